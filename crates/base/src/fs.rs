@@ -1,0 +1,109 @@
+//! The seam to the file system: what the storage engine needs of it, and nothing more.
+//!
+//! Two implementations: [`real::RealFs`] and the simulator's disk, which loses what was not synced.
+
+use crate::clock::Timestamp;
+use std::fmt;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+pub mod real;
+
+pub use real::RealFs;
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Open {
+    /// For reading; it must exist.
+    Read,
+    /// For reading and writing; it must exist.
+    Write,
+    /// For reading and writing; created empty if absent.
+    Create,
+    /// For reading and writing; created, and emptied if it was there.
+    Truncate,
+}
+
+/// What a directory entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+}
+
+/// One entry of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The name within the directory; entries whose name is not UTF-8 are not listed.
+    pub name: String,
+    /// What it is; a link counts as what it points to.
+    pub kind: EntryKind,
+}
+
+/// The space of the volume that holds a path, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// The volume's size.
+    pub total: u64,
+    /// What an unprivileged process can still write.
+    pub usable: u64,
+}
+
+/// An exclusive lock on a file, held until dropped.
+pub trait Lock: Send + Sync + fmt::Debug {}
+
+/// An open file; positions are always given, so one handle serves many readers.
+pub trait File: Send + Sync + fmt::Debug {
+    /// Reads up to `buffer.len()` bytes at `position`; fewer only at the end of the file.
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
+    /// Writes all of `bytes` at `position`.
+    fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()>;
+    /// The file's length in bytes.
+    fn len(&self) -> io::Result<u64>;
+    /// Whether the file is empty.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+    /// Cuts or extends (with zeros) the file.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Puts the file's data, and the length that goes with it, on stable storage.
+    fn sync(&self) -> io::Result<()>;
+    /// The operating system's handle for `sendfile`, if there is one.
+    fn fd(&self) -> Option<BorrowedFd<'_>>;
+}
+
+/// A file system.
+pub trait Fs: Send + Sync + fmt::Debug {
+    /// Opens a file.
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>>;
+    /// Reads a small file whole.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// Replaces a small file at once: writes `<path>.tmp`, syncs it, renames it, syncs the directory.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// The entries of a directory, sorted by name.
+    fn list(&self, dir: &Path) -> io::Result<Vec<Entry>>;
+    /// Whether anything is at `path`.
+    fn exists(&self, path: &Path) -> bool;
+    /// The length of the file at `path`.
+    fn len(&self, path: &Path) -> io::Result<u64>;
+    /// When the file was last written.
+    fn modified(&self, path: &Path) -> io::Result<Timestamp>;
+    /// Creates a directory and its parents; fine if it exists.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+    /// Renames a file or a directory, replacing a file that is there.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// Removes a directory and all in it.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes creations, renames and removals in `dir` durable.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Takes the exclusive lock on the file at `path` (created if absent) or fails with `WouldBlock` if another holds it.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
+    /// The space of the volume that holds `path`.
+    fn space(&self, path: &Path) -> io::Result<Space>;
+}

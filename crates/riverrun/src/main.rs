@@ -1,0 +1,2 @@
+//! riverrun
+fn main() {}
