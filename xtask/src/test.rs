@@ -1,0 +1,81 @@
+//! `cargo xtask test`: installs what the tests need below `target/test-deps`, builds the binary, runs every test.
+
+mod install;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+/// What `cargo xtask test` can be told.
+#[derive(Args)]
+pub struct Options {
+    /// Only install what the tests need.
+    #[arg(long)]
+    install_only: bool,
+    /// Run format check, clippy and the layering check first, as CI does.
+    #[arg(long)]
+    ci: bool,
+    /// Passed on to `cargo test`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    cargo_test: Vec<String>,
+}
+
+/// Runs the command; an error is what the user reads last.
+pub fn run(options: &Options) -> Result<()> {
+    let root = workspace_root();
+    if options.ci {
+        check(&root)?;
+    }
+    install::all(&root)?;
+    if options.install_only {
+        return Ok(());
+    }
+    cargo(&root, &["build", "--package", "riverrun"])?;
+    let mut arguments = vec!["test", "--workspace", "--no-fail-fast"];
+    arguments.extend(options.cargo_test.iter().map(String::as_str));
+    cargo(&root, &arguments)
+}
+
+/// What CI holds the source to before it runs anything.
+fn check(root: &Path) -> Result<()> {
+    cargo(root, &["fmt", "--all", "--check"])?;
+    cargo(
+        root,
+        &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"],
+    )
+}
+
+/// The folder of the workspace's `Cargo.toml`.
+fn workspace_root() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().expect("xtask is a folder of the workspace").to_owned()
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let binary = target_dir(root).join("debug/riverrun");
+    run_program(
+        Command::new(cargo)
+            .args(arguments)
+            .current_dir(root)
+            .env("RIVERRUN_BIN", binary)
+            .env("RIVERRUN_TEST_DEPS", install::folder(root)),
+    )
+}
+
+/// Where cargo puts what it builds.
+fn target_dir(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
+/// Runs a program with our own output; an error names the whole command.
+fn run_program(command: &mut Command) -> Result<()> {
+    eprintln!("+ {command:?}");
+    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    if !status.success() {
+        bail!("{status}: {command:?}");
+    }
+    Ok(())
+}
