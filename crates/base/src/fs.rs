@@ -4,14 +4,16 @@
 
 use crate::clock::Timestamp;
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
 
 pub mod real;
+pub mod region;
 
 pub use real::RealFs;
+pub use region::FileRegion;
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,8 @@ pub trait File: Send + Sync + fmt::Debug {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
     /// Writes all of `bytes` at `position`.
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()>;
+    /// Writes all of `slices`, one after the other, at `position`: one system call where the system has one.
+    fn write_vectored_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<()>;
     /// The file's length in bytes.
     fn len(&self) -> io::Result<u64>;
     /// Whether the file is empty.
