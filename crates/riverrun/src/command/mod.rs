@@ -1,0 +1,148 @@
+//! Which tool was asked for: by subcommand (`riverrun topics`) or by the name the binary was called under
+//! (`kafka-topics.sh`), as a table of tools.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+mod dump_log;
+mod options;
+mod serve;
+mod storage;
+
+/// How a tool was called, which decides what it may assume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `riverrun topics ..`: our own form, which has a default for `--bootstrap-server`.
+    Subcommand,
+    /// `kafka-topics.sh ..`: Kafka's form, which refuses what Kafka's script refuses.
+    Script,
+}
+
+/// One call of a tool.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// What follows the tool's name.
+    pub args: Vec<String>,
+    /// How it was called.
+    pub form: Form,
+}
+
+/// A tool: its names, what it is for, and the function that does it.
+struct Tool {
+    /// The subcommand.
+    name: &'static str,
+    /// The name of Kafka's script, without `.sh`.
+    script: &'static str,
+    /// One line of help.
+    summary: &'static str,
+    run: fn(Invocation) -> anyhow::Result<ExitCode>,
+}
+
+/// Every tool, in the order of the help.
+const TOOLS: &[Tool] = &[
+    Tool {
+        name: "serve",
+        script: "kafka-server-start",
+        summary: "run a broker, a controller, or both",
+        run: |call| serve::run(call.args),
+    },
+    Tool {
+        name: "storage",
+        script: "kafka-storage",
+        summary: "format log directories, show what is in them, make a cluster id",
+        run: |call| storage::run(call.args),
+    },
+    Tool {
+        name: "dump-log",
+        script: "kafka-dump-log",
+        summary: "print segments, indexes and snapshots",
+        run: |call| dump_log::run(call.args),
+    },
+];
+
+/// Runs the tool that the process was called for, and gives its exit code.
+pub fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    let program = args.next().unwrap_or_default();
+    let args: Result<Vec<String>, OsString> = args.map(OsString::into_string).collect();
+    let args = match args {
+        Ok(args) => args,
+        Err(bytes) => {
+            eprintln!("{}: an argument is not UTF-8", Path::new(&bytes).display());
+            return ExitCode::FAILURE;
+        }
+    };
+    dispatch(&program.to_string_lossy(), args)
+}
+
+fn dispatch(program: &str, mut args: Vec<String>) -> ExitCode {
+    if let Some(tool) = by_script(program) {
+        let form = Form::Script;
+        return finish((tool.run)(Invocation { args, form }));
+    }
+    if args.is_empty() {
+        eprint!("{}", overview());
+        return ExitCode::FAILURE;
+    }
+    let name = args.remove(0);
+    match name.as_str() {
+        "help" | "--help" | "-h" => {
+            print!("{}", overview());
+            ExitCode::SUCCESS
+        }
+        "--version" | "-V" | "version" => {
+            println!("riverrun {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        name => match TOOLS.iter().find(|tool| tool.name == name).or_else(|| by_script(name)) {
+            Some(tool) => {
+                let form = Form::Subcommand;
+                finish((tool.run)(Invocation { args, form }))
+            }
+            None => {
+                eprintln!("riverrun: there is no command '{name}'\n\n{}", overview());
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+/// The tool whose script's name a path ends in, with or without `.sh`.
+fn by_script(program: &str) -> Option<&'static Tool> {
+    let name = Path::new(program).file_name()?.to_str()?;
+    let name = name.strip_suffix(".sh").unwrap_or(name);
+    TOOLS.iter().find(|tool| tool.script == name)
+}
+
+fn finish(outcome: anyhow::Result<ExitCode>) -> ExitCode {
+    outcome.unwrap_or_else(|error| {
+        eprintln!("{error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn overview() -> String {
+    let mut text = String::from("usage: riverrun COMMAND [ARGUMENT]...\n\n");
+    for tool in TOOLS {
+        text += &format!("  {:<20}{}\n", tool.name, tool.summary);
+    }
+    text += "\n'riverrun COMMAND --help' shows a command's options. Called through a link with the name of one of\n\
+             Kafka's scripts (kafka-topics.sh), riverrun behaves as that script.\n";
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_are_known_by_the_name_of_the_link() {
+        for path in ["kafka-storage", "kafka-storage.sh", "/opt/kafka/bin/kafka-storage.sh"] {
+            assert_eq!(by_script(path).map(|tool| tool.name), Some("storage"), "{path}");
+        }
+        for path in ["riverrun", "/usr/bin/storage", "kafka-storage.bat", ""] {
+            assert!(by_script(path).is_none(), "{path}");
+        }
+    }
+}

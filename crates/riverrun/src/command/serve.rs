@@ -1,0 +1,8 @@
+//! `riverrun serve`: not built yet, and says so.
+
+use std::process::ExitCode;
+
+/// Runs the command.
+pub fn run(_args: Vec<String>) -> anyhow::Result<ExitCode> {
+    anyhow::bail!("riverrun serve is not built yet")
+}
