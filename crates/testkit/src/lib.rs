@@ -1,1 +1,21 @@
-//! testkit
+//! What the tests of whole brokers share: Apache Kafka and Riverrun as processes that a test starts, kills and restarts,
+//! a raw wire client, record batches made by hand, and the stock clients' programs.
+//!
+//! Nothing here uses the product's own client or record code: what judges must not share the judged one's mistakes.
+
+pub mod batch;
+pub mod cluster;
+pub mod crc32c;
+pub mod dependencies;
+pub mod kafka_broker;
+pub mod port;
+pub mod process;
+pub mod ready;
+pub mod riverrun_broker;
+pub mod suite;
+pub mod wire;
+
+pub use cluster::{Cluster, Settings};
+pub use kafka_broker::KafkaBroker;
+pub use riverrun_broker::RiverrunBroker;
+pub use wire::Wire;

@@ -1,0 +1,91 @@
+//! One running broker, whoever made it: what a test may ask of Apache Kafka and of Riverrun alike.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+/// A combined broker and controller, running as a process of its own until dropped.
+pub trait Cluster: Send {
+    /// `kafka` or `riverrun`, for messages.
+    fn name(&self) -> &'static str;
+
+    /// `HOST:PORT` of the client listener.
+    fn bootstrap(&self) -> &str;
+
+    /// The log directory (the first, when the settings name several).
+    fn data_dir(&self) -> &Path;
+
+    /// The running process.
+    fn pid(&self) -> Option<u32>;
+
+    /// Kills the process with SIGKILL and waits until it is gone.
+    fn kill9(&mut self) -> Result<()>;
+
+    /// Sends SIGTERM and waits until the process ended; an exit code other than Kafka's (0 or 143) is an error.
+    fn stop_cleanly(&mut self) -> Result<()>;
+
+    /// Starts the process again on the same directory and the same ports, and waits until it is ready.
+    fn restart(&mut self) -> Result<()>;
+
+    /// The last lines of what the process wrote, for the message of a failed test.
+    fn log_tail(&self) -> String;
+}
+
+/// What a broker is started with.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Lines of `server.properties` on top of what every test broker has.
+    pub properties: Vec<(String, String)>,
+    /// A directory that exists and is formatted; a fresh temporary one when absent.
+    pub data_dir: Option<PathBuf>,
+}
+
+impl Settings {
+    /// The same settings with one more property.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl ToString) -> Settings {
+        self.properties.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// The same settings on a directory that exists.
+    #[must_use]
+    pub fn on(mut self, data_dir: impl Into<PathBuf>) -> Settings {
+        self.data_dir = Some(data_dir.into());
+        self
+    }
+}
+
+/// `server.properties` of a one-node cluster; what `settings` says wins.
+#[must_use]
+pub fn server_properties(data_dir: &Path, client_port: u16, controller_port: u16, settings: &Settings) -> String {
+    let mut lines = vec![
+        ("process.roles".to_owned(), "broker,controller".to_owned()),
+        ("node.id".to_owned(), "1".to_owned()),
+        (
+            "listeners".to_owned(),
+            format!("PLAINTEXT://127.0.0.1:{client_port},CONTROLLER://127.0.0.1:{controller_port}"),
+        ),
+        ("controller.listener.names".to_owned(), "CONTROLLER".to_owned()),
+        (
+            "controller.quorum.bootstrap.servers".to_owned(),
+            format!("127.0.0.1:{controller_port}"),
+        ),
+        ("log.dirs".to_owned(), data_dir.display().to_string()),
+        ("offsets.topic.replication.factor".to_owned(), "1".to_owned()),
+        ("transaction.state.log.replication.factor".to_owned(), "1".to_owned()),
+        ("transaction.state.log.min.isr".to_owned(), "1".to_owned()),
+        (
+            "share.coordinator.state.topic.replication.factor".to_owned(),
+            "1".to_owned(),
+        ),
+        ("share.coordinator.state.topic.min.isr".to_owned(), "1".to_owned()),
+        ("offsets.topic.num.partitions".to_owned(), "4".to_owned()),
+        ("group.initial.rebalance.delay.ms".to_owned(), "0".to_owned()),
+    ];
+    for (key, value) in &settings.properties {
+        lines.retain(|(present, _)| present != key);
+        lines.push((key.clone(), value.clone()));
+    }
+    lines.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
+}

@@ -1,0 +1,150 @@
+//! Apache Kafka as a process: the broker that says what is right.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use crate::cluster::{Cluster, Settings, server_properties};
+use crate::dependencies;
+use crate::port::free_ports;
+use crate::process::{Process, tail};
+use crate::ready::wait_until_ready;
+
+/// How often a start is tried anew with other ports.
+const TRIES: usize = 3;
+
+/// A combined broker and controller of Apache Kafka.
+pub struct KafkaBroker {
+    bootstrap: String,
+    data_dir: PathBuf,
+    home: TempDir,
+    process: Option<Process>,
+}
+
+impl KafkaBroker {
+    /// Formats a fresh directory (unless the settings name one) and starts a broker on it.
+    pub fn start(settings: &Settings) -> Result<KafkaBroker> {
+        let home = TempDir::with_prefix("riverrun-kafka-")?;
+        std::fs::write(home.path().join("log4j2.properties"), LOGGING)?;
+        let data_dir = settings.data_dir.clone().unwrap_or_else(|| home.path().join("data"));
+        let mut broker = KafkaBroker {
+            bootstrap: String::new(),
+            data_dir,
+            home,
+            process: None,
+        };
+        let mut last = None;
+        for _ in 0..TRIES {
+            let [client_port, controller_port] = free_ports()?;
+            broker.bootstrap = format!("127.0.0.1:{client_port}");
+            let text = server_properties(&broker.data_dir, client_port, controller_port, settings);
+            std::fs::write(broker.properties(), text)?;
+            if !broker.data_dir.join("meta.properties").exists() {
+                broker.format()?;
+            }
+            match broker.restart() {
+                Ok(()) => return Ok(broker),
+                Err(error) if error.to_string().contains("Address already in use") => last = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last.context("at least one try was made")?)
+    }
+
+    fn properties(&self) -> PathBuf {
+        self.home.path().join("server.properties")
+    }
+
+    fn output(&self) -> PathBuf {
+        self.home.path().join("output")
+    }
+
+    fn format(&self) -> Result<()> {
+        let output = java(&["-Xmx256m"], Some(self.home.path()))?
+            .args([
+                "kafka.tools.StorageTool",
+                "format",
+                "--standalone",
+                "--cluster-id",
+                CLUSTER_ID,
+                "--config",
+            ])
+            .arg(self.properties())
+            .output()?;
+        if !output.status.success() {
+            bail!(
+                "cannot format: {}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        Ok(())
+    }
+}
+
+/// What every broker's directory is formatted with.
+pub const CLUSTER_ID: &str = "riverrunTestClusterAAA";
+
+/// Warnings and worse to the standard output.
+const LOGGING: &str = "status=error\nappender.out.type=Console\nappender.out.name=OUT\nappender.out.layout.type=PatternLayout\n\
+    appender.out.layout.pattern=%d{HH:mm:ss.SSS} %p %c{1} %m%n\nrootLogger.level=warn\nrootLogger.appenderRef.out.ref=OUT\n";
+
+/// `java` with Kafka's jars, kept small and quick to start.
+pub fn java(options: &[&str], home: Option<&Path>) -> Result<Command> {
+    let jars = dependencies::part("java")?.join("jars");
+    let mut command = Command::new("java");
+    command.args([
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-Xshare:auto",
+        "-Djava.net.preferIPv4Stack=true",
+    ]);
+    command.args(options).arg("-cp").arg(format!("{}/*", jars.display()));
+    if let Some(home) = home {
+        let logging = home.join("log4j2.properties");
+        command.arg(format!("-Dlog4j2.configurationFile={}", logging.display()));
+    }
+    command.stdin(Stdio::null());
+    Ok(command)
+}
+
+impl Cluster for KafkaBroker {
+    fn name(&self) -> &'static str {
+        "kafka"
+    }
+
+    fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
+    fn kill9(&mut self) -> Result<()> {
+        self.process.take().context("not running")?.kill9()
+    }
+
+    fn stop_cleanly(&mut self) -> Result<()> {
+        self.process.take().context("not running")?.terminate()
+    }
+
+    fn restart(&mut self) -> Result<()> {
+        let mut command = java(&["-Xms64m", "-Xmx768m"], Some(self.home.path()))?;
+        command.arg("kafka.Kafka").arg(self.properties());
+        let mut process = Process::start(&mut command, &self.output())?;
+        wait_until_ready(&mut process, &self.bootstrap, &self.output())?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    fn log_tail(&self) -> String {
+        tail(&self.output())
+    }
+}

@@ -1,0 +1,163 @@
+//! Riverrun as a process, started as a user would.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use crate::cluster::{Cluster, Settings, server_properties};
+use crate::dependencies;
+use crate::kafka_broker::CLUSTER_ID;
+use crate::port::free_ports;
+use crate::process::{Process, tail};
+use crate::ready::wait_until_ready;
+
+/// How long the ready line may take to come.
+const READY_LINE_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How often a start is tried anew with other ports.
+const TRIES: usize = 3;
+
+/// A combined broker and controller of ours.
+pub struct RiverrunBroker {
+    bootstrap: String,
+    data_dir: PathBuf,
+    home: TempDir,
+    process: Option<Process>,
+}
+
+impl RiverrunBroker {
+    /// Formats a fresh directory (unless the settings name one) and starts a broker on it.
+    pub fn start(settings: &Settings) -> Result<RiverrunBroker> {
+        let home = TempDir::with_prefix("riverrun-test-")?;
+        let data_dir = settings.data_dir.clone().unwrap_or_else(|| home.path().join("data"));
+        let mut broker = RiverrunBroker {
+            bootstrap: String::new(),
+            data_dir,
+            home,
+            process: None,
+        };
+        let mut last = None;
+        for _ in 0..TRIES {
+            let [client_port, controller_port] = free_ports()?;
+            broker.bootstrap = format!("127.0.0.1:{client_port}");
+            let text = server_properties(&broker.data_dir, client_port, controller_port, settings);
+            std::fs::write(broker.properties(), text)?;
+            if !broker.data_dir.join("meta.properties").exists() {
+                broker.format()?;
+            }
+            match broker.restart() {
+                Ok(()) => return Ok(broker),
+                Err(error) if error.to_string().contains("in use") => last = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last.context("at least one try was made")?)
+    }
+
+    fn properties(&self) -> PathBuf {
+        self.home.path().join("server.properties")
+    }
+
+    fn output(&self) -> PathBuf {
+        self.home.path().join("output")
+    }
+
+    fn format(&self) -> Result<()> {
+        let output = Command::new(dependencies::riverrun()?)
+            .args([
+                "storage",
+                "format",
+                "--standalone",
+                "--cluster-id",
+                CLUSTER_ID,
+                "--config",
+            ])
+            .arg(self.properties())
+            .output()?;
+        if !output.status.success() {
+            bail!(
+                "cannot format: {}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        Ok(())
+    }
+
+    /// Waits for the line `riverrun ready: listening on HOST:PORT, …` beyond what the file held before.
+    fn ready_line(&self, process: &mut Process, from: usize) -> Result<String> {
+        let deadline = Instant::now() + READY_LINE_DEADLINE;
+        loop {
+            let text = std::fs::read(self.output())?;
+            let fresh = String::from_utf8_lossy(text.get(from..).unwrap_or_default());
+            if let Some(line) = fresh
+                .lines()
+                .find(|line| line.contains("riverrun ready: listening on "))
+            {
+                return Ok(line.to_owned());
+            }
+            if let Some(status) = process.ended()? {
+                bail!(
+                    "riverrun ended with {status} while starting; it wrote:\n{}",
+                    self.log_tail()
+                );
+            }
+            if Instant::now() > deadline {
+                bail!(
+                    "no ready line after {READY_LINE_DEADLINE:?}; riverrun wrote:\n{}",
+                    self.log_tail()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Cluster for RiverrunBroker {
+    fn name(&self) -> &'static str {
+        "riverrun"
+    }
+
+    fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
+    fn kill9(&mut self) -> Result<()> {
+        self.process.take().context("not running")?.kill9()
+    }
+
+    fn stop_cleanly(&mut self) -> Result<()> {
+        self.process.take().context("not running")?.terminate()
+    }
+
+    fn restart(&mut self) -> Result<()> {
+        let from = std::fs::metadata(self.output()).map_or(0, |file| usize::try_from(file.len()).unwrap_or(0));
+        let mut command = Command::new(dependencies::riverrun()?);
+        command.arg("serve").arg("--config").arg(self.properties());
+        let mut process = Process::start(&mut command, &self.output())?;
+        let line = self.ready_line(&mut process, from)?;
+        anyhow::ensure!(
+            line.contains(&self.bootstrap),
+            "told to listen on {}, said {line:?}",
+            self.bootstrap
+        );
+        wait_until_ready(&mut process, &self.bootstrap, &self.output())?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    fn log_tail(&self) -> String {
+        tail(&self.output())
+    }
+}
