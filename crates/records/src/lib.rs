@@ -1,1 +1,3 @@
 //! records
+
+pub mod compression;
