@@ -67,12 +67,7 @@ pub fn compress(codec: Codec, level: Level, input: &[u8], output: &mut Vec<u8>) 
 ///
 /// `output` never holds more than `max_output` bytes afterwards, and memory is taken only as the input earns it: a
 /// length field alone buys nothing. On an error the content of `output` is unspecified.
-pub fn decompress(
-    codec: Codec,
-    input: &[u8],
-    max_output: usize,
-    output: &mut Vec<u8>,
-) -> Result<(), DecompressError> {
+pub fn decompress(codec: Codec, input: &[u8], max_output: usize, output: &mut Vec<u8>) -> Result<(), DecompressError> {
     output.clear();
     match codec {
         Codec::None if input.len() > max_output => Err(DecompressError::TooLarge { codec, max_output }),

@@ -29,7 +29,10 @@ pub(super) fn decompress(input: &[u8], max_output: usize, output: &mut Vec<u8>) 
         let read = member
             .take(room as u64 + 1)
             .read_to_end(output)
-            .map_err(|_| DecompressError::Corrupt { codec, reason: "not a whole gzip member" })?;
+            .map_err(|_| DecompressError::Corrupt {
+                codec,
+                reason: "not a whole gzip member",
+            })?;
         if read > room {
             return Err(DecompressError::TooLarge { codec, max_output });
         }

@@ -23,8 +23,8 @@ pub(super) fn compress(input: &[u8], output: &mut Vec<u8>) {
         let length_at = output.len();
         let at = length_at + 4;
         output.resize(at + block::get_maximum_output_size(block.len()), 0);
-        let written = block::compress_into(block, &mut output[at..])
-            .expect("the room is the most that 64 KiB can compress to");
+        let written =
+            block::compress_into(block, &mut output[at..]).expect("the room is the most that 64 KiB can compress to");
         output.truncate(at + written);
         let mut length = u32::try_from(written).expect("a 64 KiB block compresses to less than 2 GiB");
         if written >= block.len() {
@@ -56,11 +56,7 @@ struct Frame {
     max_block: usize,
 }
 
-fn decompress_frame<'a>(
-    input: &'a [u8],
-    max_output: usize,
-    output: &mut Vec<u8>,
-) -> Result<&'a [u8], DecompressError> {
+fn decompress_frame<'a>(input: &'a [u8], max_output: usize, output: &mut Vec<u8>) -> Result<&'a [u8], DecompressError> {
     let (frame, mut rest) = read_descriptor(input)?;
     let start = output.len();
     loop {
@@ -84,7 +80,11 @@ fn decompress_frame<'a>(
             }
             output.extend_from_slice(block);
         } else {
-            let history = if frame.independent { at } else { start.max(at.saturating_sub(WINDOW)) };
+            let history = if frame.independent {
+                at
+            } else {
+                start.max(at.saturating_sub(WINDOW))
+            };
             decompress_block(block, frame.max_block, history, room, output).map_err(|full| match full {
                 Full::Cap => too_large(max_output),
                 Full::Block => corrupt("a block is not LZ4 or longer than the frame allows"),
@@ -134,7 +134,9 @@ fn decompress_block(
 }
 
 fn read_descriptor(input: &[u8]) -> Result<(Frame, &[u8]), DecompressError> {
-    let mut rest = input.strip_prefix(&MAGIC).ok_or(corrupt("the magic number is missing"))?;
+    let mut rest = input
+        .strip_prefix(&MAGIC)
+        .ok_or(corrupt("the magic number is missing"))?;
     let from = rest;
     let head = take(&mut rest, 2)?;
     let (flags, block_descriptor) = (head[0], head[1]);
@@ -187,9 +189,15 @@ fn take_u32(rest: &mut &[u8]) -> Result<u32, DecompressError> {
 }
 
 fn corrupt(reason: &'static str) -> DecompressError {
-    DecompressError::Corrupt { codec: Codec::Lz4, reason }
+    DecompressError::Corrupt {
+        codec: Codec::Lz4,
+        reason,
+    }
 }
 
 fn too_large(max_output: usize) -> DecompressError {
-    DecompressError::TooLarge { codec: Codec::Lz4, max_output }
+    DecompressError::TooLarge {
+        codec: Codec::Lz4,
+        max_output,
+    }
 }

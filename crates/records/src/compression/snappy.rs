@@ -41,7 +41,9 @@ pub(super) fn decompress(input: &[u8], max_output: usize, output: &mut Vec<u8>) 
             rest = skip_header(rest)?;
             continue;
         }
-        let (length, after) = rest.split_first_chunk::<4>().ok_or(corrupt("a block's length is cut off"))?;
+        let (length, after) = rest
+            .split_first_chunk::<4>()
+            .ok_or(corrupt("a block's length is cut off"))?;
         let length = u32::from_be_bytes(*length) as usize;
         let (block, after) = after.split_at_checked(length).ok_or(corrupt("a block is cut off"))?;
         decompress_block(block, max_output, output)?;
@@ -51,7 +53,9 @@ pub(super) fn decompress(input: &[u8], max_output: usize, output: &mut Vec<u8>) 
 }
 
 fn skip_header(bytes: &[u8]) -> Result<&[u8], DecompressError> {
-    let (header, rest) = bytes.split_first_chunk::<HEADER_LEN>().ok_or(corrupt("the header is cut off"))?;
+    let (header, rest) = bytes
+        .split_first_chunk::<HEADER_LEN>()
+        .ok_or(corrupt("the header is cut off"))?;
     let version = u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
     if version < LOWEST_COMPATIBLE_VERSION {
         return Err(corrupt("the framing's version is unknown"));
@@ -66,7 +70,10 @@ fn decompress_block(block: &[u8], max_output: usize, output: &mut Vec<u8>) -> Re
     }
     let at = output.len();
     if claimed > max_output - at {
-        return Err(DecompressError::TooLarge { codec: Codec::Snappy, max_output });
+        return Err(DecompressError::TooLarge {
+            codec: Codec::Snappy,
+            max_output,
+        });
     }
     output.resize(at + claimed, 0);
     snap::raw::Decoder::new()
@@ -76,5 +83,8 @@ fn decompress_block(block: &[u8], max_output: usize, output: &mut Vec<u8>) -> Re
 }
 
 fn corrupt(reason: &'static str) -> DecompressError {
-    DecompressError::Corrupt { codec: Codec::Snappy, reason }
+    DecompressError::Corrupt {
+        codec: Codec::Snappy,
+        reason,
+    }
 }

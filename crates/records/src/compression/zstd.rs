@@ -19,7 +19,10 @@ const SKIPPABLE: u32 = 0x184d_2a50;
 const TOO_SMALL: usize = 70_usize.wrapping_neg();
 
 pub(super) fn compress(level: Level, input: &[u8], output: &mut Vec<u8>) -> Result<(), CompressError> {
-    let refused = || CompressError { codec: Codec::Zstd, input: input.len() };
+    let refused = || CompressError {
+        codec: Codec::Zstd,
+        input: input.len(),
+    };
     output.reserve(zstd_safe::compress_bound(input.len()));
     COMPRESSOR.with_borrow_mut(|pooled| {
         let context = match pooled {
@@ -33,11 +36,16 @@ pub(super) fn compress(level: Level, input: &[u8], output: &mut Vec<u8>) -> Resu
 }
 
 pub(super) fn decompress(input: &[u8], max_output: usize, output: &mut Vec<u8>) -> Result<(), DecompressError> {
-    let too_large = || DecompressError::TooLarge { codec: Codec::Zstd, max_output };
+    let too_large = || DecompressError::TooLarge {
+        codec: Codec::Zstd,
+        max_output,
+    };
     // One pass into one buffer needs no window, whatever size of window the frame claims. The room is only reserved:
     // its pages are touched as records fill them.
     let bound = output_bound(input).ok_or(corrupt("not a whole frame"))?;
-    output.try_reserve_exact(bound.min(max_output)).map_err(|_| too_large())?;
+    output
+        .try_reserve_exact(bound.min(max_output))
+        .map_err(|_| too_large())?;
     DECOMPRESSOR.with_borrow_mut(|pooled| {
         let context = match pooled {
             Some(context) => context,
@@ -109,5 +117,8 @@ fn skip_blocks(rest: &mut &[u8]) -> Option<usize> {
 }
 
 fn corrupt(reason: &'static str) -> DecompressError {
-    DecompressError::Corrupt { codec: Codec::Zstd, reason }
+    DecompressError::Corrupt {
+        codec: Codec::Zstd,
+        reason,
+    }
 }
