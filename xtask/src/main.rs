@@ -1,5 +1,6 @@
 //! The project's own chores: `cargo xtask <command>`. One command per file; this file only lists them.
 
+mod codegen;
 mod test;
 
 use clap::Parser;
@@ -8,12 +9,19 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
 enum Command {
+    /// Write the protocol crate's generated code from its schema tables.
+    Codegen {
+        /// Only fail if the generated code is not what the tables say.
+        #[arg(long)]
+        check: bool,
+    },
     /// Install what the tests need, build, and run every test.
     Test(test::Options),
 }
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
+        Command::Codegen { check } => codegen::run(check),
         Command::Test(options) => test::run(&options),
     }
 }

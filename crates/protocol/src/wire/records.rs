@@ -1,0 +1,78 @@
+//! Record batches on their way through: bytes in memory, or a piece of a file that is never read into memory.
+
+use base::fs::File;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// A piece of an open file.
+#[derive(Clone, Debug)]
+pub struct FileRegion {
+    /// The file.
+    pub file: Arc<dyn File>,
+    /// Where the piece begins, in bytes.
+    pub position: u64,
+    /// Its length in bytes.
+    pub len: u32,
+}
+
+impl PartialEq for FileRegion {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.file, &other.file) && self.position == other.position && self.len == other.len
+    }
+}
+
+/// The value of a `records` field.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Records {
+    /// Batches in memory.
+    Bytes(Bytes),
+    /// Batches in a file.
+    File(FileRegion),
+    /// Several pieces, one after the other.
+    Many(Vec<Records>),
+}
+
+impl Records {
+    /// No records.
+    pub const EMPTY: Self = Self::Bytes(Bytes::new());
+
+    /// The length in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(region) => u64::from(region.len),
+            Self::Many(pieces) => pieces.iter().map(Self::len).sum(),
+        }
+    }
+
+    /// Whether there are no bytes at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes, if they are all in memory in one piece; what a decoded message holds always is.
+    pub fn as_bytes(&self) -> Option<&Bytes> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            Self::File(_) | Self::Many(_) => None,
+        }
+    }
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl From<Bytes> for Records {
+    fn from(bytes: Bytes) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl From<FileRegion> for Records {
+    fn from(region: FileRegion) -> Self {
+        Self::File(region)
+    }
+}
