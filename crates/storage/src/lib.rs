@@ -1,1 +1,18 @@
-//! storage
+//! The log on disk, in Kafka's format: what Riverrun writes Kafka reads, and the other way round.
+//!
+//! [`Log`] is one replica's log and belongs to whoever holds the partition's lock; [`LogView`] is a cheap picture of it
+//! that reads without the lock. Nothing here waits, starts threads or reads a clock.
+
+pub mod append;
+pub mod config;
+pub mod error;
+pub mod flush;
+pub mod log;
+pub mod view;
+
+pub use append::{AppendInfo, AppendOutcome, Origin};
+pub use config::LogConfig;
+pub use error::{AppendError, OpenError, ReadError, StorageError};
+pub use flush::Flush;
+pub use log::{Doomed, EpochEnd, LastShutdown, Log, LogOptions};
+pub use view::{AbortedTransaction, FetchedSlice, LogView, MinOne, ReadRequest, TimestampOffset};

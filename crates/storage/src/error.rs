@@ -1,0 +1,83 @@
+//! What can go wrong, as facts. The comments name the protocol's error.
+
+use base::Offset;
+use records::BatchError;
+use std::io;
+
+/// The log's files could not be read or written: KAFKA_STORAGE_ERROR. After a failed write the log is offline for
+/// good, since what reached the disk is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StorageError {
+    /// A read, write or sync failed now.
+    #[error("log directory failure: {0}")]
+    Io(io::ErrorKind),
+    /// A write failed earlier.
+    #[error("the log is offline after an earlier write error")]
+    Offline,
+    /// A file does not hold what its name promises.
+    #[error("a file of the log is corrupt: {0}")]
+    Corrupt(&'static str),
+}
+
+impl From<io::Error> for StorageError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error.kind())
+    }
+}
+
+/// Why a log could not be opened.
+pub type OpenError = StorageError;
+
+/// Why nothing was appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// KAFKA_STORAGE_ERROR.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// RECORD_LIST_TOO_LARGE.
+    #[error("{size} bytes of batches do not fit into a segment of {max}")]
+    LargerThanSegment {
+        /// Bytes to append.
+        size: usize,
+        /// `segment.bytes`.
+        max: u32,
+    },
+    /// A follower's batches do not continue its log: its fetcher must truncate or stop.
+    #[error("offset {found} was to be appended where {expected} is next")]
+    UnexpectedOffset {
+        /// The log's end.
+        expected: Offset,
+        /// The batch's base offset.
+        found: Offset,
+    },
+    /// INVALID_RECORD: a control batch that is no transaction marker, from a client or a coordinator.
+    #[error("a control batch without a readable marker")]
+    NoMarker,
+}
+
+/// Why nothing was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// KAFKA_STORAGE_ERROR.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// OFFSET_OUT_OF_RANGE.
+    #[error("offset {offset} is not within [{start}, {end}]")]
+    OffsetOutOfRange {
+        /// The offset asked for.
+        offset: Offset,
+        /// The log start offset.
+        start: Offset,
+        /// The log end offset.
+        end: Offset,
+    },
+    /// CORRUPT_MESSAGE.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        Self::Storage(error.into())
+    }
+}
