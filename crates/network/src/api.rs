@@ -5,7 +5,7 @@ use crate::service::Reply;
 use bytes::Bytes;
 use protocol::ApiKey;
 use protocol::frame;
-use protocol::wire::{Message, Reader, Request};
+use protocol::wire::{Message, Reader, Request, Segments};
 use std::future::Future;
 
 /// One row of a node's API list.
@@ -48,11 +48,28 @@ pub fn decode<R: Request>(context: &RequestContext, body: &Bytes) -> Result<R, R
 
 /// Frames a response: length, header, body.
 pub fn respond<M: Message>(context: &RequestContext, response: &M) -> Reply {
-    match frame::encode_response(context.api_key, context.api_version, context.correlation_id, response) {
+    match frame::encode_response(response, context.api_key, context.api_version, context.correlation_id) {
         Ok(segments) => Reply::Answer(segments),
         Err(error) => {
             tracing::error!(api = ?context.api_key, version = context.api_version, %error, "a response cannot be encoded");
             Reply::Close("the response cannot be encoded")
+        }
+    }
+}
+
+/// Frames a response whose body is encoded already.
+pub fn respond_encoded(context: &RequestContext, body: Bytes) -> Reply {
+    let len = body.len() as u64;
+    match frame::response_prefix(context.api_key, context.api_version, context.correlation_id, len) {
+        Ok(prefix) => {
+            let mut whole = Vec::with_capacity(prefix.len() + body.len());
+            whole.extend_from_slice(&prefix);
+            whole.extend_from_slice(&body);
+            Reply::Answer(Segments::from(whole))
+        }
+        Err(error) => {
+            tracing::error!(api = ?context.api_key, %error, "a response cannot be framed");
+            Reply::Close("the response cannot be framed")
         }
     }
 }

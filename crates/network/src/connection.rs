@@ -5,8 +5,7 @@ use crate::frame::{FrameBuffer, FrameError};
 use crate::send::Outbox;
 use crate::service::{Admission, Reply, Service};
 use bytes::Bytes;
-use protocol::ApiKey;
-use protocol::frame::RequestHeader;
+use protocol::{ApiKey, frame};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -30,8 +29,8 @@ pub(crate) enum Closed {
     Frame(#[from] FrameError),
     #[error("the request header cannot be read: {0}")]
     Header(#[from] protocol::wire::DecodeError),
-    #[error("API key {api_key} version {api_version} is not served here")]
-    Unserved { api_key: i16, api_version: i16 },
+    #[error("{api:?} version {version} is not served here")]
+    Unserved { api: ApiKey, version: i16 },
     #[error("{0}")]
     Service(&'static str),
     #[error("idle for longer than connections.max.idle.ms")]
@@ -57,7 +56,7 @@ pub(crate) async fn serve<S: Service>(
             drop(frame);
             match answer(&mut stream, &mut outbox, service.handle(&request, body)).await? {
                 Reply::Answer(segments) => {
-                    outbox.push(segments);
+                    outbox.push(segments)?;
                     if outbox.is_full() {
                         outbox.flush(&mut stream).await?;
                     }
@@ -108,25 +107,22 @@ fn open_frame<S: Service>(
     client_id: &mut Arc<str>,
     service: &S,
 ) -> Result<(RequestContext, Bytes), Closed> {
-    let (header, body) = RequestHeader::decode(frame)?;
-    let RequestHeader { api_key, api_version, correlation_id, .. } = header;
-    let unserved = Closed::Unserved { api_key, api_version };
-    if service.admit(api_key, api_version) == Admission::Refuse {
-        return Err(unserved);
+    let request = frame::decode_request(frame)?;
+    if service.admit(request.key, request.version) == Admission::Refuse {
+        return Err(Closed::Unserved { api: request.key, version: request.version });
     }
-    let Some(api_key) = ApiKey::from_code(api_key) else { return Err(unserved) };
-    let named = header.client_id.as_deref().unwrap_or("");
+    let named = request.client_id.as_deref().unwrap_or("");
     if &**client_id != named {
         *client_id = Arc::from(named);
     }
-    let request = RequestContext {
-        api_key,
-        api_version,
-        correlation_id,
+    let context = RequestContext {
+        api_key: request.key,
+        api_version: request.version,
+        correlation_id: request.correlation_id,
         client_id: Arc::clone(client_id),
         connection: Arc::clone(connection),
     };
-    Ok((request, body))
+    Ok((context, request.body))
 }
 
 /// Runs a request; if it has to wait, the answers that are ready go out first.

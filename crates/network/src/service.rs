@@ -2,6 +2,7 @@
 
 use crate::context::RequestContext;
 use bytes::Bytes;
+use protocol::ApiKey;
 use protocol::wire::Segments;
 use std::future::Future;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ pub enum Admission {
 /// The APIs behind a listener: the broker's or the controller's.
 pub trait Service: Send + Sync + 'static {
     /// Whether the service knows this key at this version. ApiVersions is admitted at any version.
-    fn admit(&self, api_key: i16, api_version: i16) -> Admission;
+    fn admit(&self, api_key: ApiKey, api_version: i16) -> Admission;
 
     /// Handles one request. `body` starts after the request header.
     fn handle(self: &Arc<Self>, context: &RequestContext, body: Bytes) -> impl Future<Output = Reply> + Send;
