@@ -109,7 +109,10 @@ fn open_frame<S: Service>(
 ) -> Result<(RequestContext, Bytes), Closed> {
     let request = frame::decode_request(frame)?;
     if service.admit(request.key, request.version) == Admission::Refuse {
-        return Err(Closed::Unserved { api: request.key, version: request.version });
+        return Err(Closed::Unserved {
+            api: request.key,
+            version: request.version,
+        });
     }
     let named = request.client_id.as_deref().unwrap_or("");
     if &**client_id != named {

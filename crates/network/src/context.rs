@@ -17,7 +17,10 @@ pub struct Principal {
 impl Principal {
     /// `User:ANONYMOUS`, the principal of every unauthenticated connection.
     pub fn anonymous() -> Self {
-        Self { kind: "User".to_owned(), name: "ANONYMOUS".to_owned() }
+        Self {
+            kind: "User".to_owned(),
+            name: "ANONYMOUS".to_owned(),
+        }
     }
 }
 

@@ -17,7 +17,9 @@ pub enum FrameError {
         len: i32,
     },
     /// The length is over the limit.
-    #[error("a frame announces {len} bytes, more than socket.request.max.bytes ({limit}); an HTTP or TLS client on this port?")]
+    #[error(
+        "a frame announces {len} bytes, more than socket.request.max.bytes ({limit}); an HTTP or TLS client on this port?"
+    )]
     TooLarge {
         /// As announced.
         len: usize,
@@ -83,7 +85,10 @@ mod tests {
     use super::*;
 
     fn buffer(bytes: &[u8]) -> FrameBuffer {
-        FrameBuffer { bytes: BytesMut::from(bytes), missing: 0 }
+        FrameBuffer {
+            bytes: BytesMut::from(bytes),
+            missing: 0,
+        }
     }
 
     #[test]
@@ -98,8 +103,14 @@ mod tests {
 
     #[test]
     fn hostile_lengths_take_no_memory() {
-        assert_eq!(buffer(&[0xff; 4]).next_frame(10), Err(FrameError::NegativeLength { len: -1 }));
-        assert_eq!(buffer(&[0, 0, 0, 11]).next_frame(10), Err(FrameError::TooLarge { len: 11, limit: 10 }));
+        assert_eq!(
+            buffer(&[0xff; 4]).next_frame(10),
+            Err(FrameError::NegativeLength { len: -1 })
+        );
+        assert_eq!(
+            buffer(&[0, 0, 0, 11]).next_frame(10),
+            Err(FrameError::TooLarge { len: 11, limit: 10 })
+        );
         let mut large = buffer(&[0x7f, 0xff, 0xff, 0xff]);
         assert_eq!(large.next_frame(usize::MAX), Ok(None));
         assert!(large.for_reading().capacity() <= 2 * LARGE_READ);

@@ -89,12 +89,21 @@ impl Listener {
     /// # Errors
     /// If the host does not resolve or the port cannot be had.
     pub async fn bind(settings: ListenerSettings) -> Result<Self, ListenerError> {
-        let bound = bind(&settings).await.and_then(|socket| Ok((socket.local_addr()?, socket)));
+        let bound = bind(&settings)
+            .await
+            .and_then(|socket| Ok((socket.local_addr()?, socket)));
         match bound {
-            Ok((address, socket)) => Ok(Self { settings, socket, address }),
-            Err(source) => {
-                Err(ListenerError { name: settings.name, host: settings.host, port: settings.port, source })
-            }
+            Ok((address, socket)) => Ok(Self {
+                settings,
+                socket,
+                address,
+            }),
+            Err(source) => Err(ListenerError {
+                name: settings.name,
+                host: settings.host,
+                port: settings.port,
+                source,
+            }),
         }
     }
 
@@ -126,13 +135,20 @@ impl Serving {
         let mut total = self.open.total.subscribe();
         let emptied = total.wait_for(|count| *count == 0);
         if tokio::time::timeout(patience, emptied).await.is_err() {
-            warn!(connections = *self.open.total.borrow(), "connections were still busy at shutdown");
+            warn!(
+                connections = *self.open.total.borrow(),
+                "connections were still busy at shutdown"
+            );
         }
     }
 }
 
 async fn bind(settings: &ListenerSettings) -> io::Result<TcpListener> {
-    let host = if settings.host.is_empty() { "0.0.0.0" } else { settings.host.as_str() };
+    let host = if settings.host.is_empty() {
+        "0.0.0.0"
+    } else {
+        settings.host.as_str()
+    };
     let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in lookup_host((host, settings.port)).await? {
         match bind_address(address, settings) {
@@ -144,7 +160,11 @@ async fn bind(settings: &ListenerSettings) -> io::Result<TcpListener> {
 }
 
 fn bind_address(address: SocketAddr, settings: &ListenerSettings) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     socket.set_reuseaddr(true)?;
     // Accepted sockets inherit the buffer sizes.
     if let Some(bytes) = settings.send_buffer {
@@ -164,7 +184,10 @@ async fn accept<S: Service>(
     open: Arc<Open>,
     stopped: watch::Receiver<bool>,
 ) {
-    let limits = Limits { max_request_bytes: settings.max_request_bytes, max_idle: settings.max_idle };
+    let limits = Limits {
+        max_request_bytes: settings.max_request_bytes,
+        max_idle: settings.max_idle,
+    };
     info!(listener = %settings.name, address = ?socket.local_addr().ok(), "listening");
     loop {
         let (stream, peer) = match socket.accept().await {
@@ -222,21 +245,35 @@ struct Place {
 
 impl Place {
     fn take(open: &Arc<Open>, ip: IpAddr, settings: &ListenerSettings) -> Option<Self> {
-        let mut by_ip = open.by_ip.lock().expect("no code panics while it holds the connection counts");
-        let per_ip = settings.max_connections_overrides.get(&ip).copied().unwrap_or(settings.max_connections_per_ip);
+        let mut by_ip = open
+            .by_ip
+            .lock()
+            .expect("no code panics while it holds the connection counts");
+        let per_ip = settings
+            .max_connections_overrides
+            .get(&ip)
+            .copied()
+            .unwrap_or(settings.max_connections_per_ip);
         let count = by_ip.entry(ip).or_default();
         if *count >= per_ip || *open.total.borrow() >= settings.max_connections {
             return None;
         }
         *count += 1;
         open.total.send_modify(|total| *total += 1);
-        Some(Self { open: Arc::clone(open), ip })
+        Some(Self {
+            open: Arc::clone(open),
+            ip,
+        })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut by_ip = self.open.by_ip.lock().expect("no code panics while it holds the connection counts");
+        let mut by_ip = self
+            .open
+            .by_ip
+            .lock()
+            .expect("no code panics while it holds the connection counts");
         if let Some(count) = by_ip.get_mut(&self.ip) {
             *count -= 1;
             if *count == 0 {

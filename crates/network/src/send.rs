@@ -136,7 +136,9 @@ async fn send_file(stream: &TcpStream, region: &FileRegion, chunk: u32) -> io::R
     loop {
         stream.writable().await?;
         let sent = stream.try_io(Interest::WRITABLE, || {
-            let Some(file) = region.file.fd() else { return Err(io::ErrorKind::Unsupported.into()) };
+            let Some(file) = region.file.fd() else {
+                return Err(io::ErrorKind::Unsupported.into());
+            };
             let mut from = region.position;
             Ok(rustix::fs::sendfile(stream, file, Some(&mut from), chunk as usize)?)
         });
