@@ -5,7 +5,6 @@
 //! [`wire`] is what they are written in terms of. Bytes from a peer are never trusted: a count is bounded by the bytes
 //! that remain and every allocation is charged to a budget that follows from the frame's size.
 
-pub mod any_message;
 pub mod api;
 pub mod error_table;
 pub mod frame;
@@ -13,7 +12,7 @@ mod metadata_frame;
 pub mod wire;
 
 #[path = "gen/any_message.rs"]
-mod all_messages;
+pub mod any_message;
 #[path = "gen/api_key.rs"]
 mod api_key;
 #[path = "gen/error_code.rs"]

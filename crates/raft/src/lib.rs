@@ -1,1 +1,36 @@
-//! raft
+//! KRaft, Kafka's Raft, without the world: a machine that is told of time, elections, flushes and fetches, and answers
+//! with effects for its host to execute. No clock, no files, no sockets.
+//!
+//! [`Raft`] is the machine. Around it: the voters ([`voters`], [`history`]), the content of `quorum-state`
+//! ([`quorum_state`]), the log's outline ([`log_shape`]), the control records ([`control`]) and the form of snapshots
+//! ([`snapshot`]). Quorums of several voters are refused at start for now; the states and effects are those they need.
+
+pub mod contents;
+pub mod control;
+pub mod history;
+pub mod log_shape;
+pub mod quorum_state;
+pub mod snapshot;
+pub mod snapshot_id;
+pub mod voters;
+
+mod accumulator;
+mod description;
+mod effect;
+mod fetch;
+mod raft;
+mod replica;
+mod state;
+mod votes;
+
+pub use accumulator::{Cut, TooLarge};
+pub use description::{Description, ReplicaDescription};
+pub use effect::{Effect, SealedBatch};
+pub use fetch::{FetchAnswer, FetchRefusal};
+pub use log_shape::LogShape;
+pub use quorum_state::QuorumState;
+pub use raft::{AppendError, Now, Raft, RaftConfig, StartError};
+pub use replica::ReplicaKey;
+pub use snapshot_id::SnapshotId;
+pub use state::ReplicaProgress;
+pub use voters::VoterSet;

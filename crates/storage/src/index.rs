@@ -1,3 +1,0 @@
-//! The indexes of a segment.
-
-pub mod txn;
