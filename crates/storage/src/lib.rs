@@ -8,11 +8,13 @@ pub mod config;
 pub mod error;
 pub mod flush;
 pub mod log;
+pub mod origin;
 pub mod view;
 
-pub use append::{AppendInfo, AppendOutcome, Origin};
+pub use append::{AppendInfo, AppendOutcome};
 pub use config::LogConfig;
 pub use error::{AppendError, OpenError, ReadError, StorageError};
 pub use flush::Flush;
 pub use log::{Doomed, EpochEnd, LastShutdown, Log, LogOptions};
+pub use origin::Origin;
 pub use view::{AbortedTransaction, FetchedSlice, LogView, MinOne, ReadRequest, TimestampOffset};
