@@ -1,0 +1,283 @@
+//! A node's own settings, checked as a whole.
+
+use crate::error::ConfigError;
+use crate::layer::Layered;
+use crate::listener::{Endpoint, ListenerName};
+use crate::quorum::{BootstrapServer, Voter};
+use crate::settings::{Originals, Settings, settings};
+use crate::table::BROKER;
+use crate::topic::TopicConfig;
+use base::NodeId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+mod check;
+mod endpoints;
+
+/// What a node does (`process.roles`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Roles {
+    /// It serves clients.
+    pub broker: bool,
+    /// It votes in the metadata quorum.
+    pub controller: bool,
+}
+
+settings! {
+    /// Limits and timeouts of sockets.
+    pub struct SocketSettings {
+        connections_max_idle_ms: i64 = "connections.max.idle.ms",
+        max_connections: i32 = "max.connections",
+        max_connections_per_ip: i32 = "max.connections.per.ip",
+        max_connection_creation_rate: i32 = "max.connection.creation.rate",
+        queued_max_request_bytes: i64 = "queued.max.request.bytes",
+        queued_max_requests: i32 = "queued.max.requests",
+        socket_listen_backlog_size: i32 = "socket.listen.backlog.size",
+        socket_receive_buffer_bytes: i32 = "socket.receive.buffer.bytes",
+        socket_request_max_bytes: i32 = "socket.request.max.bytes",
+        socket_send_buffer_bytes: i32 = "socket.send.buffer.bytes",
+    }
+}
+
+settings! {
+    /// What the broker's request handlers go by.
+    pub struct RequestSettings {
+        auto_create_topics_enable: bool = "auto.create.topics.enable",
+        default_replication_factor: i32 = "default.replication.factor",
+        delete_topic_enable: bool = "delete.topic.enable",
+        fetch_max_bytes: i32 = "fetch.max.bytes",
+        max_incremental_fetch_session_cache_slots: i32 = "max.incremental.fetch.session.cache.slots",
+        max_request_partition_size_limit: i32 = "max.request.partition.size.limit",
+        num_partitions: i32 = "num.partitions",
+        request_timeout: Duration = "request.timeout.ms",
+    }
+}
+
+settings! {
+    /// The log engine's own timers.
+    pub struct LogSettings {
+        log_flush_offset_checkpoint_interval: Duration = "log.flush.offset.checkpoint.interval.ms",
+        log_flush_scheduler_interval_ms: i64 = "log.flush.scheduler.interval.ms",
+        log_flush_start_offset_checkpoint_interval: Duration = "log.flush.start.offset.checkpoint.interval.ms",
+        log_initial_task_delay: Duration = "log.initial.task.delay.ms",
+        log_retention_check_interval: Duration = "log.retention.check.interval.ms",
+        producer_id_expiration: Duration = "producer.id.expiration.ms",
+        producer_id_expiration_check_interval: Duration = "producer.id.expiration.check.interval.ms",
+        replica_high_watermark_checkpoint_interval: Duration = "replica.high.watermark.checkpoint.interval.ms",
+        replica_lag_time_max: Duration = "replica.lag.time.max.ms",
+    }
+}
+
+settings! {
+    /// The metadata log and its snapshots.
+    pub struct MetadataLogSettings {
+        metadata_log_max_record_bytes_between_snapshots: i64 = "metadata.log.max.record.bytes.between.snapshots",
+        metadata_log_max_snapshot_interval: Duration = "metadata.log.max.snapshot.interval.ms",
+        metadata_log_segment_bytes: i32 = "metadata.log.segment.bytes",
+        metadata_log_segment_ms: i64 = "metadata.log.segment.ms",
+        metadata_max_idle_interval: Duration = "metadata.max.idle.interval.ms",
+        metadata_max_retention_bytes: i64 = "metadata.max.retention.bytes",
+        metadata_max_retention_ms: i64 = "metadata.max.retention.ms",
+        internal_metadata_log_segment_bytes: Option<i32> = "internal.metadata.log.segment.bytes",
+        internal_metadata_max_batch_size_in_bytes: i32 = "internal.metadata.max.batch.size.in.bytes",
+    }
+}
+
+settings! {
+    /// Timers of the quorum and of a broker's registration with it.
+    pub struct QuorumSettings {
+        broker_heartbeat_interval: Duration = "broker.heartbeat.interval.ms",
+        broker_session_timeout: Duration = "broker.session.timeout.ms",
+        initial_broker_registration_timeout: Duration = "initial.broker.registration.timeout.ms",
+        controller_quorum_append_linger: Duration = "controller.quorum.append.linger.ms",
+        controller_quorum_election_backoff_max: Duration = "controller.quorum.election.backoff.max.ms",
+        controller_quorum_election_timeout: Duration = "controller.quorum.election.timeout.ms",
+        controller_quorum_fetch_timeout: Duration = "controller.quorum.fetch.timeout.ms",
+        controller_quorum_request_timeout: Duration = "controller.quorum.request.timeout.ms",
+        controller_quorum_retry_backoff: Duration = "controller.quorum.retry.backoff.ms",
+    }
+}
+
+settings! {
+    /// The internal topics that a broker asks for on their first use.
+    pub struct InternalTopicSettings {
+        offsets_topic_num_partitions: i32 = "offsets.topic.num.partitions",
+        offsets_topic_replication_factor: i16 = "offsets.topic.replication.factor",
+        offsets_topic_segment_bytes: i32 = "offsets.topic.segment.bytes",
+        transaction_state_log_min_isr: i32 = "transaction.state.log.min.isr",
+        transaction_state_log_num_partitions: i32 = "transaction.state.log.num.partitions",
+        transaction_state_log_replication_factor: i16 = "transaction.state.log.replication.factor",
+        transaction_state_log_segment_bytes: i32 = "transaction.state.log.segment.bytes",
+        share_coordinator_state_topic_min_isr: i16 = "share.coordinator.state.topic.min.isr",
+        share_coordinator_state_topic_num_partitions: i32 = "share.coordinator.state.topic.num.partitions",
+        share_coordinator_state_topic_replication_factor: i16 = "share.coordinator.state.topic.replication.factor",
+        share_coordinator_state_topic_segment_bytes: i32 = "share.coordinator.state.topic.segment.bytes",
+    }
+}
+
+/// The dynamic configs of the cluster that concern one broker, as the metadata image holds them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DynamicConfigs {
+    /// Of the broker itself (resource name: its id).
+    pub broker: Originals,
+    /// Of all brokers (empty resource name).
+    pub cluster: Originals,
+}
+
+/// A node's settings: immutable, and replaced whole when a dynamic config changes.
+#[derive(Clone, Debug)]
+pub struct BrokerConfig {
+    /// `node.id`
+    pub node_id: NodeId,
+    /// `process.roles`
+    pub roles: Roles,
+    /// `broker.rack`
+    pub rack: Option<String>,
+    /// Where clients and brokers are served (`listeners` without the controllers').
+    pub listeners: Vec<Endpoint>,
+    /// What clients are told to connect to, port 0 standing for "as bound".
+    pub advertised_listeners: Vec<Endpoint>,
+    /// Where controllers are served.
+    pub controller_listeners: Vec<Endpoint>,
+    /// What other nodes are told to reach this controller at.
+    pub advertised_controller_listeners: Vec<Endpoint>,
+    /// `controller.listener.names`
+    pub controller_listener_names: Vec<ListenerName>,
+    /// The listener that brokers use among themselves.
+    pub inter_broker_listener: ListenerName,
+    /// `log.dirs`, or `log.dir`
+    pub log_dirs: Vec<String>,
+    /// `metadata.log.dir`, or the first of the log dirs
+    pub metadata_log_dir: String,
+    /// `controller.quorum.voters`; empty where the voters are kept in the log (KIP-853)
+    pub voters: Vec<Voter>,
+    /// `controller.quorum.bootstrap.servers`
+    pub bootstrap_servers: Vec<BootstrapServer>,
+    /// `max.connections.per.ip.overrides`
+    pub max_connections_per_ip_overrides: BTreeMap<String, i32>,
+    /// Sockets.
+    pub sockets: SocketSettings,
+    /// Request handlers.
+    pub requests: RequestSettings,
+    /// The log engine.
+    pub log: LogSettings,
+    /// The metadata log.
+    pub metadata_log: MetadataLogSettings,
+    /// The quorum.
+    pub quorum: QuorumSettings,
+    /// Internal topics.
+    pub internal_topics: InternalTopicSettings,
+    /// What a topic gets that sets nothing itself.
+    pub topic_defaults: Arc<TopicConfig>,
+    /// All values, for DescribeConfigs and for [`TopicConfig::resolve`].
+    pub settings: Settings,
+    /// What was set statically.
+    pub originals: Originals,
+    /// What is set dynamically.
+    pub dynamic: DynamicConfigs,
+}
+
+impl BrokerConfig {
+    /// The settings that `layered` gives, refused if they contradict each other or ask for what is not built yet.
+    pub fn from_layers(layered: &Layered) -> Result<Self, ConfigError> {
+        let mut originals = layered.originals();
+        populate_synonyms(&mut originals);
+        check::built(&originals)?;
+        Self::new(originals, DynamicConfigs::default())
+    }
+
+    /// This node's settings with other dynamic configs.
+    pub fn with_dynamic(&self, dynamic: DynamicConfigs) -> Result<Self, ConfigError> {
+        Self::new(self.originals.clone(), dynamic)
+    }
+
+    fn new(originals: Originals, dynamic: DynamicConfigs) -> Result<Self, ConfigError> {
+        let mut effective = originals.clone();
+        effective.extend(dynamic.cluster.clone());
+        effective.extend(dynamic.broker.clone());
+        let settings = Settings::resolve(&BROKER, &effective)?;
+        let voters = list(&settings, "controller.quorum.voters", Voter::parse)?;
+        let bootstrap_servers = list(&settings, "controller.quorum.bootstrap.servers", BootstrapServer::parse)?;
+        let endpoints = endpoints::resolve(&settings, &effective)?;
+        let log_dirs = settings.read::<Option<Vec<String>>>("log.dirs");
+        let log_dirs = log_dirs.unwrap_or_else(|| settings.read("log.dir"));
+        let metadata_log_dir = settings.read::<Option<String>>("metadata.log.dir");
+        let config = Self {
+            node_id: NodeId(settings.read("node.id")),
+            roles: roles(&settings),
+            rack: settings.read("broker.rack"),
+            listeners: endpoints.listeners,
+            advertised_listeners: endpoints.advertised_listeners,
+            controller_listeners: endpoints.controller_listeners,
+            advertised_controller_listeners: endpoints.advertised_controller_listeners,
+            controller_listener_names: endpoints.controller_listener_names,
+            inter_broker_listener: endpoints.inter_broker_listener,
+            metadata_log_dir: metadata_log_dir
+                .or_else(|| log_dirs.first().cloned())
+                .unwrap_or_default(),
+            log_dirs,
+            voters,
+            bootstrap_servers,
+            max_connections_per_ip_overrides: overrides(&settings)?,
+            sockets: SocketSettings::read(&settings),
+            requests: RequestSettings::read(&settings),
+            log: LogSettings::read(&settings),
+            metadata_log: MetadataLogSettings::read(&settings),
+            quorum: QuorumSettings::read(&settings),
+            internal_topics: InternalTopicSettings::read(&settings),
+            topic_defaults: Arc::new(TopicConfig::resolve(&settings, &Originals::new())?),
+            settings,
+            originals,
+            dynamic,
+        };
+        check::consistent(&config)?;
+        Ok(config)
+    }
+
+    /// The settings of a topic that sets `overrides`.
+    pub fn topic(&self, overrides: &Originals) -> Result<TopicConfig, ConfigError> {
+        TopicConfig::resolve(&self.settings, overrides)
+    }
+}
+
+/// `broker.id` and `node.id` stand for each other.
+fn populate_synonyms(originals: &mut Originals) {
+    for (from, to) in [("node.id", "broker.id"), ("broker.id", "node.id")] {
+        if let (Some(value), None) = (originals.get(from).cloned(), originals.get(to)) {
+            originals.insert(to.to_owned(), value);
+        }
+    }
+}
+
+fn roles(settings: &Settings) -> Roles {
+    let roles: Vec<String> = settings.read("process.roles");
+    let has = |name: &str| roles.iter().any(|role| role == name);
+    Roles {
+        broker: has("broker"),
+        controller: has("controller"),
+    }
+}
+
+fn list<T>(settings: &Settings, key: &str, parse: fn(&str) -> Result<T, ConfigError>) -> Result<Vec<T>, ConfigError> {
+    let entries: Vec<String> = settings.read(key);
+    entries.iter().map(|entry| parse(entry)).collect()
+}
+
+fn overrides(settings: &Settings) -> Result<BTreeMap<String, i32>, ConfigError> {
+    const KEY: &str = "max.connections.per.ip.overrides";
+    let text: String = settings.read(KEY);
+    let mut overrides = BTreeMap::new();
+    for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        let parsed = entry
+            .rsplit_once(':')
+            .and_then(|(host, limit)| Some((host, limit.trim().parse().ok()?)));
+        let (host, limit) =
+            parsed.ok_or_else(|| ConfigError::value(KEY, text.clone(), format!("`{entry}` is not host:limit")))?;
+        overrides.insert(host.trim().to_owned(), limit);
+    }
+    Ok(overrides)
+}
+
+#[cfg(test)]
+mod tests;

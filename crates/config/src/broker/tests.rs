@@ -1,0 +1,259 @@
+use super::*;
+use crate::properties::Properties;
+
+fn from_file(text: &str) -> Result<BrokerConfig, String> {
+    let mut layered = Layered::new();
+    layered.add_file(
+        "server.properties",
+        &Properties::parse("server.properties", text.as_bytes()).unwrap(),
+    );
+    BrokerConfig::from_layers(&layered).map_err(|error| error.to_string())
+}
+
+const NODE: &str = "process.roles=broker,controller\nnode.id=1\ncontroller.listener.names=CONTROLLER\n\
+                    controller.quorum.bootstrap.servers=localhost:9093\n";
+
+fn node(more: &str) -> Result<BrokerConfig, String> {
+    let listeners = if more.contains("listeners=") {
+        ""
+    } else {
+        "listeners=PLAINTEXT://:9092,CONTROLLER://:9093\n"
+    };
+    from_file(&format!("{NODE}{listeners}{more}"))
+}
+
+fn shown(endpoints: &[Endpoint]) -> String {
+    endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn without_any_source_a_single_node_on_loopback() {
+    let mut layered = Layered::new();
+    layered.fill_in();
+    let config = BrokerConfig::from_layers(&layered).unwrap();
+    assert_eq!(config.node_id, NodeId(1));
+    assert_eq!(shown(&config.listeners), "PLAINTEXT://127.0.0.1:9092");
+    assert_eq!(shown(&config.controller_listeners), "CONTROLLER://127.0.0.1:9093");
+    assert_eq!(config.log_dirs, ["./riverrun-data"]);
+    assert_eq!(config.bootstrap_servers[0].port, 9093);
+    assert_eq!(config.topic_defaults.retention_ms, 7 * 24 * 3_600_000);
+    assert_eq!(layered.warnings(), Vec::<String>::new());
+}
+
+#[test]
+fn options_move_the_node() {
+    let mut layered = Layered::new();
+    layered.set_data_dir("/data");
+    layered.set_listen("0.0.0.0:19092");
+    layered
+        .add_assignment("advertised.listeners=PLAINTEXT://example.com:19092")
+        .unwrap();
+    layered.fill_in();
+    let config = BrokerConfig::from_layers(&layered).unwrap();
+    assert_eq!(shown(&config.listeners), "PLAINTEXT://0.0.0.0:19092");
+    assert_eq!(shown(&config.advertised_listeners), "PLAINTEXT://example.com:19092");
+    assert_eq!(shown(&config.controller_listeners), "CONTROLLER://127.0.0.1:19093");
+    assert_eq!(config.bootstrap_servers[0].port, 19093);
+    assert_eq!(config.log_dirs, ["/data"]);
+}
+
+#[test]
+fn the_strongest_source_wins() {
+    let mut layered = Layered::new();
+    let file = Properties::parse(
+        "f",
+        b"num.partitions=2\nnum.partitions=3\nlog.dirs=/file\nnum.partitons=9",
+    )
+    .unwrap();
+    layered.add_file("f", &file);
+    layered.add_environment(
+        [
+            ("RIVERRUN_LOG_DIRS", "/env"),
+            ("RIVERRUN_NUM_PARTITIONS", "4"),
+            ("HOME", "/"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    layered.add_assignment("num.partitions=5").unwrap();
+    layered.fill_in();
+    let config = BrokerConfig::from_layers(&layered).unwrap();
+    assert_eq!(
+        (config.requests.num_partitions, config.log_dirs[0].as_str()),
+        (5, "/env")
+    );
+    assert_eq!(
+        layered.warnings(),
+        [
+            "f:2: num.partitions is set again; the value of line 1 is not used",
+            "f:4: unknown key num.partitons is not used; did you mean num.partitions?"
+        ]
+    );
+}
+
+#[test]
+fn kafkas_own_file_is_read_unchanged() {
+    // The keys of the config/server.properties that Kafka 4.3 ships.
+    let config = from_file(
+        "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.bootstrap.servers=localhost:9093\n\
+         listeners=PLAINTEXT://:9092,CONTROLLER://:9093\ninter.broker.listener.name=PLAINTEXT\n\
+         advertised.listeners=PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093\n\
+         controller.listener.names=CONTROLLER\n\
+         listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL\n\
+         num.network.threads=3\nnum.io.threads=8\nsocket.send.buffer.bytes=102400\nsocket.receive.buffer.bytes=102400\n\
+         socket.request.max.bytes=104857600\nlog.dirs=/tmp/kraft-combined-logs\nnum.partitions=1\n\
+         num.recovery.threads.per.data.dir=1\noffsets.topic.replication.factor=1\n\
+         share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n\
+         transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\nlog.retention.hours=168\n\
+         log.segment.bytes=1073741824\nlog.retention.check.interval.ms=300000\n",
+    )
+    .unwrap();
+    assert_eq!(shown(&config.advertised_listeners), "PLAINTEXT://localhost:9092");
+    assert_eq!(
+        shown(&config.advertised_controller_listeners),
+        "CONTROLLER://localhost:9093"
+    );
+}
+
+#[test]
+fn retention_comes_from_the_finest_unit_set() {
+    let retention = |more| node(more).unwrap().topic_defaults.retention_ms;
+    assert_eq!(retention("log.retention.hours=1"), 3_600_000);
+    assert_eq!(retention("log.retention.hours=1\nlog.retention.minutes=2"), 120_000);
+    assert_eq!(retention("log.retention.minutes=2\nlog.retention.ms=3"), 3);
+    assert_eq!(retention("log.retention.hours=-5"), -1);
+}
+
+#[test]
+fn mistakes_are_explained() {
+    for (more, says) in [
+        (
+            "listeners=PLAINTEXT://:9092",
+            "controller.listener.names must contain at least one value appearing in the",
+        ),
+        ("listeners=PLAINTEXT://:9092,CONTROLLER://:9092", "have the same port"),
+        (
+            "listeners=PLAINTEXT://:9092,PLAINTEXT://:9094,CONTROLLER://:9093",
+            "listeners has PLAINTEXT twice",
+        ),
+        (
+            "listeners=CONTROLLER://:9093",
+            "Perhaps all listeners appear in controller.listener.names?",
+        ),
+        (
+            "listeners=PLAINTEXT://0.0.0.0:9092,CONTROLLER://:9093",
+            "Keep 0.0.0.0 in listeners, and set advertised.listeners",
+        ),
+        (
+            "advertised.listeners=OTHER://a:1\nlisteners=PLAINTEXT://:9092,CONTROLLER://:9093",
+            "No security protocol defined for listener OTHER",
+        ),
+        (
+            "advertised.listeners=PLAINTEXT://a\nlisteners=PLAINTEXT://:9092,CONTROLLER://:9093",
+            "the port is missing",
+        ),
+        (
+            "advertised.listeners=SSL://a:1\nlisteners=PLAINTEXT://:9092,CONTROLLER://:9093",
+            "inter.broker.listener.name must be a listener name defined in advertised.listeners",
+        ),
+        (
+            "advertised.listeners=PLAINTEXT://a:1,SSL://a:2\nlisteners=PLAINTEXT://:9092,CONTROLLER://:9093",
+            "Found PLAINTEXT,SSL. The valid options based on the current configuration are PLAINTEXT",
+        ),
+        (
+            "listeners=PLAINTEXT://:9092,SASL_SSL://:9094,CONTROLLER://:9093\nlistener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
+            "only PLAINTEXT is built",
+        ),
+        (
+            "inter.broker.listener.name=NOPE",
+            "not found in listener.security.protocol.map",
+        ),
+        (
+            "broker.id=2",
+            "You must set `node.id` to the same value as `broker.id`.",
+        ),
+        (
+            "controller.quorum.voters=2@a:1",
+            "the node id 1 must be included in the set of voters",
+        ),
+        (
+            "controller.quorum.voters=1@a:1,2@b:1",
+            "quorums of several controllers are not built",
+        ),
+        (
+            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "access control is not built",
+        ),
+        ("remote.log.storage.system.enable=true", "tiered storage is not built"),
+        ("metric.reporters=com.example.Reporter", "Java classes cannot be loaded"),
+        (
+            "num.partitions=0",
+            "Invalid value 0 for configuration num.partitions: Value must be at least 1",
+        ),
+        (
+            "num.partitions=many",
+            "Invalid value many for configuration num.partitions: Not a number of type INT",
+        ),
+        (
+            "log.dirs=",
+            "Configuration 'log.dirs' must not be empty. Valid values include: any non-empty value",
+        ),
+        (
+            "log.retention.ms=0",
+            "log.retention.ms must be unlimited (-1) or, greater than or equal to 1",
+        ),
+        ("queued.max.request.bytes=1", "queued.max.request.bytes must be larger"),
+        (
+            "max.connections.per.ip=0",
+            "max.connections.per.ip can be set to zero only if",
+        ),
+    ] {
+        let message = node(more).map(|_| ()).expect_err(more);
+        assert!(message.contains(says), "{more}: {message}");
+    }
+    let message = from_file("node.id=1").map(|_| ()).unwrap_err();
+    assert!(
+        message.starts_with("Missing required configuration \"controller.listener.names\""),
+        "{message}"
+    );
+    let message = node("process.roles=broker\nlisteners=PLAINTEXT://:9092")
+        .map(|_| ())
+        .unwrap_err();
+    assert!(message.contains("clusters are not built"), "{message}");
+}
+
+#[test]
+fn every_key_that_the_code_reads_is_in_the_table() {
+    let config = node("").unwrap();
+    for keys in [
+        SocketSettings::KEYS,
+        RequestSettings::KEYS,
+        LogSettings::KEYS,
+        MetadataLogSettings::KEYS,
+        QuorumSettings::KEYS,
+        InternalTopicSettings::KEYS,
+    ] {
+        for key in keys {
+            assert!(config.settings.get(key).is_some(), "{key}");
+        }
+    }
+}
+
+#[test]
+fn a_dynamic_config_replaces_the_static_one() {
+    let config = node("log.retention.ms=1000").unwrap();
+    let mut dynamic = DynamicConfigs::default();
+    dynamic.cluster.insert("log.retention.ms".to_owned(), "2000".to_owned());
+    assert_eq!(
+        config
+            .with_dynamic(dynamic.clone())
+            .unwrap()
+            .topic_defaults
+            .retention_ms,
+        2000
+    );
+    dynamic.broker.insert("log.retention.ms".to_owned(), "3000".to_owned());
+    let config = config.with_dynamic(dynamic).unwrap();
+    assert_eq!(config.topic_defaults.retention_ms, 3000);
+    let overrides = Originals::from([("retention.ms".to_owned(), "4000".to_owned())]);
+    assert_eq!(config.topic(&overrides).unwrap().retention_ms, 4000);
+}
