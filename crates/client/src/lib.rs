@@ -1,1 +1,19 @@
-//! client
+//! Talks to a Kafka cluster: one connection ([`Channel`]), the cluster behind it ([`Cluster`]), administration
+//! ([`admin`]), producing ([`produce`]) and consuming ([`consume`]).
+//!
+//! Everything is bounded: the length of an answer, the calls under way on a connection, the records waiting to be sent,
+//! the time a call may take.
+
+pub mod admin;
+pub mod channel;
+mod cluster;
+pub mod consume;
+mod error;
+
+mod retry;
+mod settings;
+
+pub use channel::Channel;
+pub use cluster::{Cluster, Node, PartitionMetadata, TopicMetadata};
+pub use error::ClientError;
+pub use settings::{Address, Applied, SettingError, Settings};

@@ -1,0 +1,37 @@
+//! Administration: one file a subject, one function a call. A call that only the controller can obey goes to any broker,
+//! which forwards it.
+
+mod cluster;
+mod configs;
+mod log_dirs;
+mod offsets;
+mod quotas;
+mod records;
+mod scram;
+mod topics;
+
+pub use cluster::{ClusterDescription, describe_cluster, list_config_resources, list_groups};
+pub use configs::{ConfigChange, ConfigEntry, ConfigSource, ConfigSynonym, Resource, ResourceType};
+pub use configs::{alter_configs, describe_configs};
+pub use log_dirs::{LogDir, LogDirReplica, describe_log_dirs};
+pub use offsets::{FoundOffset, IsolationLevel, OffsetSpec, list_offsets};
+pub use quotas::{Quota, QuotaChange, QuotaEntity, QuotaMatch, alter_quotas, describe_quotas};
+pub use records::delete_records;
+pub use scram::{ScramDescription, describe_scram};
+pub use topics::{NewPartitions, NewTopic, Placement, Reassignment, TopicDescription, TopicPartitionDescription};
+pub use topics::{create_partitions, create_topics, delete_topics, describe_topics, list_reassignments, list_topics};
+
+use crate::error::ClientError;
+
+/// The outcome for one of several things that a call was about.
+pub type Each<K, T> = Vec<(K, Result<T, ClientError>)>;
+
+/// The refusal that a code and a message mean, if they mean one.
+fn outcome(code: i16, message: Option<String>) -> Result<(), ClientError> {
+    ClientError::check(code, message)
+}
+
+/// Milliseconds for a request's field.
+fn millis(duration: std::time::Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,354 @@
+//! The cluster behind the addresses: its brokers, who leads what, and a connection to each broker that is spoken to.
+
+use crate::channel::Channel;
+use crate::error::ClientError;
+use crate::retry::Retry;
+use crate::settings::{Address, Settings};
+use base::{LeaderEpoch, NodeId, Uuid};
+use protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
+use protocol::messages::metadata_response::{MetadataResponse, MetadataResponsePartition, MetadataResponseTopic};
+use protocol::{ErrorCode, Request};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its id.
+    pub id: NodeId,
+    /// Where it says it listens.
+    pub address: Address,
+    /// Its rack.
+    pub rack: Option<String>,
+}
+
+/// One partition as the metadata describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionMetadata {
+    /// The partition's number.
+    pub index: i32,
+    /// Why it cannot be used, if so.
+    pub error: ErrorCode,
+    /// Its leader, or [`NodeId::NONE`].
+    pub leader: NodeId,
+    /// The leader's epoch.
+    pub leader_epoch: LeaderEpoch,
+    /// Its replicas.
+    pub replicas: Vec<NodeId>,
+    /// The replicas in sync.
+    pub isr: Vec<NodeId>,
+}
+
+/// One topic as the metadata describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicMetadata {
+    /// The topic's name.
+    pub name: String,
+    /// Its id; zero from a broker too old to tell.
+    pub id: Uuid,
+    /// Why it cannot be used, if so.
+    pub error: ErrorCode,
+    /// Whether it is one of Kafka's own.
+    pub is_internal: bool,
+    /// Its partitions, by number.
+    pub partitions: Vec<PartitionMetadata>,
+}
+
+/// Which topics metadata is asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Topics<'a> {
+    /// All.
+    All,
+    /// These.
+    Named(&'a [String]),
+    /// These, and the broker may create the ones that are missing.
+    NamedOrCreated(&'a [String]),
+}
+
+/// A slot for the connection to one address, locked while it is being made.
+type Slot = Arc<tokio::sync::Mutex<Option<Channel>>>;
+
+/// A cluster; cheap to clone, and all clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    settings: Settings,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    nodes: BTreeMap<NodeId, Node>,
+    controller: Option<NodeId>,
+    cluster_id: Option<String>,
+    topics: FxHashMap<String, (Instant, Arc<TopicMetadata>)>,
+    slots: FxHashMap<Address, Slot>,
+    turn: usize,
+}
+
+impl Cluster {
+    /// A cluster that is reached through the settings' addresses; nothing is connected yet.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                settings,
+                state: Mutex::default(),
+            }),
+        }
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The brokers known so far, by id.
+    pub fn nodes(&self) -> Vec<Node> {
+        self.state().nodes.values().cloned().collect()
+    }
+
+    /// The cluster's id, once known.
+    pub fn cluster_id(&self) -> Option<String> {
+        self.state().cluster_id.clone()
+    }
+
+    /// A connection to any broker: an open one if there is one, else the first that can be made.
+    pub async fn any(&self) -> Result<Channel, ClientError> {
+        let (candidates, open) = {
+            let state = self.state();
+            let known = state.nodes.values().map(|node| node.address.clone());
+            let mut candidates: Vec<Address> = known.collect();
+            candidates.extend(self.shared.settings.bootstrap.iter().cloned());
+            let open = candidates
+                .iter()
+                .filter_map(|address| state.slots.get(address)?.try_lock().ok()?.clone());
+            (candidates.clone(), open.filter(Channel::is_open).collect::<Vec<_>>())
+        };
+        if let Some(channel) = open.into_iter().next() {
+            return Ok(channel);
+        }
+        let mut last = None;
+        let first = self.next_turn();
+        for turn in 0..candidates.len() {
+            match self.at(&candidates[(first + turn) % candidates.len()]).await {
+                Ok(channel) => return Ok(channel),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.expect("settings hold at least one address"))
+    }
+
+    /// Where the next round over the candidates begins, so that not all attempts go to the same dead one.
+    fn next_turn(&self) -> usize {
+        let mut state = self.state();
+        state.turn = state.turn.wrapping_add(1);
+        state.turn - 1
+    }
+
+    /// A connection to the broker at `address`.
+    pub async fn at(&self, address: &Address) -> Result<Channel, ClientError> {
+        let slot = Arc::clone(self.state().slots.entry(address.clone()).or_default());
+        let mut slot = slot.lock().await;
+        if let Some(channel) = slot.as_ref().filter(|channel| channel.is_open()) {
+            return Ok(channel.clone());
+        }
+        let channel = Channel::connect(address, &self.shared.settings).await?;
+        *slot = Some(channel.clone());
+        Ok(channel)
+    }
+
+    /// A connection to broker `id`, which the metadata must have named.
+    pub async fn node(&self, id: NodeId) -> Result<Channel, ClientError> {
+        let address = self.state().nodes.get(&id).map(|node| node.address.clone());
+        self.at(&address.ok_or(ClientError::UnknownNode(id))?).await
+    }
+
+    /// Asks any broker, again if that may help.
+    pub async fn call<R: Request>(&self, what: &'static str, request: &R) -> Result<R::Response, ClientError> {
+        let mut retry = self.retry(what);
+        loop {
+            let attempt = async { self.any().await?.send(request).await };
+            match attempt.await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => retry.pause(error).await?,
+            }
+        }
+    }
+
+    /// Asks broker `id`, again if that may help.
+    pub async fn call_node<R: Request>(
+        &self,
+        what: &'static str,
+        id: NodeId,
+        request: &R,
+    ) -> Result<R::Response, ClientError> {
+        let mut retry = self.retry(what);
+        loop {
+            let attempt = async {
+                if !self.state().nodes.contains_key(&id) {
+                    self.refresh(Topics::Named(&[])).await?;
+                }
+                self.node(id).await?.send(request).await
+            };
+            match attempt.await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => retry.pause(error).await?,
+            }
+        }
+    }
+
+    /// The attempts of one operation.
+    pub(crate) fn retry(&self, what: &'static str) -> Retry {
+        Retry::new(what, &self.shared.settings)
+    }
+
+    /// Asks for the metadata of `topics` and keeps it; errors of single topics are in the answer.
+    pub async fn metadata(&self, topics: Topics<'_>) -> Result<Vec<Arc<TopicMetadata>>, ClientError> {
+        let mut retry = self.retry("metadata");
+        loop {
+            match self.refresh(topics).await {
+                Ok(found) => return Ok(found),
+                Err(error) => retry.pause(error).await?,
+            }
+        }
+    }
+
+    async fn refresh(&self, topics: Topics<'_>) -> Result<Vec<Arc<TopicMetadata>>, ClientError> {
+        let channel = self.any().await?;
+        let named = |names: &[String]| {
+            let topic = |name: &String| MetadataRequestTopic {
+                name: Some(name.clone()),
+                ..Default::default()
+            };
+            Some(names.iter().map(topic).collect())
+        };
+        let (names, create) = match topics {
+            Topics::All => (None, false),
+            Topics::Named(names) => (named(names), false),
+            Topics::NamedOrCreated(names) => (named(names), true),
+        };
+        let request = MetadataRequest {
+            topics: names,
+            allow_auto_topic_creation: create,
+            ..Default::default()
+        };
+        let answer = channel.send(&request).await?;
+        ClientError::check(answer.error_code, None)?;
+        Ok(self.keep(answer))
+    }
+
+    fn keep(&self, answer: MetadataResponse) -> Vec<Arc<TopicMetadata>> {
+        let mut state = self.state();
+        let node = |broker: &protocol::messages::metadata_response::MetadataResponseBroker| {
+            let port = u16::try_from(broker.port).ok()?;
+            let address = Address {
+                host: broker.host.clone(),
+                port,
+            };
+            Some((
+                NodeId(broker.node_id),
+                Node {
+                    id: NodeId(broker.node_id),
+                    address,
+                    rack: broker.rack.clone(),
+                },
+            ))
+        };
+        // A broker that has just started may know of no broker yet, itself included: the old picture is better.
+        if !answer.brokers.is_empty() {
+            state.nodes = answer.brokers.iter().filter_map(node).collect();
+        }
+        state.controller = (answer.controller_id >= 0).then_some(NodeId(answer.controller_id));
+        state.cluster_id = answer.cluster_id.or(state.cluster_id.take());
+        let now = Instant::now();
+        let topics = answer.topics.into_iter().map(topic).map(Arc::new).collect::<Vec<_>>();
+        for topic in &topics {
+            if topic.error == ErrorCode::None {
+                state.topics.insert(topic.name.clone(), (now, Arc::clone(topic)));
+            } else {
+                state.topics.remove(&topic.name);
+            }
+        }
+        topics
+    }
+
+    /// The metadata of one topic if it is fresh enough.
+    pub fn known_topic(&self, name: &str) -> Option<Arc<TopicMetadata>> {
+        let state = self.state();
+        let (when, topic) = state.topics.get(name)?;
+        (when.elapsed() < self.shared.settings.metadata_max_age).then(|| Arc::clone(topic))
+    }
+
+    /// Forgets what is known of a topic, because it proved wrong.
+    pub fn forget_topic(&self, name: &str) {
+        self.state().topics.remove(name);
+    }
+
+    /// The metadata of one topic, waiting until it exists and every partition has been placed, for at most `patience`.
+    pub async fn topic(&self, topics: Topics<'_>, patience: Duration) -> Result<Arc<TopicMetadata>, ClientError> {
+        let (Topics::Named(names) | Topics::NamedOrCreated(names)) = topics else {
+            unreachable!("one topic is asked for by name");
+        };
+        if let Some(topic) = names.first().and_then(|name| self.known_topic(name)) {
+            return Ok(topic);
+        }
+        let started = Instant::now();
+        let mut retry = self.retry("the topic's metadata");
+        loop {
+            let error = match self.refresh(topics).await {
+                Ok(found) => match found.into_iter().next() {
+                    Some(topic) if topic.error == ErrorCode::None => return Ok(topic),
+                    Some(topic) => refused(topic.error),
+                    None => refused(ErrorCode::UnknownTopicOrPartition),
+                },
+                Err(error) => error,
+            };
+            if started.elapsed() >= patience {
+                return Err(error);
+            }
+            retry.pause(error).await?;
+        }
+    }
+}
+
+fn refused(code: ErrorCode) -> ClientError {
+    ClientError::Refused {
+        code,
+        message: code.message().to_owned(),
+    }
+}
+
+fn topic(topic: MetadataResponseTopic) -> TopicMetadata {
+    let mut partitions: Vec<_> = topic.partitions.into_iter().map(partition).collect();
+    partitions.sort_by_key(|partition| partition.index);
+    TopicMetadata {
+        name: topic.name.unwrap_or_default(),
+        id: topic.topic_id,
+        error: ErrorCode::from(topic.error_code),
+        is_internal: topic.is_internal,
+        partitions,
+    }
+}
+
+fn partition(partition: MetadataResponsePartition) -> PartitionMetadata {
+    let nodes = |ids: Vec<i32>| ids.into_iter().map(NodeId).collect();
+    PartitionMetadata {
+        index: partition.partition_index,
+        error: ErrorCode::from(partition.error_code),
+        leader: NodeId(partition.leader_id),
+        leader_epoch: LeaderEpoch(partition.leader_epoch),
+        replicas: nodes(partition.replica_nodes),
+        isr: nodes(partition.isr_nodes),
+    }
+}
