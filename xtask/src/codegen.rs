@@ -57,8 +57,8 @@ fn generate(schema: &Path) -> Result<Files> {
         ("metadata_records", &metadata),
         ("internal", &internal),
     ];
-    for (folder, group) in groups {
-        for message in group {
+    for (folder, group) in &groups {
+        for message in *group {
             let name = format!("{folder}/{}.rs", names::snake(&message.name));
             let text = structs::file(message).with_context(|| message.name.clone())?;
             files.insert(name.into(), text);
@@ -67,7 +67,7 @@ fn generate(schema: &Path) -> Result<Files> {
     }
     let keys = tables::read_api_keys(&schema.join("api_keys.txt"))?;
     files.insert("api_key.rs".into(), tables::api_key(&keys));
-    files.insert("any_message.rs".into(), modules::any_message(&keys, &messages)?);
+    files.insert("any_message.rs".into(), modules::any_message(&groups));
     files.insert(
         "metadata_records/metadata_record.rs".into(),
         modules::metadata_record(&metadata),

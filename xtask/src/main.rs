@@ -2,6 +2,7 @@
 
 mod codegen;
 mod test;
+mod tidy;
 
 use clap::Parser;
 
@@ -17,11 +18,14 @@ enum Command {
     },
     /// Install what the tests need, build, and run every test.
     Test(test::Options),
+    /// Check the rules of the house: layers, file sizes, import circles, the compatibility table.
+    Tidy,
 }
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Codegen { check } => codegen::run(check),
         Command::Test(options) => test::run(&options),
+        Command::Tidy => tidy::run(),
     }
 }

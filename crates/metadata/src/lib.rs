@@ -4,9 +4,17 @@
 //! original, so the newest (uncommitted) image of a controller and the committed one it publishes are two values of the
 //! same type, and taking back uncommitted records means dropping a clone.
 
+pub mod apply;
+pub mod bootstrap;
+pub mod delta;
 pub mod feature;
 pub mod image;
+pub mod loader;
 pub mod metadata_version;
+pub mod record_version;
+pub mod snapshot;
 
+pub use apply::ApplyError;
 pub use image::MetadataImage;
+pub use loader::Loader;
 pub use metadata_version::MetadataVersion;

@@ -1,1 +1,17 @@
-//! network
+//! Sockets to requests: listeners, connections, frames, and the one table that says which APIs a node answers.
+//!
+//! A connection is one task. It reads frames, hands them one at a time to a [`Service`], and writes the answers in
+//! order, as Kafka does: the next request of a connection is not looked at before the one before it is answered.
+
+pub mod api;
+mod connection;
+pub mod context;
+pub mod frame;
+pub mod listener;
+mod send;
+pub mod service;
+
+pub use api::ApiRange;
+pub use context::{ConnectionContext, Principal, RequestContext};
+pub use listener::{Listener, ListenerError, ListenerSettings};
+pub use service::{Admission, Reply, Service};

@@ -5,6 +5,7 @@
 //! [`wire`] is what they are written in terms of. Bytes from a peer are never trusted: a count is bounded by the bytes
 //! that remain and every allocation is charged to a budget that follows from the frame's size.
 
+pub mod any_message;
 pub mod api;
 pub mod error_table;
 pub mod frame;
@@ -12,7 +13,7 @@ mod metadata_frame;
 pub mod wire;
 
 #[path = "gen/any_message.rs"]
-pub mod any_message;
+mod all_messages;
 #[path = "gen/api_key.rs"]
 mod api_key;
 #[path = "gen/error_code.rs"]

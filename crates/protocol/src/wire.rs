@@ -8,9 +8,10 @@ mod records;
 mod segments;
 mod writer;
 
+pub use base::fs::FileRegion;
 pub use error::{DecodeError, EncodeError};
 pub use message::{Body, Message, Request, Versions};
 pub use reader::{Reader, TagField};
-pub use records::{FileRegion, Records};
+pub use records::Records;
 pub use segments::{Segment, Segments};
 pub use writer::{TagStart, Writer};

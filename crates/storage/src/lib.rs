@@ -4,11 +4,16 @@
 //! that reads without the lock. Nothing here waits, starts threads or reads a clock.
 
 pub mod append;
+pub mod checkpoint;
 pub mod config;
+pub mod dirs;
 pub mod error;
 pub mod flush;
+pub mod index;
+pub mod leader_epoch;
 pub mod log;
 pub mod origin;
+pub mod producer_state;
 pub mod view;
 
 pub use append::{AppendInfo, AppendOutcome};

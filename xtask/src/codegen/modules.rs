@@ -2,8 +2,6 @@
 
 use super::names;
 use super::schema::{Kind, Message};
-use super::tables::ApiKey;
-use anyhow::{Result, ensure};
 use std::fmt::Write;
 
 /// The module file of `folder`.
@@ -83,36 +81,26 @@ pub fn metadata_record(messages: &[Message]) -> String {
     text.replace("Body, ", "")
 }
 
-/// The functions that decode a request or a response of any key and say whether its re-encoding is the same.
-pub fn any_message(keys: &[ApiKey], messages: &[Message]) -> Result<String> {
+/// The table of all messages.
+pub fn any_message(groups: &[(&str, &Vec<Message>)]) -> String {
     let mut text = String::from(
-        "//! One entry point for the requests and responses of every key.\n\nuse crate::wire::{DecodeError, Message};\n\
-         use crate::ApiKey;\nuse bytes::Bytes;\n\n",
+        "//! The table of all messages.\n\nuse crate::any_message::{AnyMessage, MessageKind};\n\n\
+         /// Every message that has a schema.\npub(crate) static MESSAGES: &[AnyMessage] = &[\n",
     );
-    for (kind, suffix, what) in [
-        (Kind::Request, "Request", "request"),
-        (Kind::Response, "Response", "response"),
-    ] {
-        let _ = write!(
-            text,
-            "/// Decodes the {what} of `key` that begins `bytes` and drops it: for tests of what a peer may send.\n\
-             pub fn decode_any_{what}(key: ApiKey, version: i16, bytes: &Bytes) -> Result<(), DecodeError> {{\n\
-             match key {{\n"
-        );
-        for key in keys {
-            let name = format!("{}{suffix}", key.name);
-            let known = messages
-                .iter()
-                .any(|message| message.kind == kind && message.name == name);
-            ensure!(known, "{name} has no schema");
-            let path = format!("crate::messages::{}::{name}", names::snake(&name));
-            let _ = writeln!(
-                text,
-                "ApiKey::{} => drop({path}::from_bytes(bytes, version)?),",
-                key.name
-            );
+    for (folder, messages) in groups {
+        for message in *messages {
+            let kind = match message.kind {
+                Kind::Request => "Request",
+                Kind::Response => "Response",
+                Kind::Header => "Header",
+                Kind::Metadata => "MetadataRecord",
+                Kind::CoordinatorKey | Kind::CoordinatorValue | Kind::RemoteLog | Kind::Data => "Internal",
+            };
+            let path = format!("crate::{folder}::{}::{}", names::snake(&message.name), message.name);
+            let key = message.key.unwrap_or(-1);
+            let _ = writeln!(text, "AnyMessage::of::<{path}>(MessageKind::{kind}, {key}),");
         }
-        text.push_str("}\nOk(())\n}\n\n");
     }
-    Ok(text)
+    text.push_str("];\n");
+    text
 }

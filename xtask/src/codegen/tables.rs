@@ -9,7 +9,7 @@ use std::path::Path;
 /// A line of `api_keys.txt`.
 pub struct ApiKey {
     key: i16,
-    pub name: String,
+    name: String,
     versions: Option<(i16, i16)>,
     flexible_from: Option<i16>,
     broker: bool,

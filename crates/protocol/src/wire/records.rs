@@ -1,25 +1,7 @@
 //! Record batches on their way through: bytes in memory, or a piece of a file that is never read into memory.
 
-use base::fs::File;
+use base::fs::FileRegion;
 use bytes::Bytes;
-use std::sync::Arc;
-
-/// A piece of an open file.
-#[derive(Clone, Debug)]
-pub struct FileRegion {
-    /// The file.
-    pub file: Arc<dyn File>,
-    /// Where the piece begins, in bytes.
-    pub position: u64,
-    /// Its length in bytes.
-    pub len: u32,
-}
-
-impl PartialEq for FileRegion {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.file, &other.file) && self.position == other.position && self.len == other.len
-    }
-}
 
 /// The value of a `records` field.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,0 +1,61 @@
+//! What is known of a request besides its body.
+
+use protocol::ApiKey;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+/// Who a connection speaks for, shown as `User:alice`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Principal {
+    /// `User`, unless a custom builder says otherwise.
+    pub kind: String,
+    /// The name within its kind.
+    pub name: String,
+}
+
+impl Principal {
+    /// `User:ANONYMOUS`, the principal of every unauthenticated connection.
+    pub fn anonymous() -> Self {
+        Self {
+            kind: "User".to_owned(),
+            name: "ANONYMOUS".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}", self.kind, self.name)
+    }
+}
+
+/// What all requests of one connection share.
+#[derive(Debug)]
+pub struct ConnectionContext {
+    /// Unique in this process's life.
+    pub id: u64,
+    /// The name of the listener that accepted it, such as `PLAINTEXT`.
+    pub listener: Arc<str>,
+    /// The client's address.
+    pub peer: SocketAddr,
+    /// Who the connection speaks for.
+    pub principal: Principal,
+    /// The client library's name and version, once ApiVersions has told (KIP-511).
+    pub client_software: Mutex<Option<(String, String)>>,
+}
+
+/// One request's header and the connection it came by.
+#[derive(Clone, Debug)]
+pub struct RequestContext {
+    /// The API asked for.
+    pub api_key: ApiKey,
+    /// The version asked for; within the advertised range unless the API is ApiVersions.
+    pub api_version: i16,
+    /// To be repeated in the answer.
+    pub correlation_id: i32,
+    /// As the client calls itself; empty where it gave none.
+    pub client_id: Arc<str>,
+    /// The connection.
+    pub connection: Arc<ConnectionContext>,
+}

@@ -1,0 +1,285 @@
+//! A bound port and the connections it has accepted.
+
+use crate::connection::{self, Limits};
+use crate::context::{ConnectionContext, Principal};
+use crate::service::Service;
+use rustc_hash::FxHashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{debug, info, warn};
+
+/// How long accepting pauses when the process has no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How a listener behaves.
+#[derive(Clone, Debug)]
+pub struct ListenerSettings {
+    /// The listener's name, such as `PLAINTEXT` or `CONTROLLER`.
+    pub name: Arc<str>,
+    /// The host to bind; empty or `0.0.0.0` for all addresses.
+    pub host: String,
+    /// The port to bind; 0 lets the operating system choose.
+    pub port: u16,
+    /// `socket.request.max.bytes`.
+    pub max_request_bytes: usize,
+    /// `connections.max.idle.ms`.
+    pub max_idle: Duration,
+    /// `max.connections` for this listener.
+    pub max_connections: usize,
+    /// `max.connections.per.ip`.
+    pub max_connections_per_ip: usize,
+    /// `max.connections.per.ip.overrides`.
+    pub max_connections_overrides: FxHashMap<IpAddr, usize>,
+    /// `socket.listen.backlog.size`.
+    pub backlog: u32,
+    /// `socket.send.buffer.bytes`; none leaves it to the operating system.
+    pub send_buffer: Option<u32>,
+    /// `socket.receive.buffer.bytes`; none leaves it to the operating system.
+    pub receive_buffer: Option<u32>,
+}
+
+/// A listener could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("listener {name} cannot listen on {host}:{port}: {source}")]
+pub struct ListenerError {
+    /// The listener's name.
+    pub name: Arc<str>,
+    /// As configured.
+    pub host: String,
+    /// As configured.
+    pub port: u16,
+    /// The operating system's reason.
+    pub source: io::Error,
+}
+
+/// A bound port; [`Listener::serve`] starts accepting.
+#[derive(Debug)]
+pub struct Listener {
+    settings: ListenerSettings,
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+/// A listener that accepts.
+#[derive(Debug)]
+pub struct Serving {
+    stop: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+    open: Arc<Open>,
+}
+
+/// Who is connected.
+#[derive(Debug, Default)]
+struct Open {
+    by_ip: Mutex<FxHashMap<IpAddr, usize>>,
+    total: watch::Sender<usize>,
+}
+
+static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
+
+impl Listener {
+    /// Binds the port; connections queue in the backlog until [`Listener::serve`].
+    ///
+    /// # Errors
+    /// If the host does not resolve or the port cannot be had.
+    pub async fn bind(settings: ListenerSettings) -> Result<Self, ListenerError> {
+        let bound = bind(&settings)
+            .await
+            .and_then(|socket| Ok((socket.local_addr()?, socket)));
+        match bound {
+            Ok((address, socket)) => Ok(Self {
+                settings,
+                socket,
+                address,
+            }),
+            Err(source) => Err(ListenerError {
+                name: settings.name,
+                host: settings.host,
+                port: settings.port,
+                source,
+            }),
+        }
+    }
+
+    /// The address that was bound; its port is the real one.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The listener's name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.settings.name
+    }
+
+    /// Accepts connections and serves them until [`Serving::stop`].
+    pub fn serve<S: Service>(self, service: Arc<S>) -> Serving {
+        let (stop, stopped) = watch::channel(false);
+        let open = Arc::new(Open::default());
+        let accepting = tokio::spawn(accept(self.socket, self.settings, service, Arc::clone(&open), stopped));
+        Serving { stop, accepting, open }
+    }
+}
+
+impl Serving {
+    /// Accepts no more, lets every connection finish the request it is in, then closes it. Connections still busy after
+    /// `patience` are dropped with their tasks.
+    pub async fn stop(self, patience: Duration) {
+        self.stop.send_replace(true);
+        self.accepting.abort();
+        let mut total = self.open.total.subscribe();
+        let emptied = total.wait_for(|count| *count == 0);
+        if tokio::time::timeout(patience, emptied).await.is_err() {
+            warn!(
+                connections = *self.open.total.borrow(),
+                "connections were still busy at shutdown"
+            );
+        }
+    }
+}
+
+async fn bind(settings: &ListenerSettings) -> io::Result<TcpListener> {
+    let host = if settings.host.is_empty() {
+        "0.0.0.0"
+    } else {
+        settings.host.as_str()
+    };
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in lookup_host((host, settings.port)).await? {
+        match bind_address(address, settings) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+fn bind_address(address: SocketAddr, settings: &ListenerSettings) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    socket.set_reuseaddr(true)?;
+    // Accepted sockets inherit the buffer sizes.
+    if let Some(bytes) = settings.send_buffer {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    if let Some(bytes) = settings.receive_buffer {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    socket.bind(address)?;
+    socket.listen(settings.backlog)
+}
+
+async fn accept<S: Service>(
+    socket: TcpListener,
+    settings: ListenerSettings,
+    service: Arc<S>,
+    open: Arc<Open>,
+    stopped: watch::Receiver<bool>,
+) {
+    let limits = Limits {
+        max_request_bytes: settings.max_request_bytes,
+        max_idle: settings.max_idle,
+    };
+    info!(listener = %settings.name, address = ?socket.local_addr().ok(), "listening");
+    loop {
+        let (stream, peer) = match socket.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                warn!(listener = %settings.name, %error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Some(place) = Place::take(&open, peer.ip(), &settings) else {
+            warn!(listener = %settings.name, %peer, "connection refused: too many connections");
+            continue;
+        };
+        let context = Arc::new(ConnectionContext {
+            id: NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed),
+            listener: Arc::clone(&settings.name),
+            peer,
+            principal: Principal::anonymous(),
+            client_software: Mutex::default(),
+        });
+        let service = Arc::clone(&service);
+        let stopped = stopped.clone();
+        tokio::spawn(async move {
+            serve_one(stream, context, limits, service, stopped).await;
+            drop(place);
+        });
+    }
+}
+
+async fn serve_one<S: Service>(
+    stream: TcpStream,
+    context: Arc<ConnectionContext>,
+    limits: Limits,
+    service: Arc<S>,
+    stopped: watch::Receiver<bool>,
+) {
+    let peer = context.peer;
+    let listener = Arc::clone(&context.listener);
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!(%listener, %peer, %error, "TCP_NODELAY could not be set");
+    }
+    match connection::serve(stream, context, limits, service, stopped).await {
+        Ok(()) => debug!(%listener, %peer, "connection closed"),
+        Err(connection::Closed::Io(error)) => debug!(%listener, %peer, %error, "connection lost"),
+        Err(reason) => warn!(%listener, %peer, %reason, "connection closed by us"),
+    }
+}
+
+/// A connection's place in the counts, given back when dropped.
+struct Place {
+    open: Arc<Open>,
+    ip: IpAddr,
+}
+
+impl Place {
+    fn take(open: &Arc<Open>, ip: IpAddr, settings: &ListenerSettings) -> Option<Self> {
+        let mut by_ip = open
+            .by_ip
+            .lock()
+            .expect("no code panics while it holds the connection counts");
+        let per_ip = settings
+            .max_connections_overrides
+            .get(&ip)
+            .copied()
+            .unwrap_or(settings.max_connections_per_ip);
+        let count = by_ip.entry(ip).or_default();
+        if *count >= per_ip || *open.total.borrow() >= settings.max_connections {
+            return None;
+        }
+        *count += 1;
+        open.total.send_modify(|total| *total += 1);
+        Some(Self {
+            open: Arc::clone(open),
+            ip,
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut by_ip = self
+            .open
+            .by_ip
+            .lock()
+            .expect("no code panics while it holds the connection counts");
+        if let Some(count) = by_ip.get_mut(&self.ip) {
+            *count -= 1;
+            if *count == 0 {
+                by_ip.remove(&self.ip);
+            }
+        }
+        self.open.total.send_modify(|total| *total -= 1);
+    }
+}

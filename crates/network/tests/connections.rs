@@ -1,0 +1,220 @@
+//! A listener with a small service behind it, over real sockets.
+
+use base::fs::{FileRegion, Fs, Open, RealFs};
+use bytes::Bytes;
+use network::{Admission, Listener, ListenerSettings, Reply, RequestContext, Service};
+use protocol::messages::fetch_response::{FetchResponse, FetchableTopicResponse, PartitionData};
+use protocol::messages::metadata_request::MetadataRequest;
+use protocol::{ApiKey, Records, frame};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+/// Answers Metadata at once, Fetch with records from a file, Heartbeat once told to, and nothing else.
+struct Pets {
+    records: FileRegion,
+    go: Notify,
+}
+
+impl Service for Pets {
+    fn admit(&self, api_key: ApiKey, _api_version: i16) -> Admission {
+        if [ApiKey::Metadata, ApiKey::Fetch, ApiKey::Heartbeat].contains(&api_key) {
+            return Admission::Handle;
+        }
+        Admission::Refuse
+    }
+
+    async fn handle(self: &Arc<Self>, context: &RequestContext, _body: Bytes) -> Reply {
+        let mut response = FetchResponse::default();
+        match context.api_key {
+            ApiKey::Fetch => {
+                let records = Some(Records::File(self.records.clone()));
+                let partitions = vec![PartitionData {
+                    records,
+                    ..PartitionData::default()
+                }];
+                response.responses = vec![FetchableTopicResponse {
+                    partitions,
+                    ..FetchableTopicResponse::default()
+                }];
+            }
+            ApiKey::Heartbeat => self.go.notified().await,
+            _ => {}
+        }
+        match frame::encode_response(&response, ApiKey::Fetch, 4, context.correlation_id) {
+            Ok(segments) => Reply::Answer(segments),
+            Err(_) => Reply::Close("test"),
+        }
+    }
+}
+
+fn settings() -> ListenerSettings {
+    ListenerSettings {
+        name: Arc::from("TEST"),
+        host: "127.0.0.1".to_owned(),
+        port: 0,
+        max_request_bytes: 1000,
+        max_idle: Duration::from_secs(600),
+        max_connections: 3,
+        max_connections_per_ip: 3,
+        max_connections_overrides: rustc_hash::FxHashMap::default(),
+        backlog: 50,
+        send_buffer: None,
+        receive_buffer: None,
+    }
+}
+
+struct Rig {
+    serving: network::listener::Serving,
+    address: std::net::SocketAddr,
+    pets: Arc<Pets>,
+    _dir: tempfile::TempDir,
+}
+
+async fn rig(file_len: usize) -> Rig {
+    let dir = tempfile::tempdir().unwrap();
+    let file = RealFs.open(&dir.path().join("records"), Open::Create).unwrap();
+    let content: Vec<u8> = (0..file_len).map(|at| u8::try_from(at % 251).unwrap()).collect();
+    file.write_at(&content, 0).unwrap();
+    let records = FileRegion {
+        file,
+        position: 0,
+        len: u32::try_from(file_len).unwrap(),
+    };
+    let pets = Arc::new(Pets {
+        records,
+        go: Notify::new(),
+    });
+    let listener = Listener::bind(settings()).await.unwrap();
+    let address = listener.address();
+    Rig {
+        serving: listener.serve(Arc::clone(&pets)),
+        address,
+        pets,
+        _dir: dir,
+    }
+}
+
+fn request(key: ApiKey, correlation_id: i32) -> Vec<u8> {
+    let version = if key == ApiKey::Fetch { 4 } else { 1 };
+    frame::encode_raw_request(key, version, correlation_id, Some("tester"), &[0xff; 4])
+        .unwrap()
+        .into_bytes()
+        .to_vec()
+}
+
+async fn response(stream: &mut TcpStream) -> (i32, Vec<u8>) {
+    let len = stream.read_i32().await.unwrap();
+    let correlation_id = stream.read_i32().await.unwrap();
+    let mut body = vec![0; usize::try_from(len - 4).unwrap()];
+    stream.read_exact(&mut body).await.unwrap();
+    (correlation_id, body)
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_order() {
+    let rig = rig(100).await;
+    let mut stream = TcpStream::connect(rig.address).await.unwrap();
+    let mut bytes = Vec::new();
+    for id in 0..200 {
+        bytes.extend(request(
+            if id == 100 { ApiKey::Heartbeat } else { ApiKey::Metadata },
+            id,
+        ));
+    }
+    stream.write_all(&bytes).await.unwrap();
+    for id in 0..100 {
+        assert_eq!(
+            response(&mut stream).await.0,
+            id,
+            "answers before the waiting one are not held back"
+        );
+    }
+    rig.pets.go.notify_one();
+    for id in 100..200 {
+        assert_eq!(response(&mut stream).await.0, id);
+    }
+}
+
+#[tokio::test]
+async fn records_come_from_the_file_whatever_their_size() {
+    for len in [0, 1, 16 * 1024, 3 * 1024 * 1024 + 7] {
+        let rig = rig(len).await;
+        let mut stream = TcpStream::connect(rig.address).await.unwrap();
+        let mut bytes = request(ApiKey::Fetch, 1);
+        bytes.extend(request(ApiKey::Fetch, 2));
+        stream.write_all(&bytes).await.unwrap();
+        for id in 1..=2 {
+            let (correlation_id, body) = response(&mut stream).await;
+            assert_eq!(correlation_id, id);
+            assert!(body.len() >= len);
+            let records = &body[body.len() - len..];
+            assert!(
+                records
+                    .iter()
+                    .enumerate()
+                    .all(|(at, byte)| usize::from(*byte) == at % 251),
+                "{len}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_breaks_the_protocol_closes_the_connection_and_no_other() {
+    let rig = rig(0).await;
+    let mut good = TcpStream::connect(rig.address).await.unwrap();
+    let unserved = frame::encode_request(&MetadataRequest::default(), 1, 1, None)
+        .unwrap()
+        .into_bytes();
+    let mut unserved = unserved.to_vec();
+    unserved[5] = 19;
+    for hostile in [
+        vec![0xff; 4],
+        vec![0, 0, 4, 0],
+        vec![0, 0, 0, 0],
+        vec![0, 0, 0, 1, 7],
+        unserved,
+    ] {
+        let mut bad = TcpStream::connect(rig.address).await.unwrap();
+        bad.write_all(&hostile).await.unwrap();
+        assert_eq!(
+            bad.read_u8().await.map_err(|error| error.kind()),
+            Err(std::io::ErrorKind::UnexpectedEof)
+        );
+    }
+    good.write_all(&request(ApiKey::Metadata, 9)).await.unwrap();
+    assert_eq!(response(&mut good).await.0, 9);
+}
+
+#[tokio::test]
+async fn a_connection_over_the_limit_is_closed_at_once() {
+    let rig = rig(0).await;
+    let mut held = Vec::new();
+    for id in 0..3 {
+        let mut stream = TcpStream::connect(rig.address).await.unwrap();
+        stream.write_all(&request(ApiKey::Metadata, id)).await.unwrap();
+        assert_eq!(response(&mut stream).await.0, id);
+        held.push(stream);
+    }
+    let mut fourth = TcpStream::connect(rig.address).await.unwrap();
+    assert!(fourth.read_u8().await.is_err());
+}
+
+#[tokio::test]
+async fn stopping_answers_what_is_in_flight() {
+    let rig = rig(0).await;
+    let mut idle = TcpStream::connect(rig.address).await.unwrap();
+    let mut busy = TcpStream::connect(rig.address).await.unwrap();
+    busy.write_all(&request(ApiKey::Heartbeat, 5)).await.unwrap();
+    busy.write_all(&request(ApiKey::Metadata, 6)).await.unwrap();
+    idle.write_all(&request(ApiKey::Metadata, 1)).await.unwrap();
+    response(&mut idle).await;
+    let stopping = tokio::spawn(rig.serving.stop(Duration::from_secs(60)));
+    assert!(idle.read_u8().await.is_err(), "an idle connection is closed");
+    rig.pets.go.notify_one();
+    assert_eq!(response(&mut busy).await.0, 5);
+    stopping.await.unwrap();
+}

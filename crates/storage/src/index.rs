@@ -1,0 +1,3 @@
+//! The indexes of a segment.
+
+pub mod txn;

@@ -1,0 +1,293 @@
+//! The idempotent and transactional producers of one partition: who they are, where their sequences stand, and which
+//! of their transactions are open.
+//!
+//! The state is a function of the log. It is saved in snapshot files so that a start need not read the whole log:
+//! load the newest snapshot at or below the end, then replay the log from there (`truncate_and_reload`, then one
+//! `check` and `apply` with [`Origin::Replication`] per batch).
+//!
+//! An append goes in three steps, so that nothing changes if the write fails: [`ProducerStateManager::check`] each
+//! batch into a [`Staged`], write the bytes, [`ProducerStateManager::apply`].
+
+mod batch;
+mod entry;
+mod sequence;
+pub mod snapshot;
+mod snapshots;
+mod staged;
+mod transactions;
+
+#[cfg(test)]
+mod tests;
+
+pub use crate::origin::Origin;
+pub use batch::{BatchKind, MarkerEpochRule, ProducerBatch, TxnResult};
+pub use entry::{BATCHES_KEPT, BatchMetadata, ProducerEntry};
+pub use snapshots::{SUFFIX as SNAPSHOT_SUFFIX, Sync, path as snapshot_path};
+pub use staged::{CompletedTxn, ProducerError, Staged};
+
+use base::fs::Fs;
+use base::{Offset, ProducerId, Timestamp};
+use rustc_hash::FxHashMap;
+use snapshot::SnapshotEntry;
+use snapshots::Snapshots;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use transactions::Transactions;
+
+/// What becomes of a batch that passed its checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is new.
+    Append,
+    /// It is in the log already: answer with where it is, and append nothing.
+    Duplicate {
+        /// The offset its first record was given.
+        base_offset: Offset,
+        /// The offset its last record was given.
+        last_offset: Offset,
+        /// Its largest timestamp then.
+        timestamp: Timestamp,
+    },
+}
+
+/// A transaction that [`ProducerStateManager::apply`] ended, and what the transaction index is to say of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppliedTxn {
+    /// The transaction; the index takes the aborted ones only.
+    pub completed: CompletedTxn,
+    /// The last stable offset after it, the high watermark left aside.
+    pub last_stable_offset: Offset,
+}
+
+/// The producers of one partition.
+#[derive(Debug)]
+pub struct ProducerStateManager {
+    producers: FxHashMap<ProducerId, ProducerEntry>,
+    transactions: Transactions,
+    snapshots: Snapshots,
+    expiration: Duration,
+    map_end: Offset,
+    snapshot_end: Offset,
+}
+
+impl ProducerStateManager {
+    /// The state for the partition directory `dir`, empty: it lists the snapshots and loads none.
+    ///
+    /// `expiration` is `producer.id.expiration.ms`.
+    pub fn open(fs: Arc<dyn Fs>, dir: PathBuf, expiration: Duration) -> io::Result<Self> {
+        Ok(Self {
+            producers: FxHashMap::default(),
+            transactions: Transactions::default(),
+            snapshots: Snapshots::list(fs, dir)?,
+            expiration,
+            map_end: Offset::ZERO,
+            snapshot_end: Offset::ZERO,
+        })
+    }
+
+    /// Judges a batch on top of what `staged` holds of the same append, and stages it if it is to be appended.
+    ///
+    /// Only a client's batch can be a duplicate; [`Origin::Replication`] is never refused for its epoch or sequence.
+    pub fn check(&self, staged: &mut Staged, batch: &ProducerBatch) -> Result<Verdict, ProducerError> {
+        if batch.producer_id == ProducerId::NONE {
+            return Ok(Verdict::Append);
+        }
+        let current = self.producers.get(&batch.producer_id);
+        if staged.origin() == Origin::Client
+            && let Some(kept) = current.and_then(|entry| entry.duplicate_of(batch))
+        {
+            return Ok(Verdict::Duplicate {
+                base_offset: kept.first_offset(),
+                last_offset: kept.last_offset,
+                timestamp: kept.timestamp,
+            });
+        }
+        staged.add(current, batch)?;
+        Ok(Verdict::Append)
+    }
+
+    /// Takes over what was staged, now that the log ends at `end`, and returns the transactions that ended.
+    pub fn apply(&mut self, staged: Staged, end: Offset) -> Vec<AppliedTxn> {
+        if staged.tolerated > 0 {
+            tracing::warn!(batches = staged.tolerated, %end, "replicated batches break the sequence of their producer");
+        }
+        self.producers.extend(staged.producers);
+        for (first_offset, producer_id) in staged.started {
+            self.transactions.start(first_offset, producer_id);
+        }
+        self.map_end = end;
+        let complete = |completed: CompletedTxn| AppliedTxn {
+            last_stable_offset: self.transactions.complete(&completed),
+            completed,
+        };
+        staged.completed.into_iter().map(complete).collect()
+    }
+
+    /// Says that the log now ends at `end`, after batches without a producer.
+    pub fn update_map_end_offset(&mut self, end: Offset) {
+        self.map_end = end;
+    }
+
+    /// The offset up to which the state knows the log; a replay starts here.
+    pub fn map_end_offset(&self) -> Offset {
+        self.map_end
+    }
+
+    /// The first offset that readers of committed data may not pass, unless the high watermark is lower.
+    pub fn first_unstable_offset(&self) -> Option<Offset> {
+        self.transactions.first_unstable()
+    }
+
+    /// The high watermark moved: transactions whose marker lies below it no longer hold readers back.
+    pub fn on_high_watermark_updated(&mut self, high_watermark: Offset) {
+        self.transactions.forget_below(high_watermark);
+    }
+
+    /// The first offset and last timestamp of the oldest open transaction.
+    pub fn oldest_transaction(&self) -> Option<(Offset, Timestamp)> {
+        let (first_offset, producer_id) = self.transactions.oldest_ongoing()?;
+        let entry = self.producers.get(&producer_id);
+        Some((first_offset, entry.map_or(Timestamp::NONE, |entry| entry.last_timestamp)))
+    }
+
+    /// What is known of a producer.
+    pub fn get(&self, producer_id: ProducerId) -> Option<&ProducerEntry> {
+        self.producers.get(&producer_id)
+    }
+
+    /// All producers, in no order.
+    pub fn active_producers(&self) -> impl ExactSizeIterator<Item = (ProducerId, &ProducerEntry)> {
+        self.producers.iter().map(|(id, entry)| (*id, entry))
+    }
+
+    /// Whether there is no producer and no transaction.
+    pub fn is_empty(&self) -> bool {
+        self.producers.is_empty() && self.transactions.is_empty()
+    }
+
+    /// Forgets the producers that have been silent for the expiration time and have no open transaction.
+    pub fn remove_expired(&mut self, now: Timestamp) {
+        let expiration = self.expiration;
+        self.producers.retain(|_, entry| !is_expired(entry, now, expiration));
+    }
+
+    /// `producer.id.expiration.ms` changed.
+    pub fn set_expiration(&mut self, expiration: Duration) {
+        self.expiration = expiration;
+    }
+
+    /// Sets the state back to what the newest usable snapshot in `log_start..=log_end` says, and deletes the
+    /// snapshots outside of it; the caller then replays the log from [`Self::map_end_offset`] to `log_end`.
+    ///
+    /// If the state stands at `log_end` already, it is kept.
+    pub fn truncate_and_reload(&mut self, log_start: Offset, log_end: Offset, now: Timestamp) -> io::Result<()> {
+        self.snapshots.remove_where(|offset| offset > log_end || offset <= log_start)?;
+        if self.map_end == log_end {
+            self.on_log_start_offset_incremented(log_start);
+            return Ok(());
+        }
+        self.clear();
+        self.load(log_start, now)
+    }
+
+    fn load(&mut self, log_start: Offset, now: Timestamp) -> io::Result<()> {
+        while let Some(offset) = self.snapshots.newest() {
+            let Some(entries) = self.snapshots.read(offset)? else {
+                self.snapshots.remove(offset)?;
+                continue;
+            };
+            for loaded in entries {
+                let entry = loaded.to_entry();
+                if is_expired(&entry, now, self.expiration) {
+                    continue;
+                }
+                if let Some(first_offset) = entry.current_txn_first_offset {
+                    self.transactions.start(first_offset, loaded.producer_id);
+                }
+                self.producers.insert(loaded.producer_id, entry);
+            }
+            self.snapshot_end = offset;
+            self.map_end = offset;
+            return Ok(());
+        }
+        self.snapshot_end = log_start;
+        self.map_end = log_start;
+        Ok(())
+    }
+
+    /// Forgets everything, deletes all snapshots and stands at `offset`.
+    pub fn truncate_fully_and_start_at(&mut self, offset: Offset) -> io::Result<()> {
+        self.clear();
+        self.snapshots.remove_where(|_| true)?;
+        self.snapshot_end = Offset::ZERO;
+        self.map_end = offset;
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.producers.clear();
+        self.transactions.clear();
+    }
+
+    /// The log now starts at `log_start`.
+    pub fn on_log_start_offset_incremented(&mut self, log_start: Offset) {
+        self.transactions.forget_below(log_start);
+        self.map_end = self.map_end.max(log_start);
+        self.snapshot_end = self.snapshots.newest().unwrap_or(log_start);
+    }
+
+    /// Writes a snapshot at [`Self::map_end_offset`], unless the newest one is there; returns its path.
+    pub fn take_snapshot(&mut self, sync: Sync) -> io::Result<Option<Offset>> {
+        if self.map_end <= self.snapshot_end {
+            return Ok(None);
+        }
+        let mut entries: Vec<_> = self.producers.iter().map(|(id, entry)| SnapshotEntry::of(*id, entry)).collect();
+        entries.sort_unstable_by_key(|entry| entry.producer_id);
+        self.snapshots.write(self.map_end, &entries, sync)?;
+        self.snapshot_end = self.map_end;
+        Ok(Some(self.map_end))
+    }
+
+    /// The offset of the newest snapshot.
+    pub fn latest_snapshot_offset(&self) -> Option<Offset> {
+        self.snapshots.newest()
+    }
+
+    /// The offset of the oldest snapshot.
+    pub fn oldest_snapshot_offset(&self) -> Option<Offset> {
+        self.snapshots.oldest()
+    }
+
+    /// Deletes the snapshots that belong to no segment, except one above all segments if it is the newest such.
+    ///
+    /// `base_offsets` are the segments' base offsets, in order.
+    pub fn remove_stray_snapshots(&mut self, base_offsets: &[Offset]) -> io::Result<()> {
+        let stray = |offset: &Offset| base_offsets.binary_search(offset).is_err();
+        let newest = self.snapshots.offsets().rfind(|offset| stray(offset));
+        let kept = newest.filter(|newest| base_offsets.last().is_none_or(|last| newest >= last));
+        self.snapshots.remove_where(|offset| stray(&offset) && Some(offset) != kept)
+    }
+
+    /// Deletes the snapshots below `offset`.
+    pub fn delete_snapshots_before(&mut self, offset: Offset) -> io::Result<()> {
+        self.snapshots.remove_where(|snapshot| snapshot < offset)
+    }
+
+    /// Renames the snapshot at `offset` to `.snapshot.deleted` together with its segment; returns the path to unlink.
+    pub fn mark_snapshot_deleted(&mut self, offset: Offset) -> io::Result<Option<PathBuf>> {
+        self.snapshots.rename_deleted(offset)
+    }
+
+    /// The partition's directory has a new name.
+    pub fn moved_to(&mut self, dir: PathBuf) {
+        self.snapshots.moved_to(dir);
+    }
+}
+
+fn is_expired(entry: &ProducerEntry, now: Timestamp, expiration: Duration) -> bool {
+    let silent = i128::from(now.0) - i128::from(entry.last_timestamp.0);
+    let limit = i128::try_from(expiration.as_millis()).unwrap_or(i128::MAX);
+    entry.current_txn_first_offset.is_none() && silent >= limit
+}

@@ -1,0 +1,125 @@
+//! The snapshot files of a partition directory: `%020d.snapshot`, named by the offset the state is valid at.
+
+use super::snapshot;
+use super::snapshot::SnapshotEntry;
+use base::Offset;
+use base::fs::{EntryKind, Fs, Open};
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The suffix of a snapshot file.
+pub const SUFFIX: &str = ".snapshot";
+const DELETED: &str = ".deleted";
+
+/// Whether a file is on stable storage when the call returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// It is.
+    Now,
+    /// The caller syncs the file later; its checksum finds out if that never happened.
+    Later,
+}
+
+/// Which snapshots there are.
+#[derive(Debug)]
+pub(super) struct Snapshots {
+    fs: Arc<dyn Fs>,
+    dir: PathBuf,
+    offsets: BTreeSet<Offset>,
+}
+
+/// The path of the snapshot at `offset` in `dir`.
+pub fn path(dir: &Path, offset: Offset) -> PathBuf {
+    dir.join(format!("{:020}{SUFFIX}", offset.0))
+}
+
+impl Snapshots {
+    /// Lists the snapshots of `dir`; a directory that does not exist yet has none.
+    pub(super) fn list(fs: Arc<dyn Fs>, dir: PathBuf) -> io::Result<Self> {
+        let entries = match fs.list(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            listed => listed?,
+        };
+        let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
+        let offsets = files.filter_map(|entry| entry.name.strip_suffix(SUFFIX)?.parse().ok().map(Offset));
+        let offsets = offsets.filter(|offset| offset.0 >= 0).collect();
+        Ok(Self { fs, dir, offsets })
+    }
+
+    pub(super) fn oldest(&self) -> Option<Offset> {
+        self.offsets.first().copied()
+    }
+
+    pub(super) fn newest(&self) -> Option<Offset> {
+        self.offsets.last().copied()
+    }
+
+    pub(super) fn offsets(&self) -> impl DoubleEndedIterator<Item = Offset> {
+        self.offsets.iter().copied()
+    }
+
+    /// Reads the snapshot at `offset`; `Ok(None)` if it is not a whole snapshot.
+    pub(super) fn read(&self, offset: Offset) -> io::Result<Option<Vec<SnapshotEntry>>> {
+        let path = path(&self.dir, offset);
+        match snapshot::decode(&self.fs.read(&path)?) {
+            Ok(entries) => Ok(Some(entries)),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "producer snapshot not usable");
+                Ok(None)
+            }
+        }
+    }
+
+    pub(super) fn write(&mut self, offset: Offset, entries: &[SnapshotEntry], sync: Sync) -> io::Result<()> {
+        let bytes = snapshot::encode(entries);
+        let file = self.fs.open(&path(&self.dir, offset), Open::Truncate)?;
+        file.write_at(&bytes, 0)?;
+        if sync == Sync::Now {
+            file.sync()?;
+            self.fs.sync_dir(&self.dir)?;
+        }
+        self.offsets.insert(offset);
+        Ok(())
+    }
+
+    /// Deletes the snapshot at `offset`, if there is one.
+    pub(super) fn remove(&mut self, offset: Offset) -> io::Result<()> {
+        if !self.offsets.remove(&offset) {
+            return Ok(());
+        }
+        ignore_missing(self.fs.remove_file(&path(&self.dir, offset)))
+    }
+
+    /// Deletes the snapshots for which `goes` holds.
+    pub(super) fn remove_where(&mut self, goes: impl Fn(Offset) -> bool) -> io::Result<()> {
+        let gone: Vec<_> = self.offsets().filter(|offset| goes(*offset)).collect();
+        gone.into_iter().try_for_each(|offset| self.remove(offset))
+    }
+
+    /// Marks the snapshot at `offset` as deleted and returns the path it now has, to be unlinked later.
+    pub(super) fn rename_deleted(&mut self, offset: Offset) -> io::Result<Option<PathBuf>> {
+        if !self.offsets.remove(&offset) {
+            return Ok(None);
+        }
+        let from = path(&self.dir, offset);
+        let to = self.dir.join(format!("{:020}{SUFFIX}{DELETED}", offset.0));
+        match self.fs.rename(&from, &to) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            renamed => renamed.map(|()| Some(to)),
+        }
+    }
+
+    /// The partition's directory has a new name.
+    pub(super) fn moved_to(&mut self, dir: PathBuf) {
+        self.dir = dir;
+    }
+}
+
+fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
