@@ -21,9 +21,16 @@ impl Purgatory {
     /// Parks `signal` until the watched offset is at least `until`. A signal waits at most once per partition: parking it
     /// again moves it.
     pub fn park(&mut self, signal: &Arc<Signal>, until: Offset) {
-        match self.waiting.iter_mut().find(|waiting| Arc::ptr_eq(&waiting.signal, signal)) {
+        match self
+            .waiting
+            .iter_mut()
+            .find(|waiting| Arc::ptr_eq(&waiting.signal, signal))
+        {
             Some(waiting) => waiting.until = until,
-            None => self.waiting.push(Waiting { until, signal: Arc::clone(signal) }),
+            None => self.waiting.push(Waiting {
+                until,
+                signal: Arc::clone(signal),
+            }),
         }
     }
 

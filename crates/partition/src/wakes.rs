@@ -38,7 +38,11 @@ impl Signal {
         }
         *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(context.waker().clone());
         // Raised between the look and the registration: the raiser found nobody to wake.
-        if self.raised.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
+        if self.raised.load(Ordering::Acquire) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }
 

@@ -1,0 +1,89 @@
+//! What a reader may see.
+
+use crate::leadership::EpochError;
+use crate::partition::Partition;
+use crate::wakes::Signal;
+use base::{LeaderEpoch, Offset};
+use std::sync::Arc;
+use storage::LogView;
+
+/// Up to where a consumer reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IsolationLevel {
+    /// Up to the high watermark.
+    ReadUncommitted,
+    /// Up to the last stable offset, with the list of aborted transactions.
+    ReadCommitted,
+}
+
+impl IsolationLevel {
+    /// The value on the wire; what is not 1 reads uncommitted, as Kafka has it.
+    pub fn from_code(code: i8) -> Self {
+        if code == 1 {
+            Self::ReadCommitted
+        } else {
+            Self::ReadUncommitted
+        }
+    }
+}
+
+/// A partition as one fetch sees it: taken under the lock, read without it.
+#[derive(Clone, Debug)]
+pub struct FetchView {
+    /// For reading.
+    pub log: LogView,
+    /// The epoch of the leader that answers.
+    pub leader_epoch: LeaderEpoch,
+    /// The high watermark.
+    pub high_watermark: Offset,
+    /// The last stable offset.
+    pub last_stable_offset: Offset,
+    /// The log's start.
+    pub log_start_offset: Offset,
+    /// The log's end.
+    pub log_end_offset: Offset,
+}
+
+impl FetchView {
+    /// The offset that a consumer of this isolation level does not read past.
+    pub fn bound(&self, isolation: IsolationLevel) -> Offset {
+        match isolation {
+            IsolationLevel::ReadUncommitted => self.high_watermark,
+            IsolationLevel::ReadCommitted => self.last_stable_offset,
+        }
+    }
+}
+
+impl Partition {
+    /// The partition as a reader sees it now, if this replica leads in the epoch that the reader knows.
+    pub fn fetch_view(&self, requested: LeaderEpoch) -> Result<FetchView, EpochError> {
+        let leader_epoch = self.role.leader_at(requested)?.epoch;
+        Ok(FetchView {
+            log: self.log.view(),
+            leader_epoch,
+            high_watermark: self.high_watermark,
+            last_stable_offset: self.last_stable_offset(),
+            log_start_offset: self.log.log_start_offset(),
+            log_end_offset: self.log.log_end_offset(),
+        })
+    }
+
+    /// Parks a fetch that has read up to `from`: the signal is raised once the high watermark passes it. Answers whether
+    /// it has passed it already, so that nothing is missed between the read and the parking.
+    pub fn park_fetch(&mut self, signal: &Arc<Signal>, from: Offset) -> Parked {
+        if self.high_watermark > from || self.role.leader().is_err() {
+            return Parked::DueNow;
+        }
+        self.fetches.park(signal, from.next());
+        Parked::Waiting
+    }
+}
+
+/// Whether a parked fetch has to wait at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parked {
+    /// It waits.
+    Waiting,
+    /// What it would wait for is there.
+    DueNow,
+}
