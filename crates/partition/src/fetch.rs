@@ -68,13 +68,17 @@ impl Partition {
         })
     }
 
-    /// Parks a fetch that has read up to `from`: the signal is raised once the high watermark passes it. Answers whether
-    /// it has passed it already, so that nothing is missed between the read and the parking.
-    pub fn park_fetch(&mut self, signal: &Arc<Signal>, from: Offset) -> Parked {
-        if self.high_watermark > from || self.role.leader().is_err() {
+    /// Parks a fetch that has read up to `from`: the signal is raised once the isolation level's bound passes it. Answers
+    /// whether it has passed it already, so that nothing is missed between the read and the parking.
+    pub fn park_fetch(&mut self, signal: &Arc<Signal>, from: Offset, isolation: IsolationLevel) -> Parked {
+        let (bound, waiting) = match isolation {
+            IsolationLevel::ReadUncommitted => (self.high_watermark, &mut self.fetches),
+            IsolationLevel::ReadCommitted => (self.last_stable_offset(), &mut self.stable_fetches),
+        };
+        if bound > from || self.role.leader().is_err() {
             return Parked::DueNow;
         }
-        self.fetches.park(signal, from.next());
+        waiting.park(signal, from.next());
         Parked::Waiting
     }
 }

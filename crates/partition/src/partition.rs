@@ -15,8 +15,10 @@ pub struct Partition {
     pub(crate) role: Role,
     pub(crate) high_watermark: Offset,
     pub(crate) min_insync_replicas: usize,
-    /// Fetches that wait for the high watermark (or, below it, the last stable offset) to move.
+    /// read_uncommitted fetches, waiting for the high watermark.
     pub(crate) fetches: Purgatory,
+    /// read_committed fetches, waiting for the last stable offset.
+    pub(crate) stable_fetches: Purgatory,
     /// acks=all appends that wait for the high watermark.
     pub(crate) produces: Purgatory,
 }
@@ -35,6 +37,7 @@ impl Partition {
             high_watermark,
             min_insync_replicas,
             fetches: Purgatory::default(),
+            stable_fetches: Purgatory::default(),
             produces: Purgatory::default(),
         }
     }
@@ -90,8 +93,7 @@ impl Partition {
         self.role = Role::Leader(leadership);
         let mut wakes = self.advance_high_watermark();
         if is_new {
-            wakes.merge(self.fetches.everyone());
-            wakes.merge(self.produces.everyone());
+            wakes.merge(self.wake_everyone());
         }
         Ok(wakes)
     }
@@ -99,9 +101,7 @@ impl Partition {
     /// Somebody else leads, or nobody: whoever waits here is told.
     pub fn follow(&mut self, leader: NodeId, epoch: LeaderEpoch) -> Wakes {
         self.role = Role::NotLeader(NotLeader { leader, epoch });
-        let mut wakes = self.fetches.everyone();
-        wakes.merge(self.produces.everyone());
-        wakes
+        self.wake_everyone()
     }
 
     /// Takes over changed topic settings.
@@ -128,12 +128,14 @@ impl Partition {
     /// Removes `signal` from those who wait here.
     pub fn leave(&mut self, signal: &Arc<Signal>) {
         self.fetches.leave(signal);
+        self.stable_fetches.leave(signal);
         self.produces.leave(signal);
     }
 
     /// Tells everyone who waits here to look again: the partition is being deleted or the node shuts down.
     pub fn wake_everyone(&mut self) -> Wakes {
         let mut wakes = self.fetches.everyone();
+        wakes.merge(self.stable_fetches.everyone());
         wakes.merge(self.produces.everyone());
         wakes
     }
@@ -156,6 +158,7 @@ impl Partition {
         self.high_watermark = reached;
         self.log.high_watermark_moved(reached);
         let mut wakes = self.fetches.reached(reached);
+        wakes.merge(self.stable_fetches.reached(self.last_stable_offset()));
         wakes.merge(self.produces.reached(reached));
         wakes
     }
