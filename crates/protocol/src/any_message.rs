@@ -86,6 +86,10 @@ pub fn decode_any_response(key: ApiKey, version: i16, bytes: &Bytes) -> Result<u
 }
 
 fn decode_any(kind: MessageKind, key: ApiKey, version: i16, bytes: &Bytes) -> Result<usize, DecodeError> {
-    let found = MESSAGES.iter().find(|message| message.kind == kind && message.key == key.code());
-    found.expect("every key has a request and a response").decode(version, bytes)
+    let found = MESSAGES
+        .iter()
+        .find(|message| message.kind == kind && message.key == key.code());
+    found
+        .expect("every key has a request and a response")
+        .decode(version, bytes)
 }

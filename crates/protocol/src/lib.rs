@@ -7,9 +7,11 @@
 
 pub mod any_message;
 pub mod api;
+pub mod api_versions;
 pub mod error_table;
 pub mod frame;
 mod metadata_frame;
+pub mod views;
 pub mod wire;
 
 #[path = "gen/any_message.rs"]

@@ -15,7 +15,7 @@ pub(crate) const HEAP_PER_BYTE: usize = 16;
 
 /// A cursor over a frame. Bytes and records it yields share the frame's memory; strings and arrays are allocated, and
 /// charged to a budget that follows from the frame's size.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Reader<'a> {
     frame: &'a Bytes,
     at: usize,
@@ -207,14 +207,15 @@ impl<'a> Reader<'a> {
         value
     }
 
+    /// Bytes that are a part of the frame, or null.
+    pub fn nullable_slice(&mut self) -> Result<Option<&'a [u8]>, DecodeError> {
+        self.long_len()?.map(|length| self.take(length)).transpose()
+    }
+
     /// Bytes or null, sharing the frame's memory.
     pub fn nullable_bytes(&mut self) -> Result<Option<Bytes>, DecodeError> {
-        let Some(length) = self.long_len()? else {
-            return Ok(None);
-        };
-        let start = self.at;
-        self.take(length)?;
-        Ok(Some(self.frame.slice(start..self.at)))
+        let slice = self.nullable_slice()?;
+        Ok(slice.map(|slice| self.frame.slice(self.at - slice.len()..self.at)))
     }
 
     /// Bytes, sharing the frame's memory.

@@ -120,26 +120,11 @@ impl Segments {
         for segment in self.iter() {
             match segment {
                 Segment::Bytes(bytes) => whole.extend_from_slice(bytes),
-                Segment::File(region) => read_region(region, &mut whole)?,
+                Segment::File(region) => whole.extend_from_slice(&region.read()?),
             }
         }
         Ok(whole.into())
     }
-}
-
-fn read_region(region: &FileRegion, whole: &mut Vec<u8>) -> io::Result<()> {
-    let start = whole.len();
-    whole.resize(start + region.len as usize, 0);
-    let mut done = start;
-    while done < whole.len() {
-        let position = region.position + (done - start) as u64;
-        let count = region.file.read_at(&mut whole[done..], position)?;
-        if count == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        done += count;
-    }
-    Ok(())
 }
 
 impl From<Bytes> for Segments {
