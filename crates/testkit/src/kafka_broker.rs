@@ -62,7 +62,7 @@ impl KafkaBroker {
     }
 
     fn format(&self) -> Result<()> {
-        let output = java(&["-Xmx256m"], Some(self.home.path()))?
+        let output = java(&["-Xmx256m"], self.home.path())?
             .args([
                 "kafka.tools.StorageTool",
                 "format",
@@ -91,9 +91,22 @@ pub const CLUSTER_ID: &str = "riverrunTestClusterAAA";
 const LOGGING: &str = "status=error\nappender.out.type=Console\nappender.out.name=OUT\nappender.out.layout.type=PatternLayout\n\
     appender.out.layout.pattern=%d{HH:mm:ss.SSS} %p %c{1} %m%n\nrootLogger.level=warn\nrootLogger.appenderRef.out.ref=OUT\n";
 
-/// `java` with Kafka's jars, kept small and quick to start.
-pub fn java(options: &[&str], home: Option<&Path>) -> Result<Command> {
+/// `java` with Kafka's jars, kept small and quick to start, logging as the file in `home` says.
+fn java(options: &[&str], home: &Path) -> Result<Command> {
+    let logging = format!(
+        "-Dlog4j2.configurationFile={}",
+        home.join("log4j2.properties").display()
+    );
+    let mut all = vec![logging.as_str()];
+    all.extend_from_slice(options);
+    java_with(&all, &[])
+}
+
+/// `java` with Kafka's jars, and before them other folders of classes.
+pub fn java_with(options: &[&str], classes: &[&Path]) -> Result<Command> {
     let jars = dependencies::part("java")?.join("jars");
+    let mut class_path: Vec<_> = classes.iter().map(|folder| folder.display().to_string()).collect();
+    class_path.push(format!("{}/*", jars.display()));
     let mut command = Command::new("java");
     command.args([
         "-XX:+UseSerialGC",
@@ -101,12 +114,11 @@ pub fn java(options: &[&str], home: Option<&Path>) -> Result<Command> {
         "-Xshare:auto",
         "-Djava.net.preferIPv4Stack=true",
     ]);
-    command.args(options).arg("-cp").arg(format!("{}/*", jars.display()));
-    if let Some(home) = home {
-        let logging = home.join("log4j2.properties");
-        command.arg(format!("-Dlog4j2.configurationFile={}", logging.display()));
-    }
-    command.stdin(Stdio::null());
+    command
+        .args(options)
+        .arg("-cp")
+        .arg(class_path.join(":"))
+        .stdin(Stdio::null());
     Ok(command)
 }
 
@@ -136,7 +148,7 @@ impl Cluster for KafkaBroker {
     }
 
     fn restart(&mut self) -> Result<()> {
-        let mut command = java(&["-Xms64m", "-Xmx768m"], Some(self.home.path()))?;
+        let mut command = java(&["-Xms64m", "-Xmx768m"], self.home.path())?;
         command.arg("kafka.Kafka").arg(self.properties());
         let mut process = Process::start(&mut command, &self.output())?;
         wait_until_ready(&mut process, &self.bootstrap, &self.output())?;

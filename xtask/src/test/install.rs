@@ -14,8 +14,19 @@ pub fn folder(root: &Path) -> PathBuf {
 
 /// Installs every part that is missing or out of date.
 pub fn all(root: &Path) -> Result<()> {
-    programs(&[("java", "default-jdk-headless"), ("mvn", "maven")])?;
-    java(root)
+    programs(&[
+        ("java", "default-jdk-headless"),
+        ("javac", "default-jdk-headless"),
+        ("mvn", "maven"),
+        ("go", "golang"),
+        ("node", "nodejs"),
+        ("npm", "npm"),
+        ("python3", "python3-venv"),
+    ])?;
+    java(root)?;
+    python(root)?;
+    node(root)?;
+    go(root)
 }
 
 /// Checks that programs are on the PATH, and installs the Debian packages of the missing ones when we may.
@@ -65,26 +76,94 @@ fn part(name: &str, folder: &Path, sources: &[PathBuf], install: impl FnOnce(&Pa
     }
     std::fs::create_dir_all(folder)?;
     install(folder)?;
-    std::fs::write(stamp, wanted)?;
-    Ok(())
+    Ok(std::fs::write(stamp, wanted)?)
 }
 
-/// Apache Kafka's jars: the oracle broker, its tools and the Java client.
+/// Apache Kafka's jars (the oracle broker, its tools, the Java client) and the Java suite compiled against them.
 fn java(root: &Path) -> Result<()> {
+    let sources = sources(root, "java")?;
     let pom = root.join("tests/clients/java/pom.xml");
+    part("Apache Kafka's jars", &folder(root).join("java"), &sources, |folder| {
+        let jars = folder.join("jars");
+        let output = format!("-DoutputDirectory={}", jars.display());
+        let goal = "dependency:copy-dependencies";
+        run_program(
+            Command::new("mvn")
+                .args(["-q", "-B", "-f"])
+                .arg(&pom)
+                .args([goal, &output]),
+        )?;
+        let programs = sources
+            .iter()
+            .filter(|file| file.extension().is_some_and(|extension| extension == "java"));
+        let class_path = format!("{}/*", jars.display());
+        run_program(
+            Command::new("javac")
+                .args(["-cp", &class_path, "-d"])
+                .arg(folder.join("classes"))
+                .args(programs),
+        )
+    })
+}
+
+/// A virtual environment with the Python clients.
+fn python(root: &Path) -> Result<()> {
+    let requirements = root.join("tests/clients/python/requirements.txt");
     part(
-        "Apache Kafka's jars",
-        &folder(root).join("java"),
-        std::slice::from_ref(&pom),
+        "the Python clients",
+        &folder(root).join("python"),
+        std::slice::from_ref(&requirements),
         |folder| {
-            let output = format!("-DoutputDirectory={}", folder.join("jars").display());
-            let goal = "dependency:copy-dependencies";
+            let environment = folder.join("venv");
+            run_program(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
+            let pip = environment.join("bin/pip");
             run_program(
-                Command::new("mvn")
-                    .args(["-q", "-B", "-f"])
-                    .arg(&pom)
-                    .args([goal, &output]),
+                Command::new(pip)
+                    .args(["install", "--quiet", "--requirement"])
+                    .arg(&requirements),
             )
         },
     )
+}
+
+/// kafkajs and its codecs. No install scripts: nothing is compiled, and nothing of theirs runs here.
+fn node(root: &Path) -> Result<()> {
+    let lock = ["package.json", "package-lock.json"].map(|file| root.join("tests/clients/node").join(file));
+    part("kafkajs", &folder(root).join("node"), &lock, |folder| {
+        for file in &lock {
+            std::fs::copy(file, folder.join(file.file_name().context("a file has a name")?))?;
+        }
+        let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+        run_program(Command::new("npm").args(arguments).current_dir(folder))
+    })
+}
+
+/// The franz-go suite, compiled.
+fn go(root: &Path) -> Result<()> {
+    part(
+        "franz-go's suite",
+        &folder(root).join("go"),
+        &sources(root, "go")?,
+        |folder| {
+            let output = folder.join("suite");
+            let source = root.join("tests/clients/go");
+            run_program(
+                Command::new("go")
+                    .args(["build", "-o"])
+                    .arg(output)
+                    .arg(".")
+                    .current_dir(source),
+            )
+        },
+    )
+}
+
+/// The files of one client's suite, in a fixed order.
+fn sources(root: &Path, client: &str) -> Result<Vec<PathBuf>> {
+    let folder = root.join("tests/clients").join(client);
+    let entries = std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    files.retain(|file| file.is_file());
+    files.sort();
+    Ok(files)
 }
