@@ -96,7 +96,9 @@ impl OffsetCheckpoint {
         log_dir: &Path,
         offsets: impl IntoIterator<Item = (&'a TopicPartition, Offset)>,
     ) -> io::Result<()> {
-        let lines = offsets.into_iter().map(|(at, offset)| format!("{} {} {offset}", at.topic, at.partition));
+        let lines = offsets
+            .into_iter()
+            .map(|(at, offset)| format!("{} {} {offset}", at.topic, at.partition));
         write(fs, &log_dir.join(self.file_name()), lines)
     }
 }
@@ -114,7 +116,10 @@ pub fn read<T>(fs: &dyn Fs, path: &Path, parse: impl Fn(&str) -> Option<T>) -> R
     match fs.read(path) {
         Ok(bytes) => decode(path, &bytes, parse),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(source) => Err(CheckpointError::Io { path: path.to_owned(), source }),
+        Err(source) => Err(CheckpointError::Io {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 
@@ -141,7 +146,10 @@ fn decode<T>(path: &Path, bytes: &[u8], parse: impl Fn(&str) -> Option<T>) -> Re
     };
     let version = version.parse().map_err(|_| malformed(path, 1, version))?;
     if version != VERSION {
-        return Err(CheckpointError::Version { path: path.to_owned(), version });
+        return Err(CheckpointError::Version {
+            path: path.to_owned(),
+            version,
+        });
     }
     let Some(count) = lines.next() else {
         return Ok(Vec::new());
@@ -153,12 +161,20 @@ fn decode<T>(path: &Path, bytes: &[u8], parse: impl Fn(&str) -> Option<T>) -> Re
     }
     if entries.len() != expected {
         let found = entries.len();
-        return Err(CheckpointError::Count { path: path.to_owned(), expected, found });
+        return Err(CheckpointError::Count {
+            path: path.to_owned(),
+            expected,
+            found,
+        });
     }
     Ok(entries)
 }
 
 fn malformed(path: &Path, line: usize, text: &str) -> CheckpointError {
     let text = text.chars().take(100).collect();
-    CheckpointError::Malformed { path: path.to_owned(), line, text }
+    CheckpointError::Malformed {
+        path: path.to_owned(),
+        line,
+        text,
+    }
 }

@@ -1,6 +1,7 @@
 //! A log directory, one entry of `log.dirs`: its identity, its lock, and the partitions in it.
 
 pub mod clean_shutdown;
+pub mod meta_properties;
 pub mod name;
 pub mod partition_metadata;
 mod scan;
@@ -9,6 +10,7 @@ mod scan;
 mod tests;
 
 pub use clean_shutdown::CleanShutdown;
+pub use meta_properties::{MetaProperties, MetaPropertiesError};
 pub use name::{DirKind, PartitionDirName};
 pub use partition_metadata::PartitionMetadataError;
 pub use scan::{PartitionDir, Scan, ScanError, scan};

@@ -35,7 +35,10 @@ pub struct EpochEndOffset {
 
 impl EpochEndOffset {
     /// No answer: the epoch is later than any known, or none was named.
-    pub const UNDEFINED: Self = Self { epoch: LeaderEpoch::NONE, end_offset: Offset::NONE };
+    pub const UNDEFINED: Self = Self {
+        epoch: LeaderEpoch::NONE,
+        end_offset: Offset::NONE,
+    };
 }
 
 /// The epochs of one partition, in memory and in its checkpoint file.
@@ -63,7 +66,11 @@ impl LeaderEpochCache {
     /// Reads the checkpoint in the partition directory `dir`; without one there are no epochs.
     pub fn open(fs: Arc<dyn Fs>, dir: PathBuf) -> Result<Self, CheckpointError> {
         let path = dir.join(FILE_NAME);
-        let mut cache = Self { entries: Vec::new(), fs, path };
+        let mut cache = Self {
+            entries: Vec::new(),
+            fs,
+            path,
+        };
         let entries = checkpoint::read(cache.fs.as_ref(), &cache.path, parse_entry)?;
         for entry in entries {
             cache.insert(entry);
@@ -86,16 +93,28 @@ impl LeaderEpochCache {
 
     /// Notes that `epoch` starts at `start_offset` without writing the file: for a log that is being read at start.
     pub fn assign_unflushed(&mut self, epoch: LeaderEpoch, start_offset: Offset) -> Flush {
-        if self.insert(EpochEntry { epoch, start_offset }) { Flush::Due } else { Flush::Clean }
+        if self.insert(EpochEntry { epoch, start_offset }) {
+            Flush::Due
+        } else {
+            Flush::Clean
+        }
     }
 
     fn insert(&mut self, new: EpochEntry) -> bool {
-        assert!(new.epoch.0 >= 0 && new.start_offset.0 >= 0, "an epoch entry has no negative numbers: {new:?}");
-        let known = self.latest().is_some_and(|last| last.epoch == new.epoch && last.start_offset <= new.start_offset);
+        assert!(
+            new.epoch.0 >= 0 && new.start_offset.0 >= 0,
+            "an epoch entry has no negative numbers: {new:?}"
+        );
+        let known = self
+            .latest()
+            .is_some_and(|last| last.epoch == new.epoch && last.start_offset <= new.start_offset);
         if known {
             return false;
         }
-        while self.latest().is_some_and(|last| last.epoch >= new.epoch || last.start_offset >= new.start_offset) {
+        while self
+            .latest()
+            .is_some_and(|last| last.epoch >= new.epoch || last.start_offset >= new.start_offset)
+        {
             self.entries.pop();
         }
         self.entries.push(new);
@@ -124,7 +143,8 @@ impl LeaderEpochCache {
 
     /// The epoch that wrote `offset`.
     pub fn epoch_for_offset(&self, offset: Offset) -> Option<LeaderEpoch> {
-        self.floor_index(|entry| entry.start_offset <= offset).map(|entry| entry.epoch)
+        self.floor_index(|entry| entry.start_offset <= offset)
+            .map(|entry| entry.epoch)
     }
 
     fn floor_index(&self, below: impl Fn(&EpochEntry) -> bool) -> Option<EpochEntry> {
@@ -138,7 +158,10 @@ impl LeaderEpochCache {
             return EpochEndOffset::UNDEFINED;
         }
         if self.latest().is_some_and(|latest| latest.epoch == epoch) {
-            return EpochEndOffset { epoch, end_offset: log_end };
+            return EpochEndOffset {
+                epoch,
+                end_offset: log_end,
+            };
         }
         let above = self.entries.partition_point(|entry| entry.epoch <= epoch);
         let Some(next) = self.entries.get(above) else {
@@ -146,7 +169,10 @@ impl LeaderEpochCache {
         };
         // An epoch before the first known one has left no records: it ends where the known ones begin.
         let found = above.checked_sub(1).map_or(epoch, |at| self.entries[at].epoch);
-        EpochEndOffset { epoch: found, end_offset: next.start_offset }
+        EpochEndOffset {
+            epoch: found,
+            end_offset: next.start_offset,
+        }
     }
 
     /// Drops the epochs that start at `end_offset` or above, after the log was cut there.
@@ -181,7 +207,10 @@ impl LeaderEpochCache {
 
     /// Writes the file.
     pub fn flush(&self) -> io::Result<()> {
-        let lines = self.entries.iter().map(|entry| format!("{} {}", entry.epoch, entry.start_offset));
+        let lines = self
+            .entries
+            .iter()
+            .map(|entry| format!("{} {}", entry.epoch, entry.start_offset));
         checkpoint::write(self.fs.as_ref(), &self.path, lines)
     }
 

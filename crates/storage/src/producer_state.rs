@@ -149,7 +149,10 @@ impl ProducerStateManager {
     pub fn oldest_transaction(&self) -> Option<(Offset, Timestamp)> {
         let (first_offset, producer_id) = self.transactions.oldest_ongoing()?;
         let entry = self.producers.get(&producer_id);
-        Some((first_offset, entry.map_or(Timestamp::NONE, |entry| entry.last_timestamp)))
+        Some((
+            first_offset,
+            entry.map_or(Timestamp::NONE, |entry| entry.last_timestamp),
+        ))
     }
 
     /// What is known of a producer.
@@ -183,7 +186,8 @@ impl ProducerStateManager {
     ///
     /// If the state stands at `log_end` already, it is kept.
     pub fn truncate_and_reload(&mut self, log_start: Offset, log_end: Offset, now: Timestamp) -> io::Result<()> {
-        self.snapshots.remove_where(|offset| offset > log_end || offset <= log_start)?;
+        self.snapshots
+            .remove_where(|offset| offset > log_end || offset <= log_start)?;
         if self.map_end == log_end {
             self.on_log_start_offset_incremented(log_start);
             return Ok(());
@@ -243,7 +247,11 @@ impl ProducerStateManager {
         if self.map_end <= self.snapshot_end {
             return Ok(None);
         }
-        let mut entries: Vec<_> = self.producers.iter().map(|(id, entry)| SnapshotEntry::of(*id, entry)).collect();
+        let mut entries: Vec<_> = self
+            .producers
+            .iter()
+            .map(|(id, entry)| SnapshotEntry::of(*id, entry))
+            .collect();
         entries.sort_unstable_by_key(|entry| entry.producer_id);
         self.snapshots.write(self.map_end, &entries, sync)?;
         self.snapshot_end = self.map_end;
@@ -267,7 +275,8 @@ impl ProducerStateManager {
         let stray = |offset: &Offset| base_offsets.binary_search(offset).is_err();
         let newest = self.snapshots.offsets().rfind(|offset| stray(offset));
         let kept = newest.filter(|newest| base_offsets.last().is_none_or(|last| newest >= last));
-        self.snapshots.remove_where(|offset| stray(&offset) && Some(offset) != kept)
+        self.snapshots
+            .remove_where(|offset| stray(&offset) && Some(offset) != kept)
     }
 
     /// Deletes the snapshots below `offset`.

@@ -56,7 +56,12 @@ fn what_is_compressed_decompresses() {
         for codec in Codec::ALL {
             let bytes = compressed(codec, &sample);
             let back = decompressed(codec, &bytes, sample.len());
-            assert!(back.as_ref() == Ok(&sample), "{codec}, {} bytes: {:?}", sample.len(), back.map(|it| it.len()));
+            assert!(
+                back.as_ref() == Ok(&sample),
+                "{codec}, {} bytes: {:?}",
+                sample.len(),
+                back.map(|it| it.len())
+            );
         }
     }
 }
@@ -64,15 +69,29 @@ fn what_is_compressed_decompresses() {
 #[test]
 fn every_level_of_kafka_compresses() {
     let sample = samples().pop().expect("there are samples");
-    for (codec, levels) in [(Codec::Gzip, vec![-1, 1, 9]), (Codec::Lz4, vec![1, 17]), (Codec::Zstd, vec![-131_072, 22])] {
+    for (codec, levels) in [
+        (Codec::Gzip, vec![-1, 1, 9]),
+        (Codec::Lz4, vec![1, 17]),
+        (Codec::Zstd, vec![-131_072, 22]),
+    ] {
         for level in levels {
             let mut bytes = Vec::new();
             let chosen = Level::new(codec, level).expect("a level of Kafka");
             compress(codec, chosen, &sample, &mut bytes).expect("compressing does not fail");
-            assert_eq!(decompressed(codec, &bytes, PLENTY).as_ref(), Ok(&sample), "{codec} at {level}");
+            assert_eq!(
+                decompressed(codec, &bytes, PLENTY).as_ref(),
+                Ok(&sample),
+                "{codec} at {level}"
+            );
         }
     }
-    for (codec, level) in [(Codec::Gzip, 0), (Codec::Gzip, 10), (Codec::Lz4, 0), (Codec::Lz4, 18), (Codec::Zstd, 23)] {
+    for (codec, level) in [
+        (Codec::Gzip, 0),
+        (Codec::Gzip, 10),
+        (Codec::Lz4, 0),
+        (Codec::Lz4, 18),
+        (Codec::Zstd, 23),
+    ] {
         assert!(Level::new(codec, level).is_err(), "{codec} at {level}");
     }
 }
@@ -103,7 +122,10 @@ fn batches_by_java_hold_the_same_records_in_every_codec() {
 fn framings_are_kafkas() {
     let framing = |codec, bytes: usize| {
         let text = compressed(codec, &[b'x'; 1000]);
-        text[..bytes].iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        text[..bytes]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
     };
     assert_eq!(framing(Codec::Snappy, 16), "82534e41505059000000000100000001");
     assert_eq!(framing(Codec::Lz4, 7), "04224d18604082");
@@ -130,21 +152,40 @@ fn a_bomb_costs_no_more_than_the_cap() {
         let bytes = compressed(codec, &bomb);
         let mut output = Vec::new();
         let refused = decompress(codec, &bytes, 100_000, &mut output);
-        assert_eq!(refused, Err(DecompressError::TooLarge { codec, max_output: 100_000 }));
-        assert!(output.capacity() < 1024 * 1024, "{codec} took {} bytes", output.capacity());
+        assert_eq!(
+            refused,
+            Err(DecompressError::TooLarge {
+                codec,
+                max_output: 100_000
+            })
+        );
+        assert!(
+            output.capacity() < 1024 * 1024,
+            "{codec} took {} bytes",
+            output.capacity()
+        );
     }
 }
 
 #[test]
 fn claims_alone_take_no_memory() {
     // A zstd frame that claims a window of 128 MiB and 2^60 bytes of content, and a snappy block of 4 GiB.
-    let zstd = [0x28, 0xb5, 0x2f, 0xfd, 0xc0, 0x88, 0, 0, 0, 0, 0, 0, 0, 0x10, 0x01, 0, 0];
+    let zstd = [
+        0x28, 0xb5, 0x2f, 0xfd, 0xc0, 0x88, 0, 0, 0, 0, 0, 0, 0, 0x10, 0x01, 0, 0,
+    ];
     let snappy = [0xff, 0xff, 0xff, 0xff, 0x0f, 0];
     for (codec, bytes) in [(Codec::Zstd, zstd.as_slice()), (Codec::Snappy, snappy.as_slice())] {
         let mut output = Vec::new();
         let refused = decompress(codec, bytes, usize::MAX, &mut output);
-        assert!(matches!(refused, Err(DecompressError::Corrupt { .. })), "{codec}: {refused:?}");
-        assert!(output.capacity() <= 1024 * 1024, "{codec} took {} bytes", output.capacity());
+        assert!(
+            matches!(refused, Err(DecompressError::Corrupt { .. })),
+            "{codec}: {refused:?}"
+        );
+        assert!(
+            output.capacity() <= 1024 * 1024,
+            "{codec} took {} bytes",
+            output.capacity()
+        );
     }
 }
 
@@ -160,7 +201,11 @@ fn hostile_bytes_are_refused_or_decompressed_within_the_cap() {
             let mut bytes = good.clone();
             for _ in 0..=rng.below(4) {
                 // Half of the damage hits the headers at the front.
-                let within = if rng.below(2) == 0 { bytes.len().min(40) } else { bytes.len() };
+                let within = if rng.below(2) == 0 {
+                    bytes.len().min(40)
+                } else {
+                    bytes.len()
+                };
                 let at = usize::try_from(rng.below(within as u64)).expect("fits");
                 bytes[at] = rng.next_u64().to_le_bytes()[0];
             }
@@ -181,7 +226,10 @@ fn cut_off_bytes_are_refused() {
         let bytes = compressed(codec, &sample);
         for len in [0, 1, 5, 12, bytes.len() / 2, bytes.len() - 1] {
             let refused = decompressed(codec, &bytes[..len], PLENTY);
-            assert!(matches!(refused, Err(DecompressError::Corrupt { .. })) || len == 0, "{codec}, {len} bytes");
+            assert!(
+                matches!(refused, Err(DecompressError::Corrupt { .. })) || len == 0,
+                "{codec}, {len} bytes"
+            );
         }
     }
 }
@@ -196,7 +244,9 @@ fn gzip_takes_several_members_and_ignores_what_follows() {
 
 #[test]
 fn snappy_takes_a_raw_block_and_a_second_header() {
-    let raw = snap::raw::Encoder::new().compress_vec(b"raw raw raw raw").expect("compressing does not fail");
+    let raw = snap::raw::Encoder::new()
+        .compress_vec(b"raw raw raw raw")
+        .expect("compressing does not fail");
     assert_eq!(decompressed(Codec::Snappy, &raw, 100), Ok(b"raw raw raw raw".to_vec()));
     let mut twice = compressed(Codec::Snappy, b"one ");
     twice.extend(compressed(Codec::Snappy, b"two"));
@@ -223,5 +273,11 @@ fn lz4_takes_every_form_of_the_frame() {
     let at = frame.len() - 1;
     frame[at] ^= 1;
     let refused = decompressed(Codec::Lz4, &frame, 1000);
-    assert!(matches!(refused, Err(DecompressError::Corrupt { reason: "the content's checksum is wrong", .. })));
+    assert!(matches!(
+        refused,
+        Err(DecompressError::Corrupt {
+            reason: "the content's checksum is wrong",
+            ..
+        })
+    ));
 }

@@ -35,14 +35,21 @@ impl CleanShutdown {
             read => read?,
         };
         let content: Option<Content> = serde_json::from_slice(&bytes).ok();
-        let epoch = content.filter(|content| content.version == VERSION).map(|content| content.broker_epoch);
-        Ok(Some(Self { broker_epoch: epoch.filter(|epoch| *epoch != NO_EPOCH) }))
+        let epoch = content
+            .filter(|content| content.version == VERSION)
+            .map(|content| content.broker_epoch);
+        Ok(Some(Self {
+            broker_epoch: epoch.filter(|epoch| *epoch != NO_EPOCH),
+        }))
     }
 
     /// Writes the marker, after everything else in the directory is on stable storage.
     pub fn write(&self, fs: &dyn Fs, log_dir: &Path) -> io::Result<()> {
         let broker_epoch = self.broker_epoch.unwrap_or(NO_EPOCH);
-        let content = Content { version: VERSION, broker_epoch };
+        let content = Content {
+            version: VERSION,
+            broker_epoch,
+        };
         let text = serde_json::to_vec(&content).expect("two numbers are always JSON");
         fs.replace(&log_dir.join(FILE_NAME), &text)
     }

@@ -42,7 +42,10 @@ impl PartitionDirName {
     /// Understands `topic-0`, `topic-0.<id>-delete` and so on; `None` for any other name.
     pub fn parse(name: &str) -> Option<Self> {
         let suffixed = [DirKind::Delete, DirKind::Future, DirKind::Stray];
-        let kind = suffixed.into_iter().find(|kind| name.ends_with(kind.suffix())).unwrap_or(DirKind::Current);
+        let kind = suffixed
+            .into_iter()
+            .find(|kind| name.ends_with(kind.suffix()))
+            .unwrap_or(DirKind::Current);
         let base = match kind {
             DirKind::Current => name,
             DirKind::Future | DirKind::Delete | DirKind::Stray => {
@@ -59,7 +62,10 @@ impl PartitionDirName {
         if topic.is_empty() {
             return None;
         }
-        Some(Self { partition: TopicPartition::new(topic, partition), kind })
+        Some(Self {
+            partition: TopicPartition::new(topic, partition),
+            kind,
+        })
     }
 }
 
@@ -85,7 +91,12 @@ pub fn future(partition: &TopicPartition, rng: &mut Rng) -> String {
 }
 
 fn capped(partition: &TopicPartition, kind: DirKind, rng: &mut Rng) -> String {
-    let tail = format!("-{}.{}{}", partition.partition, Uuid::random(rng).to_hex(), kind.suffix());
+    let tail = format!(
+        "-{}.{}{}",
+        partition.partition,
+        Uuid::random(rng).to_hex(),
+        kind.suffix()
+    );
     let mut cut = partition.topic.len().min(LONGEST_NAME - tail.len());
     while !partition.topic.is_char_boundary(cut) {
         cut -= 1;

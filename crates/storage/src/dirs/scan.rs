@@ -1,8 +1,8 @@
 //! What a log directory holds.
 
+use super::METADATA_DIR;
 use super::name::{DirKind, PartitionDirName};
 use super::partition_metadata::{self, PartitionMetadataError};
-use super::METADATA_DIR;
 use base::fs::{EntryKind, Fs};
 use base::{TopicPartition, Uuid};
 use std::io;
@@ -65,7 +65,10 @@ pub enum ScanError {
 
 /// Sorts the directories in `log_dir`.
 pub fn scan(fs: &dyn Fs, log_dir: &Path) -> Result<Scan, ScanError> {
-    let listed = fs.list(log_dir).map_err(|source| ScanError::Io { path: log_dir.to_owned(), source })?;
+    let listed = fs.list(log_dir).map_err(|source| ScanError::Io {
+        path: log_dir.to_owned(),
+        source,
+    })?;
     let mut scan = Scan::default();
     for entry in listed {
         let path = log_dir.join(&entry.name);
@@ -89,7 +92,11 @@ pub fn scan(fs: &dyn Fs, log_dir: &Path) -> Result<Scan, ScanError> {
             DirKind::Delete => None,
             DirKind::Current | DirKind::Future | DirKind::Stray => partition_metadata::read(fs, &path)?,
         };
-        list.push(PartitionDir { partition: name.partition, path, topic_id });
+        list.push(PartitionDir {
+            partition: name.partition,
+            path,
+            topic_id,
+        });
     }
     Ok(scan)
 }

@@ -9,6 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(test)]
+mod tests;
+
 /// The suffix of a transaction index.
 pub const SUFFIX: &str = ".txnindex";
 /// The bytes of an entry.
@@ -103,7 +106,12 @@ pub struct TransactionIndex {
 impl TransactionIndex {
     /// Opens the index of the segment that starts at `base_offset`, and checks it; no file means no aborts.
     pub fn open(fs: Arc<dyn Fs>, path: PathBuf, base_offset: Offset) -> Result<Self, TxnIndexError> {
-        let mut index = Self { fs, path, file: None, entries: Vec::new() };
+        let mut index = Self {
+            fs,
+            path,
+            file: None,
+            entries: Vec::new(),
+        };
         if !index.fs.exists(&index.path) {
             return Ok(index);
         }
@@ -119,7 +127,12 @@ impl TransactionIndex {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        Ok(Self { fs, path, file: None, entries: Vec::new() })
+        Ok(Self {
+            fs,
+            path,
+            file: None,
+            entries: Vec::new(),
+        })
     }
 
     /// Adds an abort; the file is created with the first.
@@ -127,7 +140,10 @@ impl TransactionIndex {
     /// # Panics
     /// If its marker does not lie above those in the index: the markers of a log come in order.
     pub fn append(&mut self, aborted: AbortedTxn) -> io::Result<()> {
-        let in_order = self.entries.last().is_none_or(|last| last.last_offset < aborted.last_offset);
+        let in_order = self
+            .entries
+            .last()
+            .is_none_or(|last| last.last_offset < aborted.last_offset);
         assert!(in_order, "abort markers are appended in the order of the log");
         let file = match &self.file {
             Some(file) => file,
@@ -193,7 +209,10 @@ impl TransactionIndex {
 
 fn decode_all(path: &Path, bytes: &[u8], base_offset: Offset) -> Result<Vec<AbortedTxn>, TxnIndexError> {
     let (chunks, rest) = bytes.as_chunks::<ENTRY_LEN>();
-    let corrupt = |entry| TxnIndexError::Corrupt { path: path.to_owned(), entry };
+    let corrupt = |entry| TxnIndexError::Corrupt {
+        path: path.to_owned(),
+        entry,
+    };
     if !rest.is_empty() {
         return Err(corrupt(chunks.len()));
     }

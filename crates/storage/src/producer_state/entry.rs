@@ -87,9 +87,9 @@ impl ProducerEntry {
         if batch.epoch != self.epoch {
             return None;
         }
-        self.batches().iter().find(|kept| {
-            kept.first_sequence() == batch.base_sequence && kept.last_sequence == batch.last_sequence
-        })
+        self.batches()
+            .iter()
+            .find(|kept| kept.first_sequence() == batch.base_sequence && kept.last_sequence == batch.last_sequence)
     }
 
     /// Remembers `batch`, sent in `epoch`, and forgets the oldest of more than five.

@@ -2,7 +2,7 @@
 
 use super::entry::{BatchMetadata, ProducerEntry};
 use base::{Offset, ProducerEpoch, ProducerId, Timestamp};
-use crc_fast::CrcAlgorithm;
+use records::checksum::crc32c;
 
 const VERSION: i16 = 1;
 const CHECKSUM_AT: usize = 2;
@@ -106,7 +106,7 @@ pub fn encode(entries: &[SnapshotEntry]) -> Vec<u8> {
         bytes.extend_from_slice(&entry.coordinator_epoch.to_be_bytes());
         bytes.extend_from_slice(&entry.current_txn_first_offset.0.to_be_bytes());
     }
-    let checksum = checksum(&bytes[ENTRIES_AT..]);
+    let checksum = crc32c(&bytes[ENTRIES_AT..]);
     bytes[CHECKSUM_AT..ENTRIES_AT].copy_from_slice(&checksum.to_be_bytes());
     bytes
 }
@@ -120,12 +120,14 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<SnapshotEntry>, SnapshotError> {
         return Err(SnapshotError::Version(version));
     }
     let stored = u32::from_be_bytes(fields.take().ok_or(wrong_length)?);
-    let computed = checksum(fields.rest);
+    let computed = crc32c(fields.rest);
     if stored != computed {
         return Err(SnapshotError::Checksum { stored, computed });
     }
     let count = i32::from_be_bytes(fields.take().ok_or(wrong_length)?);
-    let fits = usize::try_from(count).ok().and_then(|count| count.checked_mul(ENTRY_LEN));
+    let fits = usize::try_from(count)
+        .ok()
+        .and_then(|count| count.checked_mul(ENTRY_LEN));
     if fits.is_none_or(|len| len != fields.rest.len()) {
         return Err(wrong_length);
     }
@@ -134,10 +136,6 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<SnapshotEntry>, SnapshotError> {
         entries.push(fields.entry().ok_or(wrong_length)?);
     }
     Ok(entries)
-}
-
-fn checksum(bytes: &[u8]) -> u32 {
-    u32::try_from(crc_fast::checksum(CrcAlgorithm::Crc32Iscsi, bytes)).expect("CRC-32C has 32 bits")
 }
 
 struct Fields<'a> {

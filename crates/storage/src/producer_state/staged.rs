@@ -99,15 +99,18 @@ impl Staged {
         let at = match self.producers.iter().position(|(id, _)| *id == batch.producer_id) {
             Some(at) => at,
             None => {
-                self.producers.push((batch.producer_id, current.cloned().unwrap_or_default()));
+                self.producers
+                    .push((batch.producer_id, current.cloned().unwrap_or_default()));
                 self.producers.len() - 1
             }
         };
         match batch.kind {
             BatchKind::Plain | BatchKind::Transactional => self.add_data(at, batch),
-            BatchKind::Marker { result, coordinator_epoch, rule } => {
-                self.add_marker(at, batch, result, coordinator_epoch, rule)
-            }
+            BatchKind::Marker {
+                result,
+                coordinator_epoch,
+                rule,
+            } => self.add_marker(at, batch, result, coordinator_epoch, rule),
         }
     }
 
@@ -124,7 +127,10 @@ impl Staged {
             // Not tolerated on a follower either: a leader never appends such a batch.
             Some(first_offset) if !transactional => {
                 let producer_id = batch.producer_id;
-                return Err(ProducerError::TransactionOpen { producer_id, first_offset });
+                return Err(ProducerError::TransactionOpen {
+                    producer_id,
+                    first_offset,
+                });
             }
             None if transactional => {
                 entry.current_txn_first_offset = Some(batch.base_offset);
@@ -201,13 +207,21 @@ fn check_marker_epoch(
             batch.epoch > entry.epoch || (batch.epoch == entry.epoch && entry.current_txn_first_offset.is_none())
         }
     };
-    if valid { Ok(()) } else { Err(invalid_epoch(entry, batch)) }
+    if valid {
+        Ok(())
+    } else {
+        Err(invalid_epoch(entry, batch))
+    }
 }
 
 fn check_coordinator_epoch(entry: &ProducerEntry, producer_id: ProducerId, epoch: i32) -> Result<(), ProducerError> {
     let current = entry.coordinator_epoch;
     if epoch < current {
-        return Err(ProducerError::CoordinatorFenced { producer_id, epoch, current });
+        return Err(ProducerError::CoordinatorFenced {
+            producer_id,
+            epoch,
+            current,
+        });
     }
     Ok(())
 }
@@ -215,7 +229,11 @@ fn check_coordinator_epoch(entry: &ProducerEntry, producer_id: ProducerId, epoch
 /// A new epoch starts at 0, an epoch goes on where it was; a producer never seen, or forgotten, may start anywhere.
 fn check_sequence(entry: &ProducerEntry, batch: &ProducerBatch) -> Result<(), ProducerError> {
     let new_epoch = batch.epoch != entry.epoch;
-    let last_sequence = if new_epoch { sequence::NONE } else { entry.last_sequence() };
+    let last_sequence = if new_epoch {
+        sequence::NONE
+    } else {
+        entry.last_sequence()
+    };
     let in_order = entry.epoch == ProducerEpoch::NONE
         || if new_epoch {
             batch.base_sequence == 0

@@ -29,7 +29,10 @@ impl Transactions {
     /// The first offset that a committed reader may not pass.
     pub(super) fn first_unstable(&self) -> Option<Offset> {
         let ongoing = self.ongoing.first_key_value().map(|(first_offset, _)| *first_offset);
-        let unreplicated = self.unreplicated.first_key_value().map(|(first_offset, _)| *first_offset);
+        let unreplicated = self
+            .unreplicated
+            .first_key_value()
+            .map(|(first_offset, _)| *first_offset);
         match (ongoing, unreplicated) {
             (Some(left), Some(right)) => Some(left.min(right)),
             (one, other) => one.or(other),
@@ -38,7 +41,9 @@ impl Transactions {
 
     /// The oldest open transaction.
     pub(super) fn oldest_ongoing(&self) -> Option<(Offset, ProducerId)> {
-        self.ongoing.first_key_value().map(|(first_offset, id)| (*first_offset, *id))
+        self.ongoing
+            .first_key_value()
+            .map(|(first_offset, id)| (*first_offset, *id))
     }
 
     /// Forgets the ended transactions whose marker lies below `offset`.
