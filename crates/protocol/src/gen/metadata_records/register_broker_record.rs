@@ -95,14 +95,14 @@ impl Body for RegisterBrokerRecord {
                 version,
             });
         }
-        if !self.log_dirs.is_empty() && !(version >= 3) {
+        if version < 3 && !self.log_dirs.is_empty() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "log_dirs",
                 version,
             });
         }
         let has_tag_0 = version >= 3 && !self.log_dirs.is_empty();
-        if self.cordoned_log_dirs.is_some() && !(version == 4) {
+        if version != 4 && self.cordoned_log_dirs.is_some() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "cordoned_log_dirs",
                 version,
