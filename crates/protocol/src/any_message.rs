@@ -20,9 +20,6 @@ pub enum MessageKind {
     Internal,
 }
 
-/// Decodes a message and, if that went well, encodes it again.
-type RoundTrip = fn(&mut Reader<'_>, i16) -> Result<Result<Segments, EncodeError>, DecodeError>;
-
 /// A message whose type is known only when the program runs.
 #[derive(Debug)]
 pub struct AnyMessage {
@@ -35,7 +32,7 @@ pub struct AnyMessage {
     /// The versions that have a schema.
     pub versions: Versions,
     decode: fn(&mut Reader<'_>, i16) -> Result<(), DecodeError>,
-    round_trip: RoundTrip,
+    round_trip: fn(&mut Reader<'_>, i16) -> Result<Result<Segments, EncodeError>, DecodeError>,
 }
 
 impl AnyMessage {

@@ -39,7 +39,7 @@ pub mod messages;
 #[path = "gen/metadata_records/mod.rs"]
 pub mod metadata_records;
 
-pub use any_message::{AnyMessage, decode_any_request, decode_any_response};
+pub use any_message::{decode_any_request, decode_any_response};
 pub use api::Api;
 pub use api_key::ApiKey;
 pub use error_code::ErrorCode;

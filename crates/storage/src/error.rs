@@ -1,5 +1,6 @@
 //! What can go wrong, as facts. The comments name the protocol's error.
 
+use crate::producer_state::ProducerError;
 use base::Offset;
 use records::BatchError;
 use std::io;
@@ -50,6 +51,9 @@ pub enum AppendError {
         /// The batch's base offset.
         found: Offset,
     },
+    /// OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED or INVALID_TXN_STATE.
+    #[error(transparent)]
+    Producer(#[from] ProducerError),
     /// INVALID_RECORD: a control batch that is no transaction marker, from a client or a coordinator.
     #[error("a control batch without a readable marker")]
     NoMarker,
@@ -74,6 +78,9 @@ pub enum ReadError {
     /// CORRUPT_MESSAGE.
     #[error(transparent)]
     Batch(#[from] BatchError),
+    /// CORRUPT_MESSAGE: the records of the batch at this offset cannot be read.
+    #[error("the records of the batch at offset {0} cannot be read")]
+    Records(Offset),
 }
 
 impl From<io::Error> for ReadError {

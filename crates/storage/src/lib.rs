@@ -3,23 +3,52 @@
 //! [`Log`] is one replica's log and belongs to whoever holds the partition's lock; [`LogView`] is a cheap picture of it
 //! that reads without the lock. Nothing here waits, starts threads or reads a clock.
 
+pub mod aborted;
+mod active;
 pub mod append;
 pub mod checkpoint;
 pub mod config;
+pub mod deletion;
 pub mod dirs;
+pub mod epochs;
 pub mod error;
 pub mod flush;
+mod home;
 pub mod index;
 pub mod leader_epoch;
+mod leftovers;
 pub mod log;
+pub mod names;
+pub mod open;
 pub mod origin;
+mod producer_batch;
 pub mod producer_state;
+pub mod producers;
+pub mod read;
+mod recovery;
+mod replay;
+pub mod retention;
+pub mod roll;
+mod scan;
+mod segment;
+pub mod time_search;
+pub mod truncate;
 pub mod view;
 
+pub use aborted::AbortedTransaction;
 pub use append::{AppendInfo, AppendOutcome};
 pub use config::LogConfig;
+pub use deletion::Doomed;
 pub use error::{AppendError, OpenError, ReadError, StorageError};
 pub use flush::Flush;
-pub use log::{Doomed, EpochEnd, LastShutdown, Log, LogOptions};
+pub use leader_epoch::EpochEndOffset;
+pub use log::Log;
+pub use open::{LastShutdown, LogOptions};
 pub use origin::Origin;
-pub use view::{AbortedTransaction, FetchedSlice, LogView, MinOne, ReadRequest, TimestampOffset};
+pub use producer_state::MarkerEpochRule;
+pub use read::{FetchedSlice, MinOne, ReadRequest};
+pub use time_search::TimestampOffset;
+pub use view::LogView;
+
+#[cfg(test)]
+mod tests;

@@ -1,96 +1,54 @@
 //! A picture of a log at one moment, for reading without the partition's lock.
 
-use crate::error::ReadError;
-use base::fs::FileRegion;
-use base::{LeaderEpoch, Offset, ProducerId, Timestamp};
+use crate::index::time::TimeOffset;
+use crate::segment::Segment;
+use base::Offset;
+use std::sync::Arc;
 
-/// What to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReadRequest {
-    /// The first offset wanted.
-    pub from: Offset,
-    /// At most so many bytes.
-    pub max_bytes: u32,
-    /// Nothing at or after this offset: high watermark, last stable offset or log end.
-    pub bound: Offset,
-    /// Whether the first batch may pass `max_bytes`.
-    pub min_one: MinOne,
-}
-
-/// Whether the first batch is answered whole, however large.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MinOne {
-    /// Yes: a reader always makes progress.
-    Whole,
-    /// No: the response has data already.
-    Strict,
-}
-
-/// What was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FetchedSlice {
-    /// The bytes; they may begin before the wanted offset and end within a batch. None if there are none.
-    pub region: Option<FileRegion>,
-    /// The offset after the last that can be in the bytes: up to where aborted transactions matter.
-    pub upper_bound: Offset,
-}
-
-/// A transaction that was aborted within a range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AbortedTransaction {
-    /// Its producer.
-    pub producer_id: ProducerId,
-    /// Its first offset.
-    pub first_offset: Offset,
-}
-
-/// An offset found by time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimestampOffset {
-    /// The record's timestamp.
-    pub timestamp: Timestamp,
-    /// The record's offset.
-    pub offset: Offset,
-    /// The epoch of the leader that wrote it.
-    pub leader_epoch: LeaderEpoch,
-}
-
-/// A picture of a log; cloning is cheap.
+/// A picture of a log; cloning is cheap. It keeps the files it knows alive, so a reader never loses its place to
+/// retention.
 #[derive(Clone, Debug)]
-pub struct LogView {}
+pub struct LogView {
+    pub(crate) segments: Arc<Vec<Arc<Segment>>>,
+    pub(crate) log_start: Offset,
+    pub(crate) log_end: Offset,
+    /// Bytes in the last segment.
+    pub(crate) active_size: u64,
+    /// The greatest timestamp in the last segment; -1 if there is none.
+    pub(crate) active_largest: TimeOffset,
+}
 
 impl LogView {
     /// Where the log begins.
     pub fn log_start_offset(&self) -> Offset {
-        todo!()
+        self.log_start
     }
 
     /// Where it ended when the picture was taken.
     pub fn log_end_offset(&self) -> Offset {
-        todo!()
+        self.log_end
     }
 
-    /// The bytes from the batch that holds `request.from` on; empty at the log's end.
-    pub fn read(&self, _request: ReadRequest) -> Result<FetchedSlice, ReadError> {
-        todo!()
+    /// The number of the segment that holds `offset` if any does: the last that begins at or before it.
+    pub(crate) fn segment_at(&self, offset: Offset) -> usize {
+        self.segments
+            .partition_point(|segment| segment.base() <= offset)
+            .saturating_sub(1)
     }
 
-    /// The transactions aborted within `[from, upper_bound)`, for `abortedTransactions` of read_committed.
-    pub fn aborted_transactions(
-        &self,
-        _from: Offset,
-        _upper_bound: Offset,
-    ) -> Result<Vec<AbortedTransaction>, ReadError> {
-        todo!()
+    /// How many bytes of segment `number` belong to the picture.
+    pub(crate) fn size_of(&self, number: usize) -> u64 {
+        if number + 1 == self.segments.len() {
+            self.active_size
+        } else {
+            self.segments[number].size()
+        }
     }
 
-    /// The first record at or after `target`.
-    pub fn offset_for_timestamp(&self, _target: Timestamp) -> Result<Option<TimestampOffset>, ReadError> {
-        todo!()
-    }
-
-    /// The record with the greatest timestamp.
-    pub fn max_timestamp(&self) -> Result<Option<TimestampOffset>, ReadError> {
-        todo!()
+    /// Where the segment after `number` begins, or the log's end.
+    pub(crate) fn end_of(&self, number: usize) -> Offset {
+        self.segments
+            .get(number + 1)
+            .map_or(self.log_end, |segment| segment.base())
     }
 }

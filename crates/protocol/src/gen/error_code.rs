@@ -5,285 +5,284 @@
 use crate::error_table::ErrorFacts;
 
 /// What a response says about one thing that was asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i16)]
 pub enum ErrorCode {
-    /// The server failed in a way it has no code for.
+    /// Unknown server error.
     UnknownServerError = -1,
-    /// No error.
-    #[default]
+    /// None.
     None = 0,
-    /// The offset lies outside the range the partition holds.
+    /// Offset out of range.
     OffsetOutOfRange = 1,
-    /// The records fail their checksum, have an invalid size, or lack a key in a compacted topic.
+    /// Corrupt message.
     CorruptMessage = 2,
-    /// The server does not host this topic or partition.
+    /// Unknown topic or partition.
     UnknownTopicOrPartition = 3,
-    /// The fetch size is invalid.
+    /// Invalid fetch size.
     InvalidFetchSize = 4,
-    /// The partition has no leader at the moment.
+    /// Leader not available.
     LeaderNotAvailable = 5,
-    /// This broker is not the partition's leader, or, where a follower would do, not a replica.
+    /// Not leader or follower.
     NotLeaderOrFollower = 6,
-    /// The request took longer than its time limit.
+    /// Request timed out.
     RequestTimedOut = 7,
-    /// The broker is not available.
+    /// Broker not available.
     BrokerNotAvailable = 8,
-    /// The replica is not available on this broker.
+    /// Replica not available.
     ReplicaNotAvailable = 9,
-    /// A record batch is larger than the server accepts.
+    /// Message too large.
     MessageTooLarge = 10,
-    /// The controller has moved to another node.
+    /// Stale controller epoch.
     StaleControllerEpoch = 11,
-    /// The metadata committed with the offset is too long.
+    /// Offset metadata too large.
     OffsetMetadataTooLarge = 12,
-    /// The server disconnected before it answered.
+    /// Network exception.
     NetworkException = 13,
-    /// The coordinator is still loading and cannot answer yet.
+    /// Coordinator load in progress.
     CoordinatorLoadInProgress = 14,
-    /// There is no coordinator at the moment.
+    /// Coordinator not available.
     CoordinatorNotAvailable = 15,
-    /// This broker is not the coordinator.
+    /// Not coordinator.
     NotCoordinator = 16,
-    /// The topic's name is invalid, or the operation is not allowed on it.
+    /// Invalid topic exception.
     InvalidTopicException = 17,
-    /// The batches together are larger than a segment of the partition may be.
+    /// Record list too large.
     RecordListTooLarge = 18,
-    /// Fewer replicas are in sync than the topic requires.
+    /// Not enough replicas.
     NotEnoughReplicas = 19,
-    /// The records were written, but to fewer in-sync replicas than the topic requires.
+    /// Not enough replicas after append.
     NotEnoughReplicasAfterAppend = 20,
-    /// The number of required acknowledgements is not -1, 0 or 1.
+    /// Invalid required acks.
     InvalidRequiredAcks = 21,
-    /// The group's generation is another one.
+    /// Illegal generation.
     IllegalGeneration = 22,
-    /// The member's protocol type or protocols do not fit those of the group.
+    /// Inconsistent group protocol.
     InconsistentGroupProtocol = 23,
-    /// The group id is invalid.
+    /// Invalid group id.
     InvalidGroupId = 24,
-    /// The coordinator does not know this member.
+    /// Unknown member id.
     UnknownMemberId = 25,
-    /// The session timeout lies outside the range the broker allows.
+    /// Invalid session timeout.
     InvalidSessionTimeout = 26,
-    /// The group is rebalancing: rejoin.
+    /// Rebalance in progress.
     RebalanceInProgress = 27,
-    /// The committed offset and its metadata are too large.
+    /// Invalid commit offset size.
     InvalidCommitOffsetSize = 28,
-    /// Not authorized for the topic.
+    /// Topic authorization failed.
     TopicAuthorizationFailed = 29,
-    /// Not authorized for the group.
+    /// Group authorization failed.
     GroupAuthorizationFailed = 30,
-    /// Not authorized for the cluster.
+    /// Cluster authorization failed.
     ClusterAuthorizationFailed = 31,
-    /// A timestamp lies outside the accepted range.
+    /// Invalid timestamp.
     InvalidTimestamp = 32,
-    /// The broker does not offer this SASL mechanism.
+    /// Unsupported sasl mechanism.
     UnsupportedSaslMechanism = 33,
-    /// The request does not fit the state of the SASL exchange.
+    /// Illegal sasl state.
     IllegalSaslState = 34,
-    /// This version of the request is not supported.
+    /// Unsupported version.
     UnsupportedVersion = 35,
-    /// A topic of this name exists already.
+    /// Topic already exists.
     TopicAlreadyExists = 36,
-    /// The number of partitions is invalid.
+    /// Invalid partitions.
     InvalidPartitions = 37,
-    /// The replication factor is below 1 or above the number of available brokers.
+    /// Invalid replication factor.
     InvalidReplicationFactor = 38,
-    /// The replica assignment is invalid.
+    /// Invalid replica assignment.
     InvalidReplicaAssignment = 39,
-    /// A configuration value is invalid.
+    /// Invalid config.
     InvalidConfig = 40,
-    /// This node is not the active controller.
+    /// Not controller.
     NotController = 41,
-    /// The request is malformed or contradicts itself.
+    /// Invalid request.
     InvalidRequest = 42,
-    /// The format of the stored messages does not support this.
+    /// Unsupported for message format.
     UnsupportedForMessageFormat = 43,
-    /// The request violates the configured policy.
+    /// Policy violation.
     PolicyViolation = 44,
-    /// The producer's sequence number is not the one expected next.
+    /// Out of order sequence number.
     OutOfOrderSequenceNumber = 45,
-    /// The producer's sequence number was used before.
+    /// Duplicate sequence number.
     DuplicateSequenceNumber = 46,
-    /// The producer's epoch is older than the current one.
+    /// Invalid producer epoch.
     InvalidProducerEpoch = 47,
-    /// The transaction is in a state that does not allow this.
+    /// Invalid txn state.
     InvalidTxnState = 48,
-    /// The producer id does not belong to this transactional id.
+    /// Invalid producer id mapping.
     InvalidProducerIdMapping = 49,
-    /// The transaction timeout is above what the broker allows.
+    /// Invalid transaction timeout.
     InvalidTransactionTimeout = 50,
-    /// Another operation on the same transaction is still under way.
+    /// Concurrent transactions.
     ConcurrentTransactions = 51,
-    /// A newer transaction coordinator has taken over.
+    /// Transaction coordinator fenced.
     TransactionCoordinatorFenced = 52,
-    /// Not authorized for the transactional id.
+    /// Transactional id authorization failed.
     TransactionalIdAuthorizationFailed = 53,
-    /// No authorizer is configured.
+    /// Security disabled.
     SecurityDisabled = 54,
-    /// Nothing was attempted, because another part of the request failed.
+    /// Operation not attempted.
     OperationNotAttempted = 55,
-    /// The disk that holds the log failed.
+    /// Kafka storage error.
     KafkaStorageError = 56,
-    /// The broker has no such log directory.
+    /// Log dir not found.
     LogDirNotFound = 57,
-    /// SASL authentication failed.
+    /// Sasl authentication failed.
     SaslAuthenticationFailed = 58,
-    /// The broker no longer knows this producer id for the partition.
+    /// Unknown producer id.
     UnknownProducerId = 59,
-    /// A reassignment of the partition is under way.
+    /// Reassignment in progress.
     ReassignmentInProgress = 60,
-    /// Delegation tokens are not enabled.
+    /// Delegation token auth disabled.
     DelegationTokenAuthDisabled = 61,
-    /// There is no such delegation token.
+    /// Delegation token not found.
     DelegationTokenNotFound = 62,
-    /// The principal neither owns nor may renew the delegation token.
+    /// Delegation token owner mismatch.
     DelegationTokenOwnerMismatch = 63,
-    /// Requests about delegation tokens are not allowed on this connection.
+    /// Delegation token request not allowed.
     DelegationTokenRequestNotAllowed = 64,
-    /// Not authorized for the delegation token.
+    /// Delegation token authorization failed.
     DelegationTokenAuthorizationFailed = 65,
-    /// The delegation token has expired.
+    /// Delegation token expired.
     DelegationTokenExpired = 66,
-    /// The type of the principal is not supported.
+    /// Invalid principal type.
     InvalidPrincipalType = 67,
-    /// The group still has members.
+    /// Non empty group.
     NonEmptyGroup = 68,
-    /// There is no such group.
+    /// Group id not found.
     GroupIdNotFound = 69,
-    /// There is no such fetch session.
+    /// Fetch session id not found.
     FetchSessionIdNotFound = 70,
-    /// The epoch of the fetch session is another one.
+    /// Invalid fetch session epoch.
     InvalidFetchSessionEpoch = 71,
-    /// The partition's leader has no listener of the name the request came in on.
+    /// Listener not found.
     ListenerNotFound = 72,
-    /// Topic deletion is disabled.
+    /// Topic deletion disabled.
     TopicDeletionDisabled = 73,
-    /// The leader epoch in the request is older than the broker's.
+    /// Fenced leader epoch.
     FencedLeaderEpoch = 74,
-    /// The leader epoch in the request is newer than the broker's.
+    /// Unknown leader epoch.
     UnknownLeaderEpoch = 75,
-    /// The client does not support the compression type of the records.
+    /// Unsupported compression type.
     UnsupportedCompressionType = 76,
-    /// The broker epoch is not the current one.
+    /// Stale broker epoch.
     StaleBrokerEpoch = 77,
-    /// The leader does not know the high watermark of its epoch yet.
+    /// Offset not available.
     OffsetNotAvailable = 78,
-    /// The member has to join again with the id it was given.
+    /// Member id required.
     MemberIdRequired = 79,
-    /// The preferred leader is not available.
+    /// Preferred leader not available.
     PreferredLeaderNotAvailable = 80,
-    /// The group has as many members as are allowed.
+    /// Group max size reached.
     GroupMaxSizeReached = 81,
-    /// Another member has taken over this group instance id.
+    /// Fenced instance id.
     FencedInstanceId = 82,
-    /// No replica that may lead is available.
+    /// Eligible leaders not available.
     EligibleLeadersNotAvailable = 83,
-    /// The partition already has the leader it should have.
+    /// Election not needed.
     ElectionNotNeeded = 84,
-    /// No reassignment of the partition is under way.
+    /// No reassignment in progress.
     NoReassignmentInProgress = 85,
-    /// The group's members are subscribed to the topic.
+    /// Group subscribed to topic.
     GroupSubscribedToTopic = 86,
-    /// The broker refused a record.
+    /// Invalid record.
     InvalidRecord = 87,
-    /// Offsets of an open transaction are not decided yet.
+    /// Unstable offset commit.
     UnstableOffsetCommit = 88,
-    /// The quota for this operation is used up.
+    /// Throttling quota exceeded.
     ThrottlingQuotaExceeded = 89,
-    /// A newer producer has the same transactional id.
+    /// Producer fenced.
     ProducerFenced = 90,
-    /// What the request refers to does not exist.
+    /// Resource not found.
     ResourceNotFound = 91,
-    /// The request names a resource twice.
+    /// Duplicate resource.
     DuplicateResource = 92,
-    /// The credential does not meet the requirements.
+    /// Unacceptable credential.
     UnacceptableCredential = 93,
-    /// The sender or the receiver is not one of the voters the other knows.
+    /// Inconsistent voter set.
     InconsistentVoterSet = 94,
-    /// The version of the update is not the one expected.
+    /// Invalid update version.
     InvalidUpdateVersion = 95,
-    /// The features could not be updated.
+    /// Feature update failed.
     FeatureUpdateFailed = 96,
-    /// The principal in a forwarded request could not be read.
+    /// Principal deserialization failure.
     PrincipalDeserializationFailure = 97,
-    /// There is no such snapshot.
+    /// Snapshot not found.
     SnapshotNotFound = 98,
-    /// The position lies outside the snapshot.
+    /// Position out of range.
     PositionOutOfRange = 99,
-    /// The server does not host a topic with this id.
+    /// Unknown topic id.
     UnknownTopicId = 100,
-    /// Another running broker has registered with this id.
+    /// Duplicate broker registration.
     DuplicateBrokerRegistration = 101,
-    /// No broker has registered with this id.
+    /// Broker id not registered.
     BrokerIdNotRegistered = 102,
-    /// The topic id in the log is another one than that in the request.
+    /// Inconsistent topic id.
     InconsistentTopicId = 103,
-    /// The cluster id in the request is not that of this cluster.
+    /// Inconsistent cluster id.
     InconsistentClusterId = 104,
-    /// There is no such transactional id.
+    /// Transactional id not found.
     TransactionalIdNotFound = 105,
-    /// The fetch session and the request disagree on whether topics go by id.
+    /// Fetch session topic id error.
     FetchSessionTopicIdError = 106,
-    /// The new in-sync set contains a replica that may not be in it.
+    /// Ineligible replica.
     IneligibleReplica = 107,
-    /// The change of the in-sync set was made and moved the leadership away.
+    /// New leader elected.
     NewLeaderElected = 108,
-    /// The offset is in tiered storage only.
+    /// Offset moved to tiered storage.
     OffsetMovedToTieredStorage = 109,
-    /// The member's epoch is too old: it has to rejoin.
+    /// Fenced member epoch.
     FencedMemberEpoch = 110,
-    /// Another member still holds this group instance id.
+    /// Unreleased instance id.
     UnreleasedInstanceId = 111,
-    /// The group's coordinator or its members do not support the assignor.
+    /// Unsupported assignor.
     UnsupportedAssignor = 112,
-    /// The member's epoch is old: retry with the one of the latest heartbeat.
+    /// Stale member epoch.
     StaleMemberEpoch = 113,
-    /// The request reached the wrong kind of endpoint: a broker's or a controller's.
+    /// Mismatched endpoint type.
     MismatchedEndpointType = 114,
-    /// This endpoint type is not supported.
+    /// Unsupported endpoint type.
     UnsupportedEndpointType = 115,
-    /// No controller goes by this id.
+    /// Unknown controller id.
     UnknownControllerId = 116,
-    /// The telemetry subscription has changed: fetch it again.
+    /// Unknown subscription id.
     UnknownSubscriptionId = 117,
-    /// The pushed telemetry is larger than the broker accepts.
+    /// Telemetry too large.
     TelemetryTooLarge = 118,
-    /// The registration is invalid.
+    /// Invalid registration.
     InvalidRegistration = 119,
-    /// The transaction failed and can only be aborted.
+    /// Transaction abortable.
     TransactionAbortable = 120,
-    /// The record is in a state that does not allow this acknowledgement.
+    /// Invalid record state.
     InvalidRecordState = 121,
-    /// There is no such share session.
+    /// Share session not found.
     ShareSessionNotFound = 122,
-    /// The epoch of the share session is another one.
+    /// Invalid share session epoch.
     InvalidShareSessionEpoch = 123,
-    /// The share state's epoch is older than the coordinator's.
+    /// Fenced state epoch.
     FencedStateEpoch = 124,
-    /// The voter's id and directory id are not those of the receiver.
+    /// Invalid voter key.
     InvalidVoterKey = 125,
-    /// The voter is already one of the voters.
+    /// Duplicate voter.
     DuplicateVoter = 126,
-    /// The voter is not one of the voters.
+    /// Voter not found.
     VoterNotFound = 127,
-    /// The regular expression is invalid.
+    /// Invalid regular expression.
     InvalidRegularExpression = 128,
-    /// The client's metadata is of no more use: bootstrap again.
+    /// Rebootstrap required.
     RebootstrapRequired = 129,
-    /// The topology is invalid.
+    /// Streams invalid topology.
     StreamsInvalidTopology = 130,
-    /// The epoch of the topology is invalid.
+    /// Streams invalid topology epoch.
     StreamsInvalidTopologyEpoch = 131,
-    /// The epoch of the topology is outdated.
+    /// Streams topology fenced.
     StreamsTopologyFenced = 132,
-    /// There are as many share sessions as are allowed.
+    /// Share session limit reached.
     ShareSessionLimitReached = 133,
-    /// The group could not be deleted.
+    /// Group deletion failed.
     GroupDeletionFailed = 134,
-    /// The description of the topology could not be stored.
+    /// Streams topology description update failed.
     StreamsTopologyDescriptionUpdateFailed = 135,
-    /// No controller has registered with this id.
+    /// Controller id not registered.
     ControllerIdNotRegistered = 136,
 }
 
@@ -292,966 +291,966 @@ pub(crate) static ERRORS: [ErrorFacts; 138] = [
     ErrorFacts {
         code: ErrorCode::UnknownServerError,
         name: "UNKNOWN_SERVER_ERROR",
-        message: "The server failed in a way it has no code for.",
+        message: "Unknown server error.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::None,
         name: "NONE",
-        message: "No error.",
+        message: "None.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::OffsetOutOfRange,
         name: "OFFSET_OUT_OF_RANGE",
-        message: "The offset lies outside the range the partition holds.",
+        message: "Offset out of range.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::CorruptMessage,
         name: "CORRUPT_MESSAGE",
-        message: "The records fail their checksum, have an invalid size, or lack a key in a compacted topic.",
+        message: "Corrupt message.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnknownTopicOrPartition,
         name: "UNKNOWN_TOPIC_OR_PARTITION",
-        message: "The server does not host this topic or partition.",
+        message: "Unknown topic or partition.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::InvalidFetchSize,
         name: "INVALID_FETCH_SIZE",
-        message: "The fetch size is invalid.",
+        message: "Invalid fetch size.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::LeaderNotAvailable,
         name: "LEADER_NOT_AVAILABLE",
-        message: "The partition has no leader at the moment.",
+        message: "Leader not available.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::NotLeaderOrFollower,
         name: "NOT_LEADER_OR_FOLLOWER",
-        message: "This broker is not the partition's leader, or, where a follower would do, not a replica.",
+        message: "Not leader or follower.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::RequestTimedOut,
         name: "REQUEST_TIMED_OUT",
-        message: "The request took longer than its time limit.",
+        message: "Request timed out.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::BrokerNotAvailable,
         name: "BROKER_NOT_AVAILABLE",
-        message: "The broker is not available.",
+        message: "Broker not available.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ReplicaNotAvailable,
         name: "REPLICA_NOT_AVAILABLE",
-        message: "The replica is not available on this broker.",
+        message: "Replica not available.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::MessageTooLarge,
         name: "MESSAGE_TOO_LARGE",
-        message: "A record batch is larger than the server accepts.",
+        message: "Message too large.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::StaleControllerEpoch,
         name: "STALE_CONTROLLER_EPOCH",
-        message: "The controller has moved to another node.",
+        message: "Stale controller epoch.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::OffsetMetadataTooLarge,
         name: "OFFSET_METADATA_TOO_LARGE",
-        message: "The metadata committed with the offset is too long.",
+        message: "Offset metadata too large.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::NetworkException,
         name: "NETWORK_EXCEPTION",
-        message: "The server disconnected before it answered.",
+        message: "Network exception.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::CoordinatorLoadInProgress,
         name: "COORDINATOR_LOAD_IN_PROGRESS",
-        message: "The coordinator is still loading and cannot answer yet.",
+        message: "Coordinator load in progress.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::CoordinatorNotAvailable,
         name: "COORDINATOR_NOT_AVAILABLE",
-        message: "There is no coordinator at the moment.",
+        message: "Coordinator not available.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::NotCoordinator,
         name: "NOT_COORDINATOR",
-        message: "This broker is not the coordinator.",
+        message: "Not coordinator.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidTopicException,
         name: "INVALID_TOPIC_EXCEPTION",
-        message: "The topic's name is invalid, or the operation is not allowed on it.",
+        message: "Invalid topic exception.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::RecordListTooLarge,
         name: "RECORD_LIST_TOO_LARGE",
-        message: "The batches together are larger than a segment of the partition may be.",
+        message: "Record list too large.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::NotEnoughReplicas,
         name: "NOT_ENOUGH_REPLICAS",
-        message: "Fewer replicas are in sync than the topic requires.",
+        message: "Not enough replicas.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::NotEnoughReplicasAfterAppend,
         name: "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
-        message: "The records were written, but to fewer in-sync replicas than the topic requires.",
+        message: "Not enough replicas after append.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidRequiredAcks,
         name: "INVALID_REQUIRED_ACKS",
-        message: "The number of required acknowledgements is not -1, 0 or 1.",
+        message: "Invalid required acks.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::IllegalGeneration,
         name: "ILLEGAL_GENERATION",
-        message: "The group's generation is another one.",
+        message: "Illegal generation.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InconsistentGroupProtocol,
         name: "INCONSISTENT_GROUP_PROTOCOL",
-        message: "The member's protocol type or protocols do not fit those of the group.",
+        message: "Inconsistent group protocol.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidGroupId,
         name: "INVALID_GROUP_ID",
-        message: "The group id is invalid.",
+        message: "Invalid group id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnknownMemberId,
         name: "UNKNOWN_MEMBER_ID",
-        message: "The coordinator does not know this member.",
+        message: "Unknown member id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidSessionTimeout,
         name: "INVALID_SESSION_TIMEOUT",
-        message: "The session timeout lies outside the range the broker allows.",
+        message: "Invalid session timeout.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::RebalanceInProgress,
         name: "REBALANCE_IN_PROGRESS",
-        message: "The group is rebalancing: rejoin.",
+        message: "Rebalance in progress.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidCommitOffsetSize,
         name: "INVALID_COMMIT_OFFSET_SIZE",
-        message: "The committed offset and its metadata are too large.",
+        message: "Invalid commit offset size.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::TopicAuthorizationFailed,
         name: "TOPIC_AUTHORIZATION_FAILED",
-        message: "Not authorized for the topic.",
+        message: "Topic authorization failed.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::GroupAuthorizationFailed,
         name: "GROUP_AUTHORIZATION_FAILED",
-        message: "Not authorized for the group.",
+        message: "Group authorization failed.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ClusterAuthorizationFailed,
         name: "CLUSTER_AUTHORIZATION_FAILED",
-        message: "Not authorized for the cluster.",
+        message: "Cluster authorization failed.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidTimestamp,
         name: "INVALID_TIMESTAMP",
-        message: "A timestamp lies outside the accepted range.",
+        message: "Invalid timestamp.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnsupportedSaslMechanism,
         name: "UNSUPPORTED_SASL_MECHANISM",
-        message: "The broker does not offer this SASL mechanism.",
+        message: "Unsupported sasl mechanism.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::IllegalSaslState,
         name: "ILLEGAL_SASL_STATE",
-        message: "The request does not fit the state of the SASL exchange.",
+        message: "Illegal sasl state.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnsupportedVersion,
         name: "UNSUPPORTED_VERSION",
-        message: "This version of the request is not supported.",
+        message: "Unsupported version.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::TopicAlreadyExists,
         name: "TOPIC_ALREADY_EXISTS",
-        message: "A topic of this name exists already.",
+        message: "Topic already exists.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidPartitions,
         name: "INVALID_PARTITIONS",
-        message: "The number of partitions is invalid.",
+        message: "Invalid partitions.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidReplicationFactor,
         name: "INVALID_REPLICATION_FACTOR",
-        message: "The replication factor is below 1 or above the number of available brokers.",
+        message: "Invalid replication factor.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidReplicaAssignment,
         name: "INVALID_REPLICA_ASSIGNMENT",
-        message: "The replica assignment is invalid.",
+        message: "Invalid replica assignment.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidConfig,
         name: "INVALID_CONFIG",
-        message: "A configuration value is invalid.",
+        message: "Invalid config.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::NotController,
         name: "NOT_CONTROLLER",
-        message: "This node is not the active controller.",
+        message: "Not controller.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidRequest,
         name: "INVALID_REQUEST",
-        message: "The request is malformed or contradicts itself.",
+        message: "Invalid request.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnsupportedForMessageFormat,
         name: "UNSUPPORTED_FOR_MESSAGE_FORMAT",
-        message: "The format of the stored messages does not support this.",
+        message: "Unsupported for message format.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::PolicyViolation,
         name: "POLICY_VIOLATION",
-        message: "The request violates the configured policy.",
+        message: "Policy violation.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::OutOfOrderSequenceNumber,
         name: "OUT_OF_ORDER_SEQUENCE_NUMBER",
-        message: "The producer's sequence number is not the one expected next.",
+        message: "Out of order sequence number.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DuplicateSequenceNumber,
         name: "DUPLICATE_SEQUENCE_NUMBER",
-        message: "The producer's sequence number was used before.",
+        message: "Duplicate sequence number.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidProducerEpoch,
         name: "INVALID_PRODUCER_EPOCH",
-        message: "The producer's epoch is older than the current one.",
+        message: "Invalid producer epoch.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidTxnState,
         name: "INVALID_TXN_STATE",
-        message: "The transaction is in a state that does not allow this.",
+        message: "Invalid txn state.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidProducerIdMapping,
         name: "INVALID_PRODUCER_ID_MAPPING",
-        message: "The producer id does not belong to this transactional id.",
+        message: "Invalid producer id mapping.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidTransactionTimeout,
         name: "INVALID_TRANSACTION_TIMEOUT",
-        message: "The transaction timeout is above what the broker allows.",
+        message: "Invalid transaction timeout.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ConcurrentTransactions,
         name: "CONCURRENT_TRANSACTIONS",
-        message: "Another operation on the same transaction is still under way.",
+        message: "Concurrent transactions.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::TransactionCoordinatorFenced,
         name: "TRANSACTION_COORDINATOR_FENCED",
-        message: "A newer transaction coordinator has taken over.",
+        message: "Transaction coordinator fenced.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::TransactionalIdAuthorizationFailed,
         name: "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
-        message: "Not authorized for the transactional id.",
+        message: "Transactional id authorization failed.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::SecurityDisabled,
         name: "SECURITY_DISABLED",
-        message: "No authorizer is configured.",
+        message: "Security disabled.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::OperationNotAttempted,
         name: "OPERATION_NOT_ATTEMPTED",
-        message: "Nothing was attempted, because another part of the request failed.",
+        message: "Operation not attempted.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::KafkaStorageError,
         name: "KAFKA_STORAGE_ERROR",
-        message: "The disk that holds the log failed.",
+        message: "Kafka storage error.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::LogDirNotFound,
         name: "LOG_DIR_NOT_FOUND",
-        message: "The broker has no such log directory.",
+        message: "Log dir not found.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::SaslAuthenticationFailed,
         name: "SASL_AUTHENTICATION_FAILED",
-        message: "SASL authentication failed.",
+        message: "Sasl authentication failed.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnknownProducerId,
         name: "UNKNOWN_PRODUCER_ID",
-        message: "The broker no longer knows this producer id for the partition.",
+        message: "Unknown producer id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ReassignmentInProgress,
         name: "REASSIGNMENT_IN_PROGRESS",
-        message: "A reassignment of the partition is under way.",
+        message: "Reassignment in progress.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DelegationTokenAuthDisabled,
         name: "DELEGATION_TOKEN_AUTH_DISABLED",
-        message: "Delegation tokens are not enabled.",
+        message: "Delegation token auth disabled.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DelegationTokenNotFound,
         name: "DELEGATION_TOKEN_NOT_FOUND",
-        message: "There is no such delegation token.",
+        message: "Delegation token not found.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DelegationTokenOwnerMismatch,
         name: "DELEGATION_TOKEN_OWNER_MISMATCH",
-        message: "The principal neither owns nor may renew the delegation token.",
+        message: "Delegation token owner mismatch.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DelegationTokenRequestNotAllowed,
         name: "DELEGATION_TOKEN_REQUEST_NOT_ALLOWED",
-        message: "Requests about delegation tokens are not allowed on this connection.",
+        message: "Delegation token request not allowed.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DelegationTokenAuthorizationFailed,
         name: "DELEGATION_TOKEN_AUTHORIZATION_FAILED",
-        message: "Not authorized for the delegation token.",
+        message: "Delegation token authorization failed.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DelegationTokenExpired,
         name: "DELEGATION_TOKEN_EXPIRED",
-        message: "The delegation token has expired.",
+        message: "Delegation token expired.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidPrincipalType,
         name: "INVALID_PRINCIPAL_TYPE",
-        message: "The type of the principal is not supported.",
+        message: "Invalid principal type.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::NonEmptyGroup,
         name: "NON_EMPTY_GROUP",
-        message: "The group still has members.",
+        message: "Non empty group.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::GroupIdNotFound,
         name: "GROUP_ID_NOT_FOUND",
-        message: "There is no such group.",
+        message: "Group id not found.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::FetchSessionIdNotFound,
         name: "FETCH_SESSION_ID_NOT_FOUND",
-        message: "There is no such fetch session.",
+        message: "Fetch session id not found.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidFetchSessionEpoch,
         name: "INVALID_FETCH_SESSION_EPOCH",
-        message: "The epoch of the fetch session is another one.",
+        message: "Invalid fetch session epoch.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ListenerNotFound,
         name: "LISTENER_NOT_FOUND",
-        message: "The partition's leader has no listener of the name the request came in on.",
+        message: "Listener not found.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::TopicDeletionDisabled,
         name: "TOPIC_DELETION_DISABLED",
-        message: "Topic deletion is disabled.",
+        message: "Topic deletion disabled.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::FencedLeaderEpoch,
         name: "FENCED_LEADER_EPOCH",
-        message: "The leader epoch in the request is older than the broker's.",
+        message: "Fenced leader epoch.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::UnknownLeaderEpoch,
         name: "UNKNOWN_LEADER_EPOCH",
-        message: "The leader epoch in the request is newer than the broker's.",
+        message: "Unknown leader epoch.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnsupportedCompressionType,
         name: "UNSUPPORTED_COMPRESSION_TYPE",
-        message: "The client does not support the compression type of the records.",
+        message: "Unsupported compression type.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::StaleBrokerEpoch,
         name: "STALE_BROKER_EPOCH",
-        message: "The broker epoch is not the current one.",
+        message: "Stale broker epoch.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::OffsetNotAvailable,
         name: "OFFSET_NOT_AVAILABLE",
-        message: "The leader does not know the high watermark of its epoch yet.",
+        message: "Offset not available.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::MemberIdRequired,
         name: "MEMBER_ID_REQUIRED",
-        message: "The member has to join again with the id it was given.",
+        message: "Member id required.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::PreferredLeaderNotAvailable,
         name: "PREFERRED_LEADER_NOT_AVAILABLE",
-        message: "The preferred leader is not available.",
+        message: "Preferred leader not available.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::GroupMaxSizeReached,
         name: "GROUP_MAX_SIZE_REACHED",
-        message: "The group has as many members as are allowed.",
+        message: "Group max size reached.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::FencedInstanceId,
         name: "FENCED_INSTANCE_ID",
-        message: "Another member has taken over this group instance id.",
+        message: "Fenced instance id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::EligibleLeadersNotAvailable,
         name: "ELIGIBLE_LEADERS_NOT_AVAILABLE",
-        message: "No replica that may lead is available.",
+        message: "Eligible leaders not available.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::ElectionNotNeeded,
         name: "ELECTION_NOT_NEEDED",
-        message: "The partition already has the leader it should have.",
+        message: "Election not needed.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::NoReassignmentInProgress,
         name: "NO_REASSIGNMENT_IN_PROGRESS",
-        message: "No reassignment of the partition is under way.",
+        message: "No reassignment in progress.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::GroupSubscribedToTopic,
         name: "GROUP_SUBSCRIBED_TO_TOPIC",
-        message: "The group's members are subscribed to the topic.",
+        message: "Group subscribed to topic.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidRecord,
         name: "INVALID_RECORD",
-        message: "The broker refused a record.",
+        message: "Invalid record.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnstableOffsetCommit,
         name: "UNSTABLE_OFFSET_COMMIT",
-        message: "Offsets of an open transaction are not decided yet.",
+        message: "Unstable offset commit.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ThrottlingQuotaExceeded,
         name: "THROTTLING_QUOTA_EXCEEDED",
-        message: "The quota for this operation is used up.",
+        message: "Throttling quota exceeded.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ProducerFenced,
         name: "PRODUCER_FENCED",
-        message: "A newer producer has the same transactional id.",
+        message: "Producer fenced.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ResourceNotFound,
         name: "RESOURCE_NOT_FOUND",
-        message: "What the request refers to does not exist.",
+        message: "Resource not found.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DuplicateResource,
         name: "DUPLICATE_RESOURCE",
-        message: "The request names a resource twice.",
+        message: "Duplicate resource.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnacceptableCredential,
         name: "UNACCEPTABLE_CREDENTIAL",
-        message: "The credential does not meet the requirements.",
+        message: "Unacceptable credential.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InconsistentVoterSet,
         name: "INCONSISTENT_VOTER_SET",
-        message: "The sender or the receiver is not one of the voters the other knows.",
+        message: "Inconsistent voter set.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidUpdateVersion,
         name: "INVALID_UPDATE_VERSION",
-        message: "The version of the update is not the one expected.",
+        message: "Invalid update version.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::FeatureUpdateFailed,
         name: "FEATURE_UPDATE_FAILED",
-        message: "The features could not be updated.",
+        message: "Feature update failed.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::PrincipalDeserializationFailure,
         name: "PRINCIPAL_DESERIALIZATION_FAILURE",
-        message: "The principal in a forwarded request could not be read.",
+        message: "Principal deserialization failure.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::SnapshotNotFound,
         name: "SNAPSHOT_NOT_FOUND",
-        message: "There is no such snapshot.",
+        message: "Snapshot not found.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::PositionOutOfRange,
         name: "POSITION_OUT_OF_RANGE",
-        message: "The position lies outside the snapshot.",
+        message: "Position out of range.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnknownTopicId,
         name: "UNKNOWN_TOPIC_ID",
-        message: "The server does not host a topic with this id.",
+        message: "Unknown topic id.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::DuplicateBrokerRegistration,
         name: "DUPLICATE_BROKER_REGISTRATION",
-        message: "Another running broker has registered with this id.",
+        message: "Duplicate broker registration.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::BrokerIdNotRegistered,
         name: "BROKER_ID_NOT_REGISTERED",
-        message: "No broker has registered with this id.",
+        message: "Broker id not registered.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InconsistentTopicId,
         name: "INCONSISTENT_TOPIC_ID",
-        message: "The topic id in the log is another one than that in the request.",
+        message: "Inconsistent topic id.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::InconsistentClusterId,
         name: "INCONSISTENT_CLUSTER_ID",
-        message: "The cluster id in the request is not that of this cluster.",
+        message: "Inconsistent cluster id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::TransactionalIdNotFound,
         name: "TRANSACTIONAL_ID_NOT_FOUND",
-        message: "There is no such transactional id.",
+        message: "Transactional id not found.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::FetchSessionTopicIdError,
         name: "FETCH_SESSION_TOPIC_ID_ERROR",
-        message: "The fetch session and the request disagree on whether topics go by id.",
+        message: "Fetch session topic id error.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::IneligibleReplica,
         name: "INELIGIBLE_REPLICA",
-        message: "The new in-sync set contains a replica that may not be in it.",
+        message: "Ineligible replica.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::NewLeaderElected,
         name: "NEW_LEADER_ELECTED",
-        message: "The change of the in-sync set was made and moved the leadership away.",
+        message: "New leader elected.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::OffsetMovedToTieredStorage,
         name: "OFFSET_MOVED_TO_TIERED_STORAGE",
-        message: "The offset is in tiered storage only.",
+        message: "Offset moved to tiered storage.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::FencedMemberEpoch,
         name: "FENCED_MEMBER_EPOCH",
-        message: "The member's epoch is too old: it has to rejoin.",
+        message: "Fenced member epoch.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnreleasedInstanceId,
         name: "UNRELEASED_INSTANCE_ID",
-        message: "Another member still holds this group instance id.",
+        message: "Unreleased instance id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnsupportedAssignor,
         name: "UNSUPPORTED_ASSIGNOR",
-        message: "The group's coordinator or its members do not support the assignor.",
+        message: "Unsupported assignor.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::StaleMemberEpoch,
         name: "STALE_MEMBER_EPOCH",
-        message: "The member's epoch is old: retry with the one of the latest heartbeat.",
+        message: "Stale member epoch.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::MismatchedEndpointType,
         name: "MISMATCHED_ENDPOINT_TYPE",
-        message: "The request reached the wrong kind of endpoint: a broker's or a controller's.",
+        message: "Mismatched endpoint type.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnsupportedEndpointType,
         name: "UNSUPPORTED_ENDPOINT_TYPE",
-        message: "This endpoint type is not supported.",
+        message: "Unsupported endpoint type.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnknownControllerId,
         name: "UNKNOWN_CONTROLLER_ID",
-        message: "No controller goes by this id.",
+        message: "Unknown controller id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnknownSubscriptionId,
         name: "UNKNOWN_SUBSCRIPTION_ID",
-        message: "The telemetry subscription has changed: fetch it again.",
+        message: "Unknown subscription id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::TelemetryTooLarge,
         name: "TELEMETRY_TOO_LARGE",
-        message: "The pushed telemetry is larger than the broker accepts.",
+        message: "Telemetry too large.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidRegistration,
         name: "INVALID_REGISTRATION",
-        message: "The registration is invalid.",
+        message: "Invalid registration.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::TransactionAbortable,
         name: "TRANSACTION_ABORTABLE",
-        message: "The transaction failed and can only be aborted.",
+        message: "Transaction abortable.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidRecordState,
         name: "INVALID_RECORD_STATE",
-        message: "The record is in a state that does not allow this acknowledgement.",
+        message: "Invalid record state.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ShareSessionNotFound,
         name: "SHARE_SESSION_NOT_FOUND",
-        message: "There is no such share session.",
+        message: "Share session not found.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidShareSessionEpoch,
         name: "INVALID_SHARE_SESSION_EPOCH",
-        message: "The epoch of the share session is another one.",
+        message: "Invalid share session epoch.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::FencedStateEpoch,
         name: "FENCED_STATE_EPOCH",
-        message: "The share state's epoch is older than the coordinator's.",
+        message: "Fenced state epoch.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidVoterKey,
         name: "INVALID_VOTER_KEY",
-        message: "The voter's id and directory id are not those of the receiver.",
+        message: "Invalid voter key.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DuplicateVoter,
         name: "DUPLICATE_VOTER",
-        message: "The voter is already one of the voters.",
+        message: "Duplicate voter.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::VoterNotFound,
         name: "VOTER_NOT_FOUND",
-        message: "The voter is not one of the voters.",
+        message: "Voter not found.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidRegularExpression,
         name: "INVALID_REGULAR_EXPRESSION",
-        message: "The regular expression is invalid.",
+        message: "Invalid regular expression.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::RebootstrapRequired,
         name: "REBOOTSTRAP_REQUIRED",
-        message: "The client's metadata is of no more use: bootstrap again.",
+        message: "Rebootstrap required.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::StreamsInvalidTopology,
         name: "STREAMS_INVALID_TOPOLOGY",
-        message: "The topology is invalid.",
+        message: "Streams invalid topology.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::StreamsInvalidTopologyEpoch,
         name: "STREAMS_INVALID_TOPOLOGY_EPOCH",
-        message: "The epoch of the topology is invalid.",
+        message: "Streams invalid topology epoch.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::StreamsTopologyFenced,
         name: "STREAMS_TOPOLOGY_FENCED",
-        message: "The epoch of the topology is outdated.",
+        message: "Streams topology fenced.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ShareSessionLimitReached,
         name: "SHARE_SESSION_LIMIT_REACHED",
-        message: "There are as many share sessions as are allowed.",
+        message: "Share session limit reached.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::GroupDeletionFailed,
         name: "GROUP_DELETION_FAILED",
-        message: "The group could not be deleted.",
+        message: "Group deletion failed.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::StreamsTopologyDescriptionUpdateFailed,
         name: "STREAMS_TOPOLOGY_DESCRIPTION_UPDATE_FAILED",
-        message: "The description of the topology could not be stored.",
+        message: "Streams topology description update failed.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ControllerIdNotRegistered,
         name: "CONTROLLER_ID_NOT_REGISTERED",
-        message: "No controller has registered with this id.",
+        message: "Controller id not registered.",
         retriable: false,
         refreshes_metadata: false,
     },

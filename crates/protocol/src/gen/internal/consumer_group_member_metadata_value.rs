@@ -53,7 +53,7 @@ impl Body for ConsumerGroupMemberMetadataValue {
         for _ in 0..reader.tag_count()? {
             let field = reader.tag()?;
             match field.tag {
-                0 => message.classic_member_metadata = reader.nullable_tagged_struct(version)?,
+                0 => message.classic_member_metadata = reader.nullable_struct(version)?,
                 _ => {
                     reader.skip_tag(field);
                     continue;
@@ -77,7 +77,7 @@ impl Body for ConsumerGroupMemberMetadataValue {
         writer.tag_count(u32::from(has_tag_0));
         if has_tag_0 {
             let start = writer.begin_tag(0);
-            writer.nullable_tagged_struct(self.classic_member_metadata.as_ref(), version)?;
+            writer.nullable_struct(self.classic_member_metadata.as_ref(), version)?;
             writer.end_tag(start)?;
         }
         Ok(())

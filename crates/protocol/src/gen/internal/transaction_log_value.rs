@@ -80,28 +80,28 @@ impl Body for TransactionLogValue {
         writer.nullable_array(self.transaction_partitions.as_deref(), version)?;
         writer.i64(self.transaction_last_update_timestamp_ms);
         writer.i64(self.transaction_start_timestamp_ms);
-        if version != 1 && self.previous_producer_id != -1 {
+        if self.previous_producer_id != -1 && !(version == 1) {
             return Err(EncodeError::FieldNotInVersion {
                 field: "previous_producer_id",
                 version,
             });
         }
         let has_tag_0 = version == 1 && self.previous_producer_id != -1;
-        if version != 1 && self.next_producer_id != -1 {
+        if self.next_producer_id != -1 && !(version == 1) {
             return Err(EncodeError::FieldNotInVersion {
                 field: "next_producer_id",
                 version,
             });
         }
         let has_tag_1 = version == 1 && self.next_producer_id != -1;
-        if version != 1 && self.client_transaction_version != 0 {
+        if self.client_transaction_version != 0 && !(version == 1) {
             return Err(EncodeError::FieldNotInVersion {
                 field: "client_transaction_version",
                 version,
             });
         }
         let has_tag_2 = version == 1 && self.client_transaction_version != 0;
-        if version != 1 && self.next_producer_epoch != -1 {
+        if self.next_producer_epoch != -1 && !(version == 1) {
             return Err(EncodeError::FieldNotInVersion {
                 field: "next_producer_epoch",
                 version,

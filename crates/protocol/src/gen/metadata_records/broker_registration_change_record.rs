@@ -49,21 +49,21 @@ impl Body for BrokerRegistrationChangeRecord {
         writer.i32(self.broker_id);
         writer.i64(self.broker_epoch);
         let has_tag_0 = self.fenced != 0;
-        if version < 1 && self.in_controlled_shutdown != 0 {
+        if self.in_controlled_shutdown != 0 && !(version >= 1) {
             return Err(EncodeError::FieldNotInVersion {
                 field: "in_controlled_shutdown",
                 version,
             });
         }
         let has_tag_1 = version >= 1 && self.in_controlled_shutdown != 0;
-        if version < 2 && !self.log_dirs.is_empty() {
+        if !self.log_dirs.is_empty() && !(version >= 2) {
             return Err(EncodeError::FieldNotInVersion {
                 field: "log_dirs",
                 version,
             });
         }
         let has_tag_2 = version >= 2 && !self.log_dirs.is_empty();
-        if version != 3 && self.cordoned_log_dirs.is_some() {
+        if self.cordoned_log_dirs.is_some() && !(version == 3) {
             return Err(EncodeError::FieldNotInVersion {
                 field: "cordoned_log_dirs",
                 version,

@@ -87,21 +87,21 @@ impl Body for PartitionChangeRecord {
         let has_tag_3 = self.removing_replicas.is_some();
         let has_tag_4 = self.adding_replicas.is_some();
         let has_tag_5 = self.leader_recovery_state != -1;
-        if version != 2 && self.eligible_leader_replicas.is_some() {
+        if self.eligible_leader_replicas.is_some() && !(version == 2) {
             return Err(EncodeError::FieldNotInVersion {
                 field: "eligible_leader_replicas",
                 version,
             });
         }
         let has_tag_6 = version == 2 && self.eligible_leader_replicas.is_some();
-        if version != 2 && self.last_known_elr.is_some() {
+        if self.last_known_elr.is_some() && !(version == 2) {
             return Err(EncodeError::FieldNotInVersion {
                 field: "last_known_elr",
                 version,
             });
         }
         let has_tag_7 = version == 2 && self.last_known_elr.is_some();
-        if version < 1 && self.directories.is_some() {
+        if self.directories.is_some() && !(version >= 1) {
             return Err(EncodeError::FieldNotInVersion {
                 field: "directories",
                 version,

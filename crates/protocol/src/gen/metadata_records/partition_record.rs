@@ -101,14 +101,14 @@ impl Body for PartitionRecord {
             });
         }
         let has_tag_0 = self.leader_recovery_state != 0;
-        if version != 2 && self.eligible_leader_replicas.is_some() {
+        if self.eligible_leader_replicas.is_some() && !(version == 2) {
             return Err(EncodeError::FieldNotInVersion {
                 field: "eligible_leader_replicas",
                 version,
             });
         }
         let has_tag_1 = version == 2 && self.eligible_leader_replicas.is_some();
-        if version != 2 && self.last_known_elr.is_some() {
+        if self.last_known_elr.is_some() && !(version == 2) {
             return Err(EncodeError::FieldNotInVersion {
                 field: "last_known_elr",
                 version,

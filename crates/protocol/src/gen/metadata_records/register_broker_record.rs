@@ -95,14 +95,14 @@ impl Body for RegisterBrokerRecord {
                 version,
             });
         }
-        if version < 3 && !self.log_dirs.is_empty() {
+        if !self.log_dirs.is_empty() && !(version >= 3) {
             return Err(EncodeError::FieldNotInVersion {
                 field: "log_dirs",
                 version,
             });
         }
         let has_tag_0 = version >= 3 && !self.log_dirs.is_empty();
-        if version != 4 && self.cordoned_log_dirs.is_some() {
+        if self.cordoned_log_dirs.is_some() && !(version == 4) {
             return Err(EncodeError::FieldNotInVersion {
                 field: "cordoned_log_dirs",
                 version,

@@ -1,0 +1,294 @@
+//! A file of fixed-size entries in ascending order, whose last ones are in memory.
+//!
+//! Kafka maps its index files and preallocates them. Here new entries collect in memory and reach the file in blocks:
+//! an idle partition costs nothing, an append almost never waits for the file, and a file cut after its last entry is
+//! as valid to Kafka as a preallocated one. What a crash loses is rebuilt by recovery, as Kafka rebuilds it.
+
+use base::fs::File;
+use std::io;
+use std::sync::Arc;
+
+/// Entries kept in memory before the older half is written out.
+const TAIL_MAX: usize = 256;
+/// Entries left in memory then.
+const TAIL_KEPT: usize = 128;
+/// A range this short is read in one go.
+const BLOCK: u32 = 512;
+
+/// The entries of one index.
+#[derive(Debug)]
+pub(crate) struct Entries<const N: usize> {
+    file: Arc<dyn File>,
+    /// Entries in the file.
+    stored: u32,
+    /// The number of the first entry in memory.
+    tail_from: u32,
+    tail: Vec<[u8; N]>,
+}
+
+/// The entries of an index that are in its file only; searched without holding its lock.
+#[derive(Debug)]
+pub(crate) struct Stored<const N: usize> {
+    file: Arc<dyn File>,
+    count: u32,
+}
+
+/// The neighbours of the point where a condition stops to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Around<const N: usize> {
+    /// The last entry for which it holds.
+    pub(crate) last: Option<[u8; N]>,
+    /// The first for which it does not.
+    pub(crate) next: Option<[u8; N]>,
+}
+
+/// What a search in memory came to.
+#[derive(Debug)]
+pub(crate) enum Search<const N: usize> {
+    /// It ended in memory.
+    Found(Around<N>),
+    /// It goes on in the file; `next` follows what is there.
+    InFile {
+        /// Where to go on.
+        stored: Stored<N>,
+        /// The entry after the file's.
+        next: Option<[u8; N]>,
+    },
+}
+
+impl<const N: usize> Entries<N> {
+    /// The entries in `file`; a part of an entry at the end, or zeros that a crash left, are passed over.
+    pub(crate) fn load(file: Arc<dyn File>) -> io::Result<Self> {
+        let count = u32::try_from(file.len()? / N as u64).unwrap_or(u32::MAX);
+        let stored = Stored::<N> {
+            file: Arc::clone(&file),
+            count,
+        };
+        let count = stored.without_zeros()?;
+        Ok(Self {
+            file,
+            stored: count,
+            tail_from: count,
+            tail: Vec::new(),
+        })
+    }
+
+    /// An index without entries; the file is emptied.
+    pub(crate) fn empty(file: Arc<dyn File>) -> io::Result<Self> {
+        file.set_len(0)?;
+        Ok(Self {
+            file,
+            stored: 0,
+            tail_from: 0,
+            tail: Vec::new(),
+        })
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.tail_from + self.tail.len() as u32
+    }
+
+    pub(crate) fn last(&self) -> io::Result<Option<[u8; N]>> {
+        match (self.tail.last(), self.len()) {
+            (Some(entry), _) => Ok(Some(*entry)),
+            (None, 0) => Ok(None),
+            (None, count) => read_entry(&*self.file, count - 1).map(Some),
+        }
+    }
+
+    pub(crate) fn push(&mut self, entry: [u8; N]) -> io::Result<()> {
+        self.tail.push(entry);
+        if self.tail.len() >= TAIL_MAX {
+            self.write_out()?;
+            let dropped = self.tail.len() - TAIL_KEPT;
+            self.tail.drain(..dropped);
+            self.tail_from += dropped as u32;
+        }
+        Ok(())
+    }
+
+    /// Brings the file up to date.
+    pub(crate) fn write_out(&mut self) -> io::Result<()> {
+        let unsaved = &self.tail[(self.stored - self.tail_from) as usize..];
+        if !unsaved.is_empty() {
+            self.file
+                .write_at(unsaved.as_flattened(), u64::from(self.stored) * N as u64)?;
+            self.stored = self.len();
+        }
+        Ok(())
+    }
+
+    /// Brings the file up to date and cuts it after the last entry; memory is given back.
+    pub(crate) fn trim(&mut self) -> io::Result<()> {
+        self.write_out()?;
+        let len = u64::from(self.stored) * N as u64;
+        if self.file.len()? != len {
+            self.file.set_len(len)?;
+        }
+        self.tail = Vec::new();
+        self.tail_from = self.stored;
+        Ok(())
+    }
+
+    /// Keeps the first entries for which `keep` holds.
+    pub(crate) fn truncate(&mut self, keep: impl Fn(&[u8; N]) -> bool) -> io::Result<()> {
+        self.trim()?;
+        let stored = Stored {
+            file: Arc::clone(&self.file),
+            count: self.stored,
+        };
+        self.stored = stored.partition_point(keep)?;
+        self.tail_from = self.stored;
+        self.file.set_len(u64::from(self.stored) * N as u64)
+    }
+
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.sync()
+    }
+
+    /// Finds where `holds` stops to hold, as far as memory goes.
+    pub(crate) fn search(&self, holds: impl Fn(&[u8; N]) -> bool) -> Search<N> {
+        let point = self.tail.partition_point(holds);
+        let next = self.tail.get(point).copied();
+        if point == 0 && self.tail_from > 0 {
+            let stored = Stored {
+                file: Arc::clone(&self.file),
+                count: self.tail_from,
+            };
+            return Search::InFile { stored, next };
+        }
+        let last = point.checked_sub(1).map(|at| self.tail[at]);
+        Search::Found(Around { last, next })
+    }
+}
+
+impl<const N: usize> Search<N> {
+    /// Ends the search, reading the file if need be; `holds` is the same as before.
+    pub(crate) fn finish(self, holds: impl Fn(&[u8; N]) -> bool) -> io::Result<Around<N>> {
+        match self {
+            Self::Found(around) => Ok(around),
+            Self::InFile { stored, next } => {
+                let point = stored.partition_point(holds)?;
+                let last = match point {
+                    0 => None,
+                    point => Some(read_entry(&*stored.file, point - 1)?),
+                };
+                let next = if point < stored.count {
+                    Some(read_entry(&*stored.file, point)?)
+                } else {
+                    next
+                };
+                Ok(Around { last, next })
+            }
+        }
+    }
+}
+
+impl<const N: usize> Stored<N> {
+    fn partition_point(&self, holds: impl Fn(&[u8; N]) -> bool) -> io::Result<u32> {
+        let (mut low, mut high) = (0, self.count);
+        while high - low > BLOCK {
+            let middle = low + (high - low) / 2;
+            if holds(&read_entry(&*self.file, middle)?) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let mut block = vec![[0; N]; (high - low) as usize];
+        read_exactly(&*self.file, block.as_flattened_mut(), u64::from(low) * N as u64)?;
+        Ok(low + block.partition_point(holds) as u32)
+    }
+
+    /// How many entries there are before the zeros of a preallocated file. The first entry may be zeros itself.
+    fn without_zeros(&self) -> io::Result<u32> {
+        if self.count <= 1 || read_entry::<N>(&*self.file, self.count - 1)? != [0; N] {
+            return Ok(self.count);
+        }
+        let first = read_entry::<N>(&*self.file, 0)?;
+        let rest = Stored {
+            file: Arc::clone(&self.file),
+            count: self.count,
+        };
+        let count = rest.partition_point(|entry: &[u8; N]| *entry != [0; N])?;
+        Ok(if first == [0; N] { 0 } else { count })
+    }
+}
+
+fn read_entry<const N: usize>(file: &dyn File, number: u32) -> io::Result<[u8; N]> {
+    let mut entry = [0; N];
+    read_exactly(file, &mut entry, u64::from(number) * N as u64)?;
+    Ok(entry)
+}
+
+fn read_exactly(file: &dyn File, buffer: &mut [u8], position: u64) -> io::Result<()> {
+    if file.read_at(buffer, position)? < buffer.len() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::fs::{Fs, Open, RealFs};
+
+    fn number(entry: &[u8; 8]) -> u64 {
+        u64::from_be_bytes(*entry)
+    }
+
+    fn find(entries: &Entries<8>, target: u64) -> Around<8> {
+        let holds = |entry: &[u8; 8]| number(entry) <= target;
+        entries.search(holds).finish(holds).expect("read")
+    }
+
+    #[test]
+    fn searches_find_entries_in_memory_and_in_the_file() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let file = RealFs.open(&dir.path().join("f"), Open::Create).expect("created");
+        let mut entries = Entries::<8>::empty(Arc::clone(&file)).expect("emptied");
+        let count = 3000_u64;
+        for at in 1..=count {
+            entries.push((at * 10).to_be_bytes()).expect("pushed");
+        }
+        let check = |entries: &Entries<8>, top: u64| {
+            for target in (0..top * 10 + 20).step_by(7) {
+                let around = find(entries, target);
+                let floor = (target / 10).min(top);
+                assert_eq!(
+                    around.last.as_ref().map(number),
+                    (floor > 0).then_some(floor * 10),
+                    "target {target}"
+                );
+                let next = (floor < top).then_some((floor + 1) * 10);
+                assert_eq!(around.next.as_ref().map(number), next, "target {target}");
+            }
+        };
+        check(&entries, count);
+        assert!(
+            file.len().expect("a length") < count * 8,
+            "the last entries are not written yet"
+        );
+        entries.trim().expect("trimmed");
+        assert_eq!(file.len().expect("a length"), count * 8);
+        check(&entries, count);
+        entries.truncate(|entry| number(entry) <= 12_345).expect("truncated");
+        check(&entries, 1234);
+        entries.push(12_350_u64.to_be_bytes()).expect("pushed");
+        check(&entries, 1235);
+        entries.write_out().expect("written");
+        let again = Entries::<8>::load(file).expect("loaded");
+        check(&again, 1235);
+        assert_eq!(again.last().expect("read").map(|entry| number(&entry)), Some(12_350));
+    }
+
+    #[test]
+    fn zeros_of_a_preallocated_file_are_no_entries() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let file = RealFs.open(&dir.path().join("f"), Open::Create).expect("created");
+        file.set_len(80_003).expect("extended");
+        assert_eq!(Entries::<8>::load(Arc::clone(&file)).expect("loaded").len(), 0);
+        file.write_at(&[1; 24], 0).expect("written");
+        assert_eq!(Entries::<8>::load(file).expect("loaded").len(), 3);
+    }
+}

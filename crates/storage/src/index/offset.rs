@@ -1,0 +1,136 @@
+//! The offset index: where in the segment a batch lies.
+
+use super::entries::{Around, Entries, Search};
+use base::Offset;
+use base::fs::File;
+use std::io;
+use std::sync::Arc;
+
+/// The batch that ends with `offset` begins at `position`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OffsetPosition {
+    pub(crate) offset: Offset,
+    pub(crate) position: u32,
+}
+
+/// Sparse pairs of a batch's last offset (relative to the segment) and its position.
+#[derive(Debug)]
+pub(crate) struct OffsetIndex {
+    base: Offset,
+    entries: Entries<8>,
+}
+
+/// A search under way: memory was looked at under the lock, the file is read without it.
+pub(crate) struct OffsetSearch<F> {
+    base: Offset,
+    search: Search<8>,
+    holds: F,
+}
+
+impl OffsetIndex {
+    /// Bytes of an entry.
+    pub(crate) const ENTRY: u32 = 8;
+
+    pub(crate) fn load(base: Offset, file: Arc<dyn File>) -> io::Result<Self> {
+        Ok(Self {
+            base,
+            entries: Entries::load(file)?,
+        })
+    }
+
+    pub(crate) fn empty(base: Offset, file: Arc<dyn File>) -> io::Result<Self> {
+        Ok(Self {
+            base,
+            entries: Entries::empty(file)?,
+        })
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.entries.len()
+    }
+
+    pub(crate) fn last(&self) -> io::Result<Option<OffsetPosition>> {
+        Ok(self.entries.last()?.map(|entry| decode(self.base, &entry)))
+    }
+
+    /// Notes a batch; the caller has made sure that `offset` is within 2^31 of the base.
+    pub(crate) fn push(&mut self, offset: Offset, position: u32) -> io::Result<()> {
+        let mut entry = [0; 8];
+        entry[..4].copy_from_slice(&relative(self.base, offset).to_be_bytes());
+        entry[4..].copy_from_slice(&position.to_be_bytes());
+        self.entries.push(entry)
+    }
+
+    /// Looks for the last entry at or before `target`.
+    pub(crate) fn at_or_before(&self, target: Offset) -> OffsetSearch<impl Fn(&[u8; 8]) -> bool + use<>> {
+        let base = self.base;
+        let holds = move |entry: &[u8; 8]| decode(base, entry).offset <= target;
+        OffsetSearch {
+            base,
+            search: self.entries.search(holds),
+            holds,
+        }
+    }
+
+    /// Looks for the first entry at or after `position`.
+    pub(crate) fn from_position(&self, position: u64) -> OffsetSearch<impl Fn(&[u8; 8]) -> bool + use<>> {
+        let base = self.base;
+        let holds = move |entry: &[u8; 8]| u64::from(decode(base, entry).position) < position;
+        OffsetSearch {
+            base,
+            search: self.entries.search(holds),
+            holds,
+        }
+    }
+
+    /// Removes entries at or after `offset`.
+    pub(crate) fn truncate(&mut self, offset: Offset) -> io::Result<()> {
+        let base = self.base;
+        self.entries.truncate(|entry| decode(base, entry).offset < offset)
+    }
+
+    pub(crate) fn trim(&mut self) -> io::Result<()> {
+        self.entries.trim()
+    }
+
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.entries.sync()
+    }
+}
+
+impl<F: Fn(&[u8; 8]) -> bool> OffsetSearch<F> {
+    fn finish(self) -> io::Result<(Around<8>, Offset)> {
+        Ok((self.search.finish(self.holds)?, self.base))
+    }
+
+    /// The last entry that matched.
+    pub(crate) fn last(self) -> io::Result<Option<OffsetPosition>> {
+        let (around, base) = self.finish()?;
+        Ok(around.last.map(|entry| decode(base, &entry)))
+    }
+
+    /// The first entry that did not.
+    pub(crate) fn next(self) -> io::Result<Option<OffsetPosition>> {
+        let (around, base) = self.finish()?;
+        Ok(around.next.map(|entry| decode(base, &entry)))
+    }
+}
+
+/// `offset - base` as an index stores it.
+pub(crate) fn relative(base: Offset, offset: Offset) -> u32 {
+    let relative = offset.since(base);
+    debug_assert!(
+        (0..=i64::from(i32::MAX)).contains(&relative),
+        "{relative} does not fit an index"
+    );
+    relative as u32
+}
+
+fn decode(base: Offset, entry: &[u8; 8]) -> OffsetPosition {
+    let (relative, position) = entry.split_at(4);
+    let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().expect("half of eight bytes"));
+    OffsetPosition {
+        offset: base.plus(i64::from(number(relative))),
+        position: number(position),
+    }
+}

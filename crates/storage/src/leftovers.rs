@@ -1,0 +1,105 @@
+//! What an interrupted broker leaves in a partition's directory, and the segments that are there in the end.
+
+use crate::error::StorageError;
+use crate::home::Home;
+use crate::names::{CLEANED, DELETED, SWAP, SegmentFile};
+use crate::scan::HeaderScan;
+use base::Offset;
+use base::fs::{EntryKind, Open};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The files of the segments, by base offset.
+pub(crate) type Listing = BTreeMap<Offset, BTreeSet<SegmentFile>>;
+
+/// Removes files that nobody wants any more, completes a swap that was under way, and lists the segments.
+pub(crate) fn clear(home: &Home) -> Result<Listing, StorageError> {
+    let mut cleaned = Vec::new();
+    let mut swaps = Vec::new();
+    for name in file_names(home)? {
+        if name.ends_with(DELETED) && !name.ends_with(".checkpoint.deleted") {
+            home.fs.remove_file(&home.path(&name))?;
+        } else if let Some(file) = with_suffix(&name, CLEANED) {
+            cleaned.push(file);
+        } else if let Some(file) = with_suffix(&name, SWAP) {
+            swaps.push(file);
+        }
+    }
+    let first_cleaned = cleaned.iter().map(|(_, base)| *base).min();
+    for (kind, base) in cleaned {
+        home.fs.remove_file(&home.path(&(kind.name(base) + CLEANED)))?;
+    }
+    // A split that was not finished: its swap files stand beside inputs that are still whole.
+    let (stale, swaps): (Vec<_>, Vec<_>) = swaps
+        .into_iter()
+        .partition(|(_, base)| first_cleaned.is_some_and(|first| *base >= first));
+    for (kind, base) in stale {
+        home.fs.remove_file(&home.path(&(kind.name(base) + SWAP)))?;
+    }
+    complete_swap(home, &swaps)?;
+    segments(home)
+}
+
+/// The cleaner's output takes the place of its inputs.
+fn complete_swap(home: &Home, swaps: &[(SegmentFile, Offset)]) -> Result<(), StorageError> {
+    let logs = || {
+        swaps
+            .iter()
+            .filter(|(kind, _)| *kind == SegmentFile::Log)
+            .map(|(_, base)| *base)
+    };
+    if let (Some(first), Some(last)) = (logs().min(), logs().max()) {
+        let end = end_of(home, last)?;
+        for (base, kinds) in segments(home)? {
+            let replaced = first <= base && base < end;
+            for kind in kinds.into_iter().filter(|_| replaced) {
+                home.fs.remove_file(&home.path(&kind.name(base)))?;
+            }
+        }
+    }
+    for (kind, base) in swaps {
+        home.fs
+            .rename(&home.path(&(kind.name(*base) + SWAP)), &home.path(&kind.name(*base)))?;
+    }
+    Ok(())
+}
+
+/// The offset after the last record of a finished output.
+fn end_of(home: &Home, base: Offset) -> Result<Offset, StorageError> {
+    let file = home
+        .fs
+        .open(&home.path(&(SegmentFile::Log.name(base) + SWAP)), Open::Read)?;
+    let mut scan = HeaderScan::new(&*file, 0, file.len()?);
+    let mut end = base;
+    while let Some(placed) = scan.next()? {
+        end = placed.header.next_offset();
+    }
+    Ok(end)
+}
+
+/// The segments' files; those without a file of batches are removed.
+fn segments(home: &Home) -> Result<Listing, StorageError> {
+    let mut listing = Listing::new();
+    for name in file_names(home)? {
+        if let Some((kind, base)) = SegmentFile::parse(&name) {
+            listing.entry(base).or_default().insert(kind);
+        }
+    }
+    for (base, kinds) in listing.extract_if(.., |_, kinds| !kinds.contains(&SegmentFile::Log)) {
+        for kind in kinds {
+            home.fs.remove_file(&home.path(&kind.name(base)))?;
+        }
+    }
+    Ok(listing)
+}
+
+fn file_names(home: &Home) -> Result<impl Iterator<Item = String> + use<>, StorageError> {
+    let entries = home.fs.list(&home.dir())?;
+    Ok(entries
+        .into_iter()
+        .filter(|entry| entry.kind == EntryKind::File)
+        .map(|entry| entry.name))
+}
+
+fn with_suffix(name: &str, suffix: &str) -> Option<(SegmentFile, Offset)> {
+    SegmentFile::parse(name.strip_suffix(suffix)?)
+}

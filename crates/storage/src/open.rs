@@ -1,0 +1,253 @@
+//! Opening a log: what is on the disk becomes a log that can be appended to.
+
+use crate::active::Active;
+use crate::config::LogConfig;
+use crate::error::{OpenError, StorageError};
+use crate::home::Home;
+use crate::leader_epoch::LeaderEpochCache;
+use crate::leftovers::{self, Listing};
+use crate::log::Log;
+use crate::names::SegmentFile;
+use crate::producer_state::ProducerStateManager;
+use crate::recovery::{rebuild_indexes, recover};
+use crate::replay::TransactionIndexes;
+use crate::segment::Segment;
+use base::fs::Fs;
+use base::{Offset, Timestamp, TopicPartition};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How the broker that wrote the log ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastShutdown {
+    /// It closed its logs: files are trusted as they are.
+    Clean,
+    /// It did not: everything from the recovery point on is checked.
+    Unclean,
+}
+
+/// What opening a log needs.
+#[derive(Clone, Debug)]
+pub struct LogOptions {
+    /// The file system.
+    pub fs: Arc<dyn Fs>,
+    /// The partition's directory; created if absent.
+    pub dir: PathBuf,
+    /// Which partition it is.
+    pub topic_partition: TopicPartition,
+    /// Its settings.
+    pub config: Arc<LogConfig>,
+    /// From `log-start-offset-checkpoint`, 0 if it has no entry.
+    pub log_start_offset: Offset,
+    /// From `recovery-point-offset-checkpoint`, 0 if it has no entry.
+    pub recovery_point: Offset,
+    /// Whether to check the files.
+    pub last_shutdown: LastShutdown,
+    /// Wall-clock time.
+    pub now: Timestamp,
+    /// `producer.id.expiration.ms`.
+    pub producer_id_expiration_ms: i64,
+    /// Any number: spreads the rolls of many logs over `segment.jitter.ms`.
+    pub jitter_seed: u64,
+}
+
+/// A log being put together.
+struct Opening {
+    options: LogOptions,
+    home: Arc<Home>,
+    segments: Vec<Arc<Segment>>,
+    epochs: LeaderEpochCache,
+    indexes: TransactionIndexes,
+}
+
+impl Log {
+    /// Opens (or creates) the log in `options.dir`.
+    pub fn open(options: LogOptions) -> Result<Self, OpenError> {
+        options.fs.create_dir(&options.dir)?;
+        let home = Arc::new(Home::new(Arc::clone(&options.fs), &options.dir));
+        let listing = leftovers::clear(&home)?;
+        let expiration = Duration::from_millis(u64::try_from(options.producer_id_expiration_ms).unwrap_or(0));
+        let epochs = LeaderEpochCache::open(Arc::clone(&options.fs), options.dir.clone())?;
+        let producers = ProducerStateManager::open(Arc::clone(&options.fs), options.dir.clone(), expiration)?;
+        let mut opening = Opening {
+            options,
+            home,
+            segments: Vec::new(),
+            epochs,
+            indexes: TransactionIndexes::Kept,
+        };
+        opening.find_segments(listing)?;
+        match opening.options.last_shutdown {
+            LastShutdown::Unclean => opening.check(opening.options.recovery_point)?,
+            LastShutdown::Clean => opening.check_transaction_indexes()?,
+        }
+        let (active, end) = opening.load_active()?;
+        opening.into_log(producers, active, end)
+    }
+}
+
+impl Opening {
+    fn fresh(&self, base: Offset) -> Active {
+        Active::new(base, &self.options.config, self.options.now, self.options.jitter_seed)
+    }
+
+    fn create(&mut self, base: Offset) -> Result<(), StorageError> {
+        self.segments
+            .push(Arc::new(Segment::create(Arc::clone(&self.home), base)?));
+        Ok(())
+    }
+
+    fn find_segments(&mut self, listing: Listing) -> Result<(), StorageError> {
+        for (base, kinds) in listing {
+            let size = self.home.fs.len(&self.home.path(&SegmentFile::Log.name(base)))?;
+            let segment = Arc::new(Segment::existing(Arc::clone(&self.home), base, size));
+            if kinds.contains(&SegmentFile::TransactionIndex) {
+                segment.set_transaction_index();
+            }
+            let has_indexes = kinds.contains(&SegmentFile::OffsetIndex) && kinds.contains(&SegmentFile::TimeIndex);
+            if !has_indexes && self.options.last_shutdown == LastShutdown::Clean {
+                rebuild_indexes(&segment, self.fresh(base), &self.options.config)?;
+            }
+            self.segments.push(segment);
+        }
+        if self.segments.is_empty() {
+            self.create(self.options.log_start_offset)?;
+        }
+        Ok(())
+    }
+
+    /// Checks the segments from the one that holds `from` on; after a bad batch nothing is kept.
+    fn check(&mut self, from: Offset) -> Result<(), StorageError> {
+        let first = self
+            .segments
+            .partition_point(|segment| segment.base() <= from)
+            .saturating_sub(1);
+        self.indexes = TransactionIndexes::RebuiltFrom(self.segments[first].base());
+        for number in first..self.segments.len() {
+            let segment = Arc::clone(&self.segments[number]);
+            let fresh = self.fresh(segment.base());
+            let found = recover(&segment, fresh, &self.options.config, &mut self.epochs)?;
+            segment.seal(found.active.largest)?;
+            let next = self.segments.get(number + 1);
+            if found.cut > 0 || next.is_some_and(|next| next.base() < found.end) {
+                for later in self.segments.drain(number + 1..) {
+                    remove(&self.home, &later)?;
+                }
+                break;
+            }
+            if next.is_some() {
+                segment.rest()?;
+            }
+        }
+        Ok(self.epochs.flush()?)
+    }
+
+    /// A transaction index that is damaged is built anew, with what follows it.
+    fn check_transaction_indexes(&mut self) -> Result<(), StorageError> {
+        for number in 0..self.segments.len() {
+            let segment = Arc::clone(&self.segments[number]);
+            if !segment.has_transaction_index() {
+                continue;
+            }
+            match segment.transactions(|_| Ok(())) {
+                Ok(()) => segment.rest()?,
+                Err(StorageError::Corrupt(_)) => return self.check(segment.base()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The last segment's state and the log's end. A segment that cannot be read is checked like after a crash.
+    fn load_active(&mut self) -> Result<(Active, Offset), StorageError> {
+        let last = Arc::clone(self.segments.last().expect("there is at least one"));
+        let loaded = match Active::load(&last, self.fresh(last.base())) {
+            Ok(loaded) => loaded,
+            Err(crate::scan::ScanError::Io(error)) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
+                return Err(error.into());
+            }
+            Err(_) => {
+                self.check(last.base())?;
+                Active::load(&last, self.fresh(last.base()))?
+            }
+        };
+        let (active, end) = loaded;
+        let start = self.options.log_start_offset;
+        if end >= start {
+            return Ok((active, end));
+        }
+        // What is left lies wholly below the log's start: begin anew there.
+        for segment in std::mem::take(&mut self.segments) {
+            remove(&self.home, &segment)?;
+        }
+        self.create(start)?;
+        Ok((self.fresh(start), start))
+    }
+
+    fn into_log(self, producers: ProducerStateManager, active: Active, end: Offset) -> Result<Log, StorageError> {
+        let options = self.options;
+        let log_start = options.log_start_offset.max(self.segments[0].base());
+        let recovery_point = match options.last_shutdown {
+            LastShutdown::Clean => end,
+            LastShutdown::Unclean => options.recovery_point.min(end),
+        };
+        let mut log = Log {
+            home: self.home,
+            topic_partition: options.topic_partition,
+            config: options.config,
+            segments: Arc::new(self.segments),
+            active,
+            log_start,
+            log_end: end,
+            recovery_point,
+            last_flush: None,
+            jitter_seed: options.jitter_seed,
+            offline: false,
+            epochs: self.epochs,
+            producers,
+        };
+        let _ = log.epochs.truncate_from_end(end);
+        let _ = log.epochs.truncate_from_start(log_start);
+        let bases: Vec<_> = log.segments.iter().map(|segment| segment.base()).collect();
+        log.producers.remove_stray_snapshots(&bases)?;
+        log.reload_producers(self.indexes, options.now)?;
+        log.active_segment().rest()?;
+        Ok(log)
+    }
+}
+
+/// Removes the files of a segment that nobody has read yet.
+fn remove(home: &Home, segment: &Segment) -> Result<(), StorageError> {
+    for path in segment.mark_deleted()? {
+        home.fs.remove_file(&path)?;
+    }
+    Ok(())
+}
+
+impl From<crate::checkpoint::CheckpointError> for StorageError {
+    fn from(error: crate::checkpoint::CheckpointError) -> Self {
+        match error {
+            crate::checkpoint::CheckpointError::Io { source, .. } => source.into(),
+            _ => Self::Corrupt("leader-epoch-checkpoint"),
+        }
+    }
+}
+
+impl LogOptions {
+    /// Options with Kafka's defaults for an empty log in `dir`, to be adjusted.
+    pub fn new(fs: Arc<dyn Fs>, dir: PathBuf, topic_partition: TopicPartition, now: Timestamp) -> Self {
+        Self {
+            fs,
+            dir,
+            topic_partition,
+            config: Arc::new(LogConfig::default()),
+            log_start_offset: Offset::ZERO,
+            recovery_point: Offset::ZERO,
+            last_shutdown: LastShutdown::Unclean,
+            now,
+            producer_id_expiration_ms: 86_400_000,
+            jitter_seed: 0,
+        }
+    }
+}

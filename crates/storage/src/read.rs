@@ -1,0 +1,124 @@
+//! Reading: an offset becomes a stretch of a file.
+
+use crate::error::ReadError;
+use crate::scan::Placed;
+use crate::segment::Segment;
+use crate::view::LogView;
+use base::Offset;
+use base::fs::FileRegion;
+
+/// What to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadRequest {
+    /// The first offset wanted.
+    pub from: Offset,
+    /// At most so many bytes.
+    pub max_bytes: u32,
+    /// Nothing at or after this offset: high watermark, last stable offset or log end.
+    pub bound: Offset,
+    /// Whether the first batch may pass `max_bytes`.
+    pub min_one: MinOne,
+}
+
+/// Whether the first batch is answered whole, however large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MinOne {
+    /// Yes: a reader always makes progress.
+    Whole,
+    /// No: the response has data already.
+    Strict,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchedSlice {
+    /// The bytes; they may begin before the wanted offset and end within a batch. None if there are none.
+    pub region: Option<FileRegion>,
+    /// No record in the bytes has this offset or a later one: up to where aborted transactions matter.
+    pub upper_bound: Offset,
+}
+
+impl LogView {
+    /// The bytes from the batch that holds `request.from` on, out of one segment; none at the bound, or if the first
+    /// batch does not fit.
+    pub fn read(&self, request: ReadRequest) -> Result<FetchedSlice, ReadError> {
+        let ReadRequest {
+            from,
+            max_bytes,
+            bound,
+            min_one,
+        } = request;
+        if from < self.log_start || from > self.log_end {
+            return Err(ReadError::OffsetOutOfRange {
+                offset: from,
+                start: self.log_start,
+                end: self.log_end,
+            });
+        }
+        let nothing = FetchedSlice {
+            region: None,
+            upper_bound: from,
+        };
+        if from >= bound || from == self.log_end {
+            return Ok(nothing);
+        }
+        let Some((number, first)) = self.locate(from)? else {
+            return Ok(nothing);
+        };
+        let segment = &self.segments[number];
+        let end = self.bound_position(number, bound)?;
+        let available = end.saturating_sub(first.position);
+        let first_size = first.header.size() as u64;
+        let allowed = match min_one {
+            MinOne::Whole => u64::from(max_bytes).max(first_size),
+            MinOne::Strict => u64::from(max_bytes),
+        };
+        let len = available.min(allowed);
+        if len < first_size {
+            return Ok(nothing);
+        }
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        let region = FileRegion {
+            file: segment.log()?,
+            position: first.position,
+            len,
+        };
+        let upper_bound = self.upper_bound(number, first.position + u64::from(len))?;
+        Ok(FetchedSlice {
+            region: Some(region),
+            upper_bound,
+        })
+    }
+
+    /// The batch that holds `offset`, or, where compaction left a gap, the next one.
+    pub(crate) fn locate(&self, offset: Offset) -> Result<Option<(usize, Placed)>, ReadError> {
+        for number in self.segment_at(offset)..self.segments.len() {
+            if let Some(placed) = self.segments[number].find_batch(offset, self.size_of(number))? {
+                return Ok(Some((number, placed)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where in segment `number` the bytes end that may be read up to `bound`: before the batch that holds it.
+    fn bound_position(&self, number: usize, bound: Offset) -> Result<u64, ReadError> {
+        let size = self.size_of(number);
+        if bound >= self.end_of(number) {
+            return Ok(size);
+        }
+        let placed = self.segments[number].find_batch(bound, size)?;
+        Ok(placed.map_or(size, |placed| placed.position))
+    }
+
+    /// An offset above all in the first `position` bytes of segment `number`; rough, but cheap, and only if transaction
+    /// indexes make it matter.
+    fn upper_bound(&self, number: usize, position: u64) -> Result<Offset, ReadError> {
+        let matters = self.segments[number..]
+            .iter()
+            .any(|segment: &std::sync::Arc<Segment>| segment.has_transaction_index());
+        if matters && let Some(offset) = self.segments[number].offset_from(position)? {
+            return Ok(offset);
+        }
+        Ok(self.end_of(number))
+    }
+}

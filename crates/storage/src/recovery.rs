@@ -1,0 +1,134 @@
+//! Checking a segment after a crash: every batch is read, the first bad one ends it, the indexes are built anew.
+
+use crate::active::Active;
+use crate::config::LogConfig;
+use crate::error::StorageError;
+use crate::leader_epoch::LeaderEpochCache;
+use crate::segment::Segment;
+use base::Offset;
+use base::fs::File;
+use records::{BatchError, BatchHeader, BatchView};
+use std::sync::Arc;
+
+/// Bytes read at once; a larger batch is read whole.
+const CHUNK: usize = 1 << 20;
+
+/// What a check found.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    /// The writer's side of the segment, in case it is the last.
+    pub(crate) active: Active,
+    /// The offset after its last record.
+    pub(crate) end: Offset,
+    /// Bytes that were cut off.
+    pub(crate) cut: u64,
+}
+
+/// Checks `segment`, cuts it before the first bad batch and builds its indexes. The transaction index is emptied; it is
+/// written anew when the producers are replayed.
+pub(crate) fn recover(
+    segment: &Segment,
+    fresh: Active,
+    config: &LogConfig,
+    epochs: &mut LeaderEpochCache,
+) -> Result<Recovered, StorageError> {
+    segment.reset_indexes()?;
+    segment.reset_transactions()?;
+    let file = segment.log()?;
+    let size = segment.size();
+    let mut reader = BatchReader {
+        file: &*file,
+        position: 0,
+        end: size,
+        at: 0,
+        buffer: Vec::new(),
+    };
+    let mut active = fresh;
+    let mut end = segment.base();
+    let mut valid = 0;
+    while let Some(header) = reader.next()? {
+        let fits = header.base_offset >= end && header.last_offset_delta >= 0;
+        if !fits || header.last_offset().since(segment.base()) > i64::from(i32::MAX) {
+            break;
+        }
+        active.appended(segment, &header, valid, config.index_interval_bytes)?;
+        let latest = epochs.latest();
+        if header.partition_leader_epoch.0 >= 0
+            && latest.is_none_or(|latest| latest.epoch < header.partition_leader_epoch)
+        {
+            let _ = epochs.assign_unflushed(header.partition_leader_epoch, header.base_offset);
+        }
+        end = header.next_offset();
+        valid += header.size() as u64;
+    }
+    if valid < size {
+        tracing::warn!(segment = %segment.base(), valid, size, "the tail of the segment is no batch and is cut off");
+        file.set_len(valid)?;
+        segment.set_size(valid);
+    }
+    Ok(Recovered {
+        active,
+        end,
+        cut: size - valid,
+    })
+}
+
+/// Reads batches whole and checks their checksums.
+struct BatchReader<'a> {
+    file: &'a dyn File,
+    /// Where in the file the buffer ends.
+    position: u64,
+    end: u64,
+    /// Where in the buffer the next batch begins.
+    at: usize,
+    buffer: Vec<u8>,
+}
+
+impl BatchReader<'_> {
+    /// The next good batch's header; none at the end or at the first that is not good.
+    fn next(&mut self) -> Result<Option<BatchHeader>, StorageError> {
+        loop {
+            let needed = match BatchView::split(&self.buffer[self.at..]) {
+                Ok((batch, _)) => {
+                    self.at += batch.bytes().len();
+                    return Ok(batch.check().is_ok().then_some(*batch.header()));
+                }
+                Err(BatchError::Partial { needed, .. }) => needed,
+                Err(BatchError::Length(_) | BatchError::Magic(_) | BatchError::Checksum { .. }) => return Ok(None),
+            };
+            let kept = self.buffer.len() - self.at;
+            let left = self.end - self.position;
+            // No length is believed that the file cannot hold.
+            if needed as u64 > kept as u64 + left || !self.fill(needed, kept, left)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Moves what is left to the front and reads on, at least up to `needed` bytes. Returns whether there was more.
+    fn fill(&mut self, needed: usize, kept: usize, left: u64) -> Result<bool, StorageError> {
+        self.buffer.drain(..self.at);
+        self.at = 0;
+        let more = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(CHUNK.max(needed - kept));
+        self.buffer.resize(kept + more, 0);
+        let read = self.file.read_at(&mut self.buffer[kept..], self.position)?;
+        self.buffer.truncate(kept + read);
+        self.position += read as u64;
+        Ok(read > 0)
+    }
+}
+
+/// For an index that is missing although its segment was closed well.
+pub(crate) fn rebuild_indexes(segment: &Arc<Segment>, fresh: Active, config: &LogConfig) -> Result<(), StorageError> {
+    segment.reset_indexes()?;
+    let file = segment.log()?;
+    let mut scan = crate::scan::HeaderScan::new(&*file, 0, segment.size());
+    let mut active = fresh;
+    while let Some(placed) = scan.next()? {
+        active.appended(segment, &placed.header, placed.position, config.index_interval_bytes)?;
+    }
+    segment.seal(active.largest)?;
+    Ok(())
+}

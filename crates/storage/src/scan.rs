@@ -1,0 +1,104 @@
+//! Walking over the batch headers of a segment file, without reading the records.
+
+use crate::error::{ReadError, StorageError};
+use base::fs::File;
+use records::{BatchError, BatchHeader, HEADER_LEN};
+use std::io;
+
+/// Bytes read at once: small batches come many at a time, large ones cost little more than their header.
+const WINDOW: usize = 4096;
+
+/// A batch's header and where the batch begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Placed {
+    pub(crate) position: u64,
+    pub(crate) header: BatchHeader,
+}
+
+impl Placed {
+    pub(crate) fn end(&self) -> u64 {
+        self.position + self.header.size() as u64
+    }
+}
+
+/// Why the walk ended early.
+#[derive(Debug)]
+pub(crate) enum ScanError {
+    Io(io::Error),
+    Batch(BatchError),
+}
+
+impl From<io::Error> for ScanError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<ScanError> for ReadError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Io(error) => error.into(),
+            ScanError::Batch(error) => error.into(),
+        }
+    }
+}
+
+impl From<ScanError> for StorageError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Io(error) => error.into(),
+            ScanError::Batch(_) => Self::Corrupt("a batch header"),
+        }
+    }
+}
+
+/// Walks from `position` to `end`.
+pub(crate) struct HeaderScan<'a> {
+    file: &'a dyn File,
+    position: u64,
+    end: u64,
+    window_at: u64,
+    filled: usize,
+    window: [u8; WINDOW],
+}
+
+impl<'a> HeaderScan<'a> {
+    pub(crate) fn new(file: &'a dyn File, position: u64, end: u64) -> Self {
+        Self {
+            file,
+            position,
+            end,
+            window_at: 0,
+            filled: 0,
+            window: [0; WINDOW],
+        }
+    }
+
+    /// The next header; none at the end. A batch that passes the end is an error.
+    pub(crate) fn next(&mut self) -> Result<Option<Placed>, ScanError> {
+        if self.position >= self.end {
+            return Ok(None);
+        }
+        let left = usize::try_from(self.end - self.position).unwrap_or(usize::MAX);
+        let wanted = left.min(HEADER_LEN);
+        let mut at = self.position.wrapping_sub(self.window_at) as usize;
+        if self.position < self.window_at || at.saturating_add(wanted) > self.filled {
+            self.filled = self.file.read_at(&mut self.window[..left.min(WINDOW)], self.position)?;
+            self.window_at = self.position;
+            at = 0;
+        }
+        let header = BatchHeader::parse(&self.window[at..self.filled]).map_err(ScanError::Batch)?;
+        if header.size() > left {
+            return Err(ScanError::Batch(BatchError::Partial {
+                needed: header.size(),
+                available: left,
+            }));
+        }
+        let placed = Placed {
+            position: self.position,
+            header,
+        };
+        self.position = placed.end();
+        Ok(Some(placed))
+    }
+}

@@ -1,0 +1,319 @@
+//! One segment: a stretch of the log in a file of its own, with its indexes.
+//!
+//! Readers share it with the one writer. Files are opened when they are first needed: ten thousand idle partitions
+//! hold no descriptors.
+
+use crate::error::StorageError;
+use crate::home::Home;
+use crate::index::offset::OffsetIndex;
+use crate::index::time::{TimeIndex, TimeOffset};
+use crate::index::txn::{TransactionIndex, TxnIndexError};
+use crate::names::{DELETED, SegmentFile};
+use crate::scan::{HeaderScan, Placed, ScanError};
+use base::fs::{File, Open};
+use base::{Offset, Timestamp};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A segment; the writer appends, readers look up and read.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    home: Arc<Home>,
+    base: Offset,
+    size: AtomicU64,
+    transaction_index: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    deleted: bool,
+    log: Option<Arc<dyn File>>,
+    offsets: Option<OffsetIndex>,
+    times: Option<TimeIndex>,
+    transactions: Option<TransactionIndex>,
+    largest: Option<TimeOffset>,
+}
+
+impl Segment {
+    /// The segment whose files are there already; nothing is opened.
+    pub(crate) fn existing(home: Arc<Home>, base: Offset, size: u64) -> Self {
+        let transaction_index = AtomicBool::new(false);
+        Self {
+            home,
+            base,
+            size: AtomicU64::new(size),
+            transaction_index,
+            state: Mutex::default(),
+        }
+    }
+
+    /// A new, empty segment; files of that name are emptied.
+    pub(crate) fn create(home: Arc<Home>, base: Offset) -> io::Result<Self> {
+        let open = |kind: SegmentFile| home.fs.open(&home.path(&kind.name(base)), Open::Truncate);
+        let state = State {
+            log: Some(open(SegmentFile::Log)?),
+            offsets: Some(OffsetIndex::empty(base, open(SegmentFile::OffsetIndex)?)?),
+            times: Some(TimeIndex::empty(base, open(SegmentFile::TimeIndex)?)?),
+            ..State::default()
+        };
+        let segment = Self::existing(home, base, 0);
+        Ok(Self {
+            state: Mutex::new(state),
+            ..segment
+        })
+    }
+
+    pub(crate) fn base(&self) -> Offset {
+        self.base
+    }
+
+    /// Bytes of batches.
+    pub(crate) fn size(&self) -> u64 {
+        self.size.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_size(&self, size: u64) {
+        self.size.store(size, Ordering::Release);
+    }
+
+    /// Whether there may be a transaction index.
+    pub(crate) fn has_transaction_index(&self) -> bool {
+        self.transaction_index.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_transaction_index(&self) {
+        self.transaction_index.store(true, Ordering::Release);
+    }
+
+    /// The path of one of the segment's files, wherever it is by now.
+    pub(crate) fn path(&self, kind: SegmentFile) -> PathBuf {
+        self.path_in(&self.state(), kind)
+    }
+
+    /// The file of batches.
+    pub(crate) fn log(&self) -> io::Result<Arc<dyn File>> {
+        let mut state = self.state();
+        if let Some(file) = &state.log {
+            return Ok(Arc::clone(file));
+        }
+        let file = self.open(&state, SegmentFile::Log, Open::Write)?;
+        state.log = Some(Arc::clone(&file));
+        Ok(file)
+    }
+
+    /// Where to start looking for `offset`.
+    pub(crate) fn position_before(&self, offset: Offset) -> io::Result<u64> {
+        let search = self.offsets(|index| index.at_or_before(offset))?;
+        Ok(search.last()?.map_or(0, |entry| u64::from(entry.position)))
+    }
+
+    /// An offset that no batch before `position` reaches, if the index knows one.
+    pub(crate) fn offset_from(&self, position: u64) -> io::Result<Option<Offset>> {
+        let search = self.offsets(|index| index.from_position(position))?;
+        Ok(search.next()?.map(|entry| entry.offset))
+    }
+
+    /// Where to start looking for a timestamp of at least `target`: an offset before it.
+    pub(crate) fn offset_before_time(&self, target: Timestamp) -> io::Result<Offset> {
+        let search = self.times(|index| index.at_or_before(target))?;
+        Ok(search.last()?.map_or(self.base, |entry| entry.offset))
+    }
+
+    /// The greatest timestamp of a segment that is no longer appended to; its file's time if no record has one.
+    pub(crate) fn largest_timestamp(&self) -> io::Result<TimeOffset> {
+        if let Some(largest) = self.state().largest {
+            return Ok(largest);
+        }
+        let largest = match self.times(|index| index.last())?? {
+            Some(entry) => entry,
+            None => TimeOffset {
+                timestamp: self.modified()?,
+                offset: self.base,
+            },
+        };
+        self.state().largest = Some(largest);
+        Ok(largest)
+    }
+
+    /// When the file of batches was last written.
+    pub(crate) fn modified(&self) -> io::Result<Timestamp> {
+        self.home.fs.modified(&self.path(SegmentFile::Log))
+    }
+
+    /// The first batch at or after `position` whose last offset is at least `offset`; the segment ends at `end`.
+    pub(crate) fn find_batch(&self, offset: Offset, end: u64) -> Result<Option<Placed>, ScanError> {
+        let file = self.log()?;
+        let mut scan = HeaderScan::new(&*file, self.position_before(offset)?, end);
+        while let Some(placed) = scan.next()? {
+            if placed.header.last_offset() >= offset {
+                return Ok(Some(placed));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Works with the offset index, loading it if need be.
+    pub(crate) fn offsets<T>(&self, work: impl FnOnce(&mut OffsetIndex) -> T) -> io::Result<T> {
+        let mut state = self.state();
+        if state.offsets.is_none() {
+            let file = self.open(&state, SegmentFile::OffsetIndex, Open::Create)?;
+            state.offsets = Some(OffsetIndex::load(self.base, file)?);
+        }
+        Ok(work(state.offsets.as_mut().expect("loaded above")))
+    }
+
+    /// Works with the time index, loading it if need be.
+    pub(crate) fn times<T>(&self, work: impl FnOnce(&mut TimeIndex) -> T) -> io::Result<T> {
+        let mut state = self.state();
+        if state.times.is_none() {
+            let file = self.open(&state, SegmentFile::TimeIndex, Open::Create)?;
+            state.times = Some(TimeIndex::load(self.base, file)?);
+        }
+        Ok(work(state.times.as_mut().expect("loaded above")))
+    }
+
+    /// Works with the transaction index, loading it if need be; without a file it is empty.
+    pub(crate) fn transactions<T>(
+        &self,
+        work: impl FnOnce(&mut TransactionIndex) -> io::Result<T>,
+    ) -> Result<T, StorageError> {
+        let mut state = self.state();
+        if state.transactions.is_none() {
+            let path = self.path_in(&state, SegmentFile::TransactionIndex);
+            let index = TransactionIndex::open(Arc::clone(&self.home.fs), path, self.base)?;
+            state.transactions = Some(index);
+        }
+        let index = state.transactions.as_mut().expect("loaded above");
+        let result = work(index)?;
+        self.transaction_index.store(index.on_disk(), Ordering::Release);
+        Ok(result)
+    }
+
+    /// Empties the transaction index, to build it anew.
+    pub(crate) fn reset_transactions(&self) -> io::Result<()> {
+        let mut state = self.state();
+        let path = self.path_in(&state, SegmentFile::TransactionIndex);
+        state.transactions = Some(TransactionIndex::reset(Arc::clone(&self.home.fs), path)?);
+        self.transaction_index.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// Puts the transaction index on stable storage, if it was loaded.
+    pub(crate) fn sync_transactions(&self) -> io::Result<()> {
+        self.state()
+            .transactions
+            .as_ref()
+            .map_or(Ok(()), TransactionIndex::flush)
+    }
+
+    /// Whether the segment left the log.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.state().deleted
+    }
+
+    /// Empties both indexes, to build them anew.
+    pub(crate) fn reset_indexes(&self) -> io::Result<()> {
+        let mut state = self.state();
+        let offsets = self.open(&state, SegmentFile::OffsetIndex, Open::Truncate)?;
+        let times = self.open(&state, SegmentFile::TimeIndex, Open::Truncate)?;
+        state.offsets = Some(OffsetIndex::empty(self.base, offsets)?);
+        state.times = Some(TimeIndex::empty(self.base, times)?);
+        state.largest = None;
+        Ok(())
+    }
+
+    /// Nothing will be appended any more: notes the greatest timestamp and completes the index files.
+    pub(crate) fn seal(&self, largest: TimeOffset) -> io::Result<()> {
+        self.times(|index| index.push_if_later(largest))??;
+        self.trim_indexes()?;
+        self.state().largest = (largest.timestamp.0 >= 0).then_some(largest);
+        Ok(())
+    }
+
+    /// Completes the index files as far as they were loaded.
+    pub(crate) fn trim_indexes(&self) -> io::Result<()> {
+        let mut state = self.state();
+        if let Some(index) = &mut state.offsets {
+            index.trim()?;
+        }
+        if let Some(index) = &mut state.times {
+            index.trim()?;
+        }
+        Ok(())
+    }
+
+    /// Puts the indexes on stable storage, as far as they were loaded.
+    pub(crate) fn sync_indexes(&self) -> io::Result<()> {
+        let state = self.state();
+        if let Some(index) = &state.offsets {
+            index.sync()?;
+        }
+        if let Some(index) = &state.times {
+            index.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Cuts the segment at `position`, where `offset` would begin.
+    pub(crate) fn truncate(&self, offset: Offset, position: u64) -> Result<(), StorageError> {
+        if self.has_transaction_index() {
+            self.transactions(|index| index.truncate_to(offset))?;
+        }
+        self.offsets(|index| index.truncate(offset))??;
+        self.times(|index| index.truncate(offset))??;
+        self.log()?.set_len(position)?;
+        self.set_size(position);
+        self.state().largest = None;
+        Ok(())
+    }
+
+    /// Closes the files; they are opened again when needed. Unwritten index entries are written first.
+    pub(crate) fn rest(&self) -> io::Result<()> {
+        self.trim_indexes()?;
+        let mut state = self.state();
+        (state.log, state.offsets, state.times, state.transactions) = (None, None, None, None);
+        Ok(())
+    }
+
+    /// Renames the segment's files out of the way and returns their new paths. Readers that hold the segment go on.
+    pub(crate) fn mark_deleted(&self) -> io::Result<Vec<PathBuf>> {
+        let mut state = self.state();
+        let mut renamed = Vec::new();
+        for kind in SegmentFile::ALL {
+            let from = self.path_in(&state, kind);
+            let to = self.home.path(&(kind.name(self.base) + DELETED));
+            if !state.deleted && self.home.fs.exists(&from) {
+                self.home.fs.rename(&from, &to)?;
+                renamed.push(to);
+            }
+        }
+        state.deleted = true;
+        Ok(renamed)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change of the state is one assignment, so a panic elsewhere leaves it whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn path_in(&self, state: &State, kind: SegmentFile) -> PathBuf {
+        let suffix = if state.deleted { DELETED } else { "" };
+        self.home.path(&(kind.name(self.base) + suffix))
+    }
+
+    fn open(&self, state: &State, kind: SegmentFile, how: Open) -> io::Result<Arc<dyn File>> {
+        self.home.fs.open(&self.path_in(state, kind), how)
+    }
+}
+
+impl From<TxnIndexError> for StorageError {
+    fn from(error: TxnIndexError) -> Self {
+        match error {
+            TxnIndexError::Io(error) => error.into(),
+            TxnIndexError::Corrupt { .. } => Self::Corrupt("a transaction index"),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Cutting the log back, as a follower does that diverged from its leader.
+
+use crate::active::Active;
+use crate::deletion::Doomed;
+use crate::error::StorageError;
+use crate::log::Log;
+use crate::replay::TransactionIndexes;
+use crate::segment::Segment;
+use base::{Offset, Timestamp};
+use std::sync::Arc;
+
+impl Log {
+    /// Removes everything from `offset` on. A batch that holds `offset` goes whole; the log ends at `offset` all the
+    /// same, so that the leader's batches continue it.
+    pub fn truncate_to(&mut self, offset: Offset, now: Timestamp) -> Result<Doomed, StorageError> {
+        if offset >= self.log_end {
+            return Ok(Doomed::default());
+        }
+        if offset < self.first_segment_base() {
+            return self.truncate_fully_and_start_at(offset, now);
+        }
+        self.writing(|log| {
+            let kept = log.view().segment_at(offset) + 1;
+            let removed = Arc::make_mut(&mut log.segments).split_off(kept);
+            let doomed = log.mark_deleted(&removed)?;
+            log.cut_active(offset, now)?;
+            log.log_end = offset;
+            log.recovery_point = log.recovery_point.min(offset);
+            log.log_start = log.log_start.min(offset);
+            let _ = log.epochs.truncate_from_end(offset);
+            log.epochs.flush()?;
+            log.reload_producers(TransactionIndexes::Kept, now)?;
+            Ok(doomed)
+        })
+    }
+
+    /// Removes everything and begins anew at `offset`, as a follower does whose leader starts above its end.
+    pub fn truncate_fully_and_start_at(&mut self, offset: Offset, now: Timestamp) -> Result<Doomed, StorageError> {
+        self.writing(|log| {
+            let removed = std::mem::take(Arc::make_mut(&mut log.segments));
+            let doomed = log.mark_deleted(&removed);
+            let segment = Segment::create(Arc::clone(&log.home), offset)?;
+            Arc::make_mut(&mut log.segments).push(Arc::new(segment));
+            let doomed = doomed?;
+            log.active = Active::new(offset, &log.config, now, log.jitter_seed);
+            (log.log_start, log.log_end) = (offset, offset);
+            log.recovery_point = log.recovery_point.min(offset);
+            log.epochs.clear_and_flush()?;
+            log.producers.truncate_fully_and_start_at(offset)?;
+            Ok(doomed)
+        })
+    }
+
+    /// Cuts the last segment before the batch that holds `offset`.
+    fn cut_active(&mut self, offset: Offset, now: Timestamp) -> Result<(), StorageError> {
+        let segment = Arc::clone(self.active_segment());
+        let found = segment.find_batch(offset, segment.size())?;
+        segment.truncate(offset, found.map_or(segment.size(), |placed| placed.position))?;
+        let fresh = Active::new(segment.base(), &self.config, now, self.jitter_seed);
+        self.active = if segment.size() == 0 {
+            fresh
+        } else {
+            Active::load(&segment, fresh)?.0
+        };
+        Ok(())
+    }
+}
