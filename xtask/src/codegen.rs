@@ -2,6 +2,8 @@
 
 mod body;
 mod field;
+mod json;
+mod metadata_record;
 mod modules;
 mod names;
 mod schema;
@@ -70,7 +72,7 @@ fn generate(schema: &Path) -> Result<Files> {
     files.insert("any_message.rs".into(), modules::any_message(&groups));
     files.insert(
         "metadata_records/metadata_record.rs".into(),
-        modules::metadata_record(&metadata),
+        metadata_record::file(&metadata),
     );
     let codes = tables::read_error_codes(&schema.join("error_codes.txt"))?;
     files.insert("error_code.rs".into(), tables::error_code(&codes));

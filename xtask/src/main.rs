@@ -3,6 +3,7 @@
 mod codegen;
 mod test;
 mod tidy;
+mod vectors;
 
 use clap::Parser;
 
@@ -20,6 +21,8 @@ enum Command {
     Test(test::Options),
     /// Check the rules of the house: layers, file sizes, import circles, the compatibility table.
     Tidy,
+    /// Have Apache Kafka encode every message in every version, for the protocol crate's tests.
+    Vectors,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -27,5 +30,6 @@ fn main() -> anyhow::Result<()> {
         Command::Codegen { check } => codegen::run(check),
         Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(),
+        Command::Vectors => vectors::run(),
     }
 }

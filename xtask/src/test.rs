@@ -38,6 +38,13 @@ pub fn run(options: &Options) -> Result<()> {
     cargo(&root, &arguments)
 }
 
+/// The folder of Apache Kafka's jars, installed if need be.
+pub fn kafka_jars() -> Result<PathBuf> {
+    let root = workspace_root();
+    install::all(&root)?;
+    Ok(install::folder(&root).join("java/jars"))
+}
+
 /// What CI holds the source to before it runs anything.
 fn check(root: &Path) -> Result<()> {
     cargo(root, &["fmt", "--all", "--check"])?;

@@ -1,9 +1,11 @@
 //! Messages by name or key, for tools and tests that go over all of them.
 
 use crate::all_messages::MESSAGES;
+use crate::json::Json;
 use crate::wire::{DecodeError, EncodeError, Message, Reader, Versions};
 use crate::{ApiKey, Segments, Writer};
 use bytes::Bytes;
+use serde_json::Value;
 
 /// Where a message belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,12 @@ pub enum MessageKind {
     Internal,
 }
 
+/// Decodes a message and, if that went well, encodes it again.
+type RoundTrip = fn(&mut Reader<'_>, i16) -> Result<Result<Segments, EncodeError>, DecodeError>;
+
+/// Decodes a record into its JSON.
+type Print = fn(&mut Reader<'_>, i16) -> Result<Value, DecodeError>;
+
 /// A message whose type is known only when the program runs.
 #[derive(Debug)]
 pub struct AnyMessage {
@@ -32,7 +40,8 @@ pub struct AnyMessage {
     /// The versions that have a schema.
     pub versions: Versions,
     decode: fn(&mut Reader<'_>, i16) -> Result<(), DecodeError>,
-    round_trip: fn(&mut Reader<'_>, i16) -> Result<Result<Segments, EncodeError>, DecodeError>,
+    round_trip: RoundTrip,
+    print: Option<Print>,
 }
 
 impl AnyMessage {
@@ -43,11 +52,20 @@ impl AnyMessage {
             key,
             versions: M::VERSIONS,
             decode: |reader, version| M::decode(reader, version).map(drop),
+            print: None,
             round_trip: |reader, version| {
                 let message = M::decode(reader, version)?;
                 let mut writer = Writer::new();
                 Ok(message.encode(&mut writer, version).map(|()| writer.finish()))
             },
+        }
+    }
+
+    pub(crate) const fn printed<M: Message + Json>(kind: MessageKind, key: i16) -> Self {
+        let print: Print = |reader, version| Ok(M::decode(reader, version)?.to_json(version));
+        Self {
+            print: Some(print),
+            ..Self::of::<M>(kind, key)
         }
     }
 
@@ -66,6 +84,11 @@ impl AnyMessage {
         let mut reader = Reader::new(bytes);
         (self.decode)(&mut reader, version)?;
         Ok(reader.position())
+    }
+
+    /// Decodes a record that begins `bytes` into the JSON that Kafka's tools print; other messages have none.
+    pub fn to_json(&self, version: i16, bytes: &Bytes) -> Option<Result<Value, DecodeError>> {
+        self.print.map(|print| print(&mut Reader::new(bytes), version))
     }
 
     /// Decodes a message that begins `bytes` and encodes it again.

@@ -10,6 +10,7 @@ pub mod api;
 pub mod api_versions;
 pub mod error_table;
 pub mod frame;
+pub mod json;
 mod metadata_frame;
 pub mod views;
 pub mod wire;
@@ -39,7 +40,7 @@ pub mod messages;
 #[path = "gen/metadata_records/mod.rs"]
 pub mod metadata_records;
 
-pub use any_message::{decode_any_request, decode_any_response};
+pub use any_message::{AnyMessage, decode_any_request, decode_any_response};
 pub use api::Api;
 pub use api_key::ApiKey;
 pub use error_code::ErrorCode;

@@ -100,7 +100,7 @@ fn read(message: &Message, of: &Struct) -> String {
         let guard = match condition(field.versions, message.versions) {
             Condition::Always => String::new(),
             Condition::Never => continue,
-            Condition::If(test) => format!(" if {test}"),
+            Condition::If { test, .. } => format!(" if {test}"),
         };
         let value = field::read(field, message.versions.and(field.versions));
         let _ = writeln!(arms, "{tag}{guard} => message.{} = {value},", names::field(&field.name));
@@ -128,7 +128,7 @@ fn read_field(message: &Message, field: &Field) -> String {
     match condition(field.versions, message.versions) {
         Condition::Always => value,
         Condition::Never => field::default(field),
-        Condition::If(test) => format!("if {test} {{ {value} }} else {{ {} }}", field::default(field)),
+        Condition::If { test, .. } => format!("if {test} {{ {value} }} else {{ {} }}", field::default(field)),
     }
 }
 
@@ -153,9 +153,9 @@ fn write(message: &Message, of: &Struct) -> String {
         let present = match condition(field.versions, message.versions) {
             Condition::Always => differs.clone(),
             Condition::Never => continue,
-            Condition::If(test) => {
+            Condition::If { test, negation } => {
                 if !field.ignorable {
-                    let _ = write!(text, "if {differs} && !({test}) {{\n{}}}\n", refuse(field));
+                    let _ = write!(text, "if {negation} && {differs} {{\n{}}}\n", refuse(field));
                 }
                 format!("{test} && {differs}")
             }
@@ -202,8 +202,8 @@ fn write_field(message: &Message, field: &Field) -> String {
         (Condition::Always, _) => format!("{value}\n"),
         (Condition::Never, true) => String::new(),
         (Condition::Never, false) => format!("if {differs} {{\n{}}}\n", refuse(field)),
-        (Condition::If(test), true) => format!("if {test} {{\n{value}\n}}\n"),
-        (Condition::If(test), false) => {
+        (Condition::If { test, .. }, true) => format!("if {test} {{\n{value}\n}}\n"),
+        (Condition::If { test, .. }, false) => {
             format!("if {test} {{\n{value}\n}} else if {differs} {{\n{}}}\n", refuse(field))
         }
     }

@@ -110,13 +110,14 @@ pub fn read(field: &Field, present: Range) -> String {
         Type::String => "reader.nullable_string()?".into(),
         Type::Bytes => "reader.nullable_bytes()?".into(),
         Type::Array(_) => "reader.nullable_array(version)?".into(),
+        Type::Struct(_) if field.tag.is_some() => "reader.nullable_tagged_struct(version)?".into(),
         Type::Struct(_) => "reader.nullable_struct(version)?".into(),
         _ => return plain,
     };
     match condition(nullable, present) {
         Condition::Always => or_null,
         Condition::Never => format!("Some({plain})"),
-        Condition::If(test) => format!("if {test} {{ {or_null} }} else {{ Some({plain}) }}"),
+        Condition::If { test, .. } => format!("if {test} {{ {or_null} }} else {{ Some({plain}) }}"),
     }
 }
 
@@ -143,6 +144,9 @@ pub fn write(field: &Field, present: Range) -> String {
         Type::String => format!("writer.nullable_string({place}.as_deref())?;"),
         Type::Bytes => format!("writer.nullable_bytes({place}.as_ref())?;"),
         Type::Array(_) => format!("writer.nullable_array({place}.as_deref(), version)?;"),
+        Type::Struct(_) if field.tag.is_some() => {
+            format!("writer.nullable_tagged_struct({place}.as_ref(), version)?;")
+        }
         Type::Struct(_) => format!("writer.nullable_struct({place}.as_ref(), version)?;"),
         _ => return write_plain(&field.kind, &place),
     };
@@ -159,7 +163,7 @@ pub fn write(field: &Field, present: Range) -> String {
     match condition(nullable, present) {
         Condition::Always => or_null,
         Condition::Never => plain,
-        Condition::If(test) => format!("if {test} {{ {or_null} }} else {{ {plain} }}"),
+        Condition::If { test, .. } => format!("if {test} {{ {or_null} }} else {{ {plain} }}"),
     }
 }
 
@@ -204,7 +208,11 @@ pub fn min_size(field: &Field, version: i16, flexible: bool, struct_size: &dyn F
 pub enum Condition {
     Always,
     Never,
-    If(String),
+    /// If the test is true, and not if its negation is.
+    If {
+        test: String,
+        negation: String,
+    },
 }
 
 /// When a version of `within` is in `range`.
@@ -216,13 +224,18 @@ pub fn condition(range: Range, within: Range) -> Condition {
     if range.covers(within) {
         return Condition::Always;
     }
-    Condition::If(if both.min == both.max {
-        format!("version == {}", both.min)
-    } else if range.min <= within.min {
-        format!("version <= {}", range.max)
-    } else if range.max >= within.max {
-        format!("version >= {}", range.min)
+    let (min, max) = (both.min, both.max);
+    let (test, negation) = if min == max {
+        (format!("version == {min}"), format!("version != {min}"))
+    } else if min == within.min {
+        (format!("version <= {max}"), format!("version > {max}"))
+    } else if max == within.max {
+        (format!("version >= {min}"), format!("version < {min}"))
     } else {
-        format!("({}..={}).contains(&version)", range.min, range.max)
-    })
+        (
+            format!("({min}..={max}).contains(&version)"),
+            format!("!({min}..={max}).contains(&version)"),
+        )
+    };
+    Condition::If { test, negation }
 }

@@ -26,6 +26,17 @@ pub fn field(name: &str) -> String {
     }
 }
 
+/// `TopicName` to `topicName`, as Kafka writes fields in JSON.
+pub fn camel(name: &str) -> String {
+    let mut letters = name.chars();
+    letters
+        .next()
+        .map(|first| first.to_ascii_lowercase())
+        .into_iter()
+        .chain(letters)
+        .collect()
+}
+
 /// `UNKNOWN_TOPIC_ID` to `UnknownTopicId`.
 pub fn pascal(name: &str) -> String {
     name.split('_')

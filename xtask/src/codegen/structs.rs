@@ -1,7 +1,7 @@
 //! One file per message: its structs and how they are read and written.
 
 use super::schema::{Kind, Message, Struct};
-use super::{body, field, names};
+use super::{body, field, json, names};
 use anyhow::{Context, Result};
 use std::fmt::Write;
 
@@ -11,10 +11,17 @@ pub fn file(message: &Message) -> Result<String> {
     for of in &message.structs {
         code.push_str(&definition(message, of));
         code.push_str(&body::implementation(message, of));
+        if json::is_printed(message.kind) {
+            code.push('\n');
+            code.push_str(&json::implementation(message, of));
+        }
         code.push('\n');
     }
     code.push_str(&traits(message)?);
     let mut text = format!("//! `{}`.\n\n", message.name);
+    if json::is_printed(message.kind) {
+        text.push_str("use crate::json::Json;\n");
+    }
     text.push_str("use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, ");
     for (name, used) in [
         ("Records", code.contains("Records>")),
@@ -31,6 +38,9 @@ pub fn file(message: &Message) -> Result<String> {
     }
     if code.contains(": Bytes") || code.contains("<Bytes>") {
         text.push_str("use bytes::Bytes;\n");
+    }
+    if json::is_printed(message.kind) {
+        text.push_str("use serde_json::{Map, Value};\n");
     }
     text.push('\n');
     text.push_str(&code);

@@ -121,16 +121,12 @@ pub fn api_key(keys: &[ApiKey]) -> String {
 pub fn error_code(codes: &[ErrorCode]) -> String {
     let mut text = String::from(
         "//! The error codes.\n\nuse crate::error_table::ErrorFacts;\n\n/// What a response says about one thing that was asked.\n\
-         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]\n#[repr(i16)]\npub enum ErrorCode {\n",
+         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]\n#[repr(i16)]\npub enum ErrorCode {\n",
     );
     for code in codes {
-        let _ = writeln!(
-            text,
-            "/// {}\n{} = {},",
-            code.message,
-            names::pascal(&code.name),
-            code.code
-        );
+        let default = if code.code == 0 { "#[default]\n" } else { "" };
+        let name = names::pascal(&code.name);
+        let _ = writeln!(text, "/// {}\n{default}{name} = {},", code.message, code.code);
     }
     let _ = write!(
         text,

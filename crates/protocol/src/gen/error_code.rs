@@ -5,284 +5,285 @@
 use crate::error_table::ErrorFacts;
 
 /// What a response says about one thing that was asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i16)]
 pub enum ErrorCode {
-    /// Unknown server error.
+    /// The server failed in a way it has no code for.
     UnknownServerError = -1,
-    /// None.
+    /// No error.
+    #[default]
     None = 0,
-    /// Offset out of range.
+    /// The offset lies outside the range the partition holds.
     OffsetOutOfRange = 1,
-    /// Corrupt message.
+    /// The records fail their checksum, have an invalid size, or lack a key in a compacted topic.
     CorruptMessage = 2,
-    /// Unknown topic or partition.
+    /// The server does not host this topic or partition.
     UnknownTopicOrPartition = 3,
-    /// Invalid fetch size.
+    /// The fetch size is invalid.
     InvalidFetchSize = 4,
-    /// Leader not available.
+    /// The partition has no leader at the moment.
     LeaderNotAvailable = 5,
-    /// Not leader or follower.
+    /// This broker is not the partition's leader, or, where a follower would do, not a replica.
     NotLeaderOrFollower = 6,
-    /// Request timed out.
+    /// The request took longer than its time limit.
     RequestTimedOut = 7,
-    /// Broker not available.
+    /// The broker is not available.
     BrokerNotAvailable = 8,
-    /// Replica not available.
+    /// The replica is not available on this broker.
     ReplicaNotAvailable = 9,
-    /// Message too large.
+    /// A record batch is larger than the server accepts.
     MessageTooLarge = 10,
-    /// Stale controller epoch.
+    /// The controller has moved to another node.
     StaleControllerEpoch = 11,
-    /// Offset metadata too large.
+    /// The metadata committed with the offset is too long.
     OffsetMetadataTooLarge = 12,
-    /// Network exception.
+    /// The server disconnected before it answered.
     NetworkException = 13,
-    /// Coordinator load in progress.
+    /// The coordinator is still loading and cannot answer yet.
     CoordinatorLoadInProgress = 14,
-    /// Coordinator not available.
+    /// There is no coordinator at the moment.
     CoordinatorNotAvailable = 15,
-    /// Not coordinator.
+    /// This broker is not the coordinator.
     NotCoordinator = 16,
-    /// Invalid topic exception.
+    /// The topic's name is invalid, or the operation is not allowed on it.
     InvalidTopicException = 17,
-    /// Record list too large.
+    /// The batches together are larger than a segment of the partition may be.
     RecordListTooLarge = 18,
-    /// Not enough replicas.
+    /// Fewer replicas are in sync than the topic requires.
     NotEnoughReplicas = 19,
-    /// Not enough replicas after append.
+    /// The records were written, but to fewer in-sync replicas than the topic requires.
     NotEnoughReplicasAfterAppend = 20,
-    /// Invalid required acks.
+    /// The number of required acknowledgements is not -1, 0 or 1.
     InvalidRequiredAcks = 21,
-    /// Illegal generation.
+    /// The group's generation is another one.
     IllegalGeneration = 22,
-    /// Inconsistent group protocol.
+    /// The member's protocol type or protocols do not fit those of the group.
     InconsistentGroupProtocol = 23,
-    /// Invalid group id.
+    /// The group id is invalid.
     InvalidGroupId = 24,
-    /// Unknown member id.
+    /// The coordinator does not know this member.
     UnknownMemberId = 25,
-    /// Invalid session timeout.
+    /// The session timeout lies outside the range the broker allows.
     InvalidSessionTimeout = 26,
-    /// Rebalance in progress.
+    /// The group is rebalancing: rejoin.
     RebalanceInProgress = 27,
-    /// Invalid commit offset size.
+    /// The committed offset and its metadata are too large.
     InvalidCommitOffsetSize = 28,
-    /// Topic authorization failed.
+    /// Not authorized for the topic.
     TopicAuthorizationFailed = 29,
-    /// Group authorization failed.
+    /// Not authorized for the group.
     GroupAuthorizationFailed = 30,
-    /// Cluster authorization failed.
+    /// Not authorized for the cluster.
     ClusterAuthorizationFailed = 31,
-    /// Invalid timestamp.
+    /// A timestamp lies outside the accepted range.
     InvalidTimestamp = 32,
-    /// Unsupported sasl mechanism.
+    /// The broker does not offer this SASL mechanism.
     UnsupportedSaslMechanism = 33,
-    /// Illegal sasl state.
+    /// The request does not fit the state of the SASL exchange.
     IllegalSaslState = 34,
-    /// Unsupported version.
+    /// This version of the request is not supported.
     UnsupportedVersion = 35,
-    /// Topic already exists.
+    /// A topic of this name exists already.
     TopicAlreadyExists = 36,
-    /// Invalid partitions.
+    /// The number of partitions is invalid.
     InvalidPartitions = 37,
-    /// Invalid replication factor.
+    /// The replication factor is below 1 or above the number of available brokers.
     InvalidReplicationFactor = 38,
-    /// Invalid replica assignment.
+    /// The replica assignment is invalid.
     InvalidReplicaAssignment = 39,
-    /// Invalid config.
+    /// A configuration value is invalid.
     InvalidConfig = 40,
-    /// Not controller.
+    /// This node is not the active controller.
     NotController = 41,
-    /// Invalid request.
+    /// The request is malformed or contradicts itself.
     InvalidRequest = 42,
-    /// Unsupported for message format.
+    /// The format of the stored messages does not support this.
     UnsupportedForMessageFormat = 43,
-    /// Policy violation.
+    /// The request violates the configured policy.
     PolicyViolation = 44,
-    /// Out of order sequence number.
+    /// The producer's sequence number is not the one expected next.
     OutOfOrderSequenceNumber = 45,
-    /// Duplicate sequence number.
+    /// The producer's sequence number was used before.
     DuplicateSequenceNumber = 46,
-    /// Invalid producer epoch.
+    /// The producer's epoch is older than the current one.
     InvalidProducerEpoch = 47,
-    /// Invalid txn state.
+    /// The transaction is in a state that does not allow this.
     InvalidTxnState = 48,
-    /// Invalid producer id mapping.
+    /// The producer id does not belong to this transactional id.
     InvalidProducerIdMapping = 49,
-    /// Invalid transaction timeout.
+    /// The transaction timeout is above what the broker allows.
     InvalidTransactionTimeout = 50,
-    /// Concurrent transactions.
+    /// Another operation on the same transaction is still under way.
     ConcurrentTransactions = 51,
-    /// Transaction coordinator fenced.
+    /// A newer transaction coordinator has taken over.
     TransactionCoordinatorFenced = 52,
-    /// Transactional id authorization failed.
+    /// Not authorized for the transactional id.
     TransactionalIdAuthorizationFailed = 53,
-    /// Security disabled.
+    /// No authorizer is configured.
     SecurityDisabled = 54,
-    /// Operation not attempted.
+    /// Nothing was attempted, because another part of the request failed.
     OperationNotAttempted = 55,
-    /// Kafka storage error.
+    /// The disk that holds the log failed.
     KafkaStorageError = 56,
-    /// Log dir not found.
+    /// The broker has no such log directory.
     LogDirNotFound = 57,
-    /// Sasl authentication failed.
+    /// SASL authentication failed.
     SaslAuthenticationFailed = 58,
-    /// Unknown producer id.
+    /// The broker no longer knows this producer id for the partition.
     UnknownProducerId = 59,
-    /// Reassignment in progress.
+    /// A reassignment of the partition is under way.
     ReassignmentInProgress = 60,
-    /// Delegation token auth disabled.
+    /// Delegation tokens are not enabled.
     DelegationTokenAuthDisabled = 61,
-    /// Delegation token not found.
+    /// There is no such delegation token.
     DelegationTokenNotFound = 62,
-    /// Delegation token owner mismatch.
+    /// The principal neither owns nor may renew the delegation token.
     DelegationTokenOwnerMismatch = 63,
-    /// Delegation token request not allowed.
+    /// Requests about delegation tokens are not allowed on this connection.
     DelegationTokenRequestNotAllowed = 64,
-    /// Delegation token authorization failed.
+    /// Not authorized for the delegation token.
     DelegationTokenAuthorizationFailed = 65,
-    /// Delegation token expired.
+    /// The delegation token has expired.
     DelegationTokenExpired = 66,
-    /// Invalid principal type.
+    /// The type of the principal is not supported.
     InvalidPrincipalType = 67,
-    /// Non empty group.
+    /// The group still has members.
     NonEmptyGroup = 68,
-    /// Group id not found.
+    /// There is no such group.
     GroupIdNotFound = 69,
-    /// Fetch session id not found.
+    /// There is no such fetch session.
     FetchSessionIdNotFound = 70,
-    /// Invalid fetch session epoch.
+    /// The epoch of the fetch session is another one.
     InvalidFetchSessionEpoch = 71,
-    /// Listener not found.
+    /// The partition's leader has no listener of the name the request came in on.
     ListenerNotFound = 72,
-    /// Topic deletion disabled.
+    /// Topic deletion is disabled.
     TopicDeletionDisabled = 73,
-    /// Fenced leader epoch.
+    /// The leader epoch in the request is older than the broker's.
     FencedLeaderEpoch = 74,
-    /// Unknown leader epoch.
+    /// The leader epoch in the request is newer than the broker's.
     UnknownLeaderEpoch = 75,
-    /// Unsupported compression type.
+    /// The client does not support the compression type of the records.
     UnsupportedCompressionType = 76,
-    /// Stale broker epoch.
+    /// The broker epoch is not the current one.
     StaleBrokerEpoch = 77,
-    /// Offset not available.
+    /// The leader does not know the high watermark of its epoch yet.
     OffsetNotAvailable = 78,
-    /// Member id required.
+    /// The member has to join again with the id it was given.
     MemberIdRequired = 79,
-    /// Preferred leader not available.
+    /// The preferred leader is not available.
     PreferredLeaderNotAvailable = 80,
-    /// Group max size reached.
+    /// The group has as many members as are allowed.
     GroupMaxSizeReached = 81,
-    /// Fenced instance id.
+    /// Another member has taken over this group instance id.
     FencedInstanceId = 82,
-    /// Eligible leaders not available.
+    /// No replica that may lead is available.
     EligibleLeadersNotAvailable = 83,
-    /// Election not needed.
+    /// The partition already has the leader it should have.
     ElectionNotNeeded = 84,
-    /// No reassignment in progress.
+    /// No reassignment of the partition is under way.
     NoReassignmentInProgress = 85,
-    /// Group subscribed to topic.
+    /// The group's members are subscribed to the topic.
     GroupSubscribedToTopic = 86,
-    /// Invalid record.
+    /// The broker refused a record.
     InvalidRecord = 87,
-    /// Unstable offset commit.
+    /// Offsets of an open transaction are not decided yet.
     UnstableOffsetCommit = 88,
-    /// Throttling quota exceeded.
+    /// The quota for this operation is used up.
     ThrottlingQuotaExceeded = 89,
-    /// Producer fenced.
+    /// A newer producer has the same transactional id.
     ProducerFenced = 90,
-    /// Resource not found.
+    /// What the request refers to does not exist.
     ResourceNotFound = 91,
-    /// Duplicate resource.
+    /// The request names a resource twice.
     DuplicateResource = 92,
-    /// Unacceptable credential.
+    /// The credential does not meet the requirements.
     UnacceptableCredential = 93,
-    /// Inconsistent voter set.
+    /// The sender or the receiver is not one of the voters the other knows.
     InconsistentVoterSet = 94,
-    /// Invalid update version.
+    /// The version of the update is not the one expected.
     InvalidUpdateVersion = 95,
-    /// Feature update failed.
+    /// The features could not be updated.
     FeatureUpdateFailed = 96,
-    /// Principal deserialization failure.
+    /// The principal in a forwarded request could not be read.
     PrincipalDeserializationFailure = 97,
-    /// Snapshot not found.
+    /// There is no such snapshot.
     SnapshotNotFound = 98,
-    /// Position out of range.
+    /// The position lies outside the snapshot.
     PositionOutOfRange = 99,
-    /// Unknown topic id.
+    /// The server does not host a topic with this id.
     UnknownTopicId = 100,
-    /// Duplicate broker registration.
+    /// Another running broker has registered with this id.
     DuplicateBrokerRegistration = 101,
-    /// Broker id not registered.
+    /// No broker has registered with this id.
     BrokerIdNotRegistered = 102,
-    /// Inconsistent topic id.
+    /// The topic id in the log is another one than that in the request.
     InconsistentTopicId = 103,
-    /// Inconsistent cluster id.
+    /// The cluster id in the request is not that of this cluster.
     InconsistentClusterId = 104,
-    /// Transactional id not found.
+    /// There is no such transactional id.
     TransactionalIdNotFound = 105,
-    /// Fetch session topic id error.
+    /// The fetch session and the request disagree on whether topics go by id.
     FetchSessionTopicIdError = 106,
-    /// Ineligible replica.
+    /// The new in-sync set contains a replica that may not be in it.
     IneligibleReplica = 107,
-    /// New leader elected.
+    /// The change of the in-sync set was made and moved the leadership away.
     NewLeaderElected = 108,
-    /// Offset moved to tiered storage.
+    /// The offset is in tiered storage only.
     OffsetMovedToTieredStorage = 109,
-    /// Fenced member epoch.
+    /// The member's epoch is too old: it has to rejoin.
     FencedMemberEpoch = 110,
-    /// Unreleased instance id.
+    /// Another member still holds this group instance id.
     UnreleasedInstanceId = 111,
-    /// Unsupported assignor.
+    /// The group's coordinator or its members do not support the assignor.
     UnsupportedAssignor = 112,
-    /// Stale member epoch.
+    /// The member's epoch is old: retry with the one of the latest heartbeat.
     StaleMemberEpoch = 113,
-    /// Mismatched endpoint type.
+    /// The request reached the wrong kind of endpoint: a broker's or a controller's.
     MismatchedEndpointType = 114,
-    /// Unsupported endpoint type.
+    /// This endpoint type is not supported.
     UnsupportedEndpointType = 115,
-    /// Unknown controller id.
+    /// No controller goes by this id.
     UnknownControllerId = 116,
-    /// Unknown subscription id.
+    /// The telemetry subscription has changed: fetch it again.
     UnknownSubscriptionId = 117,
-    /// Telemetry too large.
+    /// The pushed telemetry is larger than the broker accepts.
     TelemetryTooLarge = 118,
-    /// Invalid registration.
+    /// The registration is invalid.
     InvalidRegistration = 119,
-    /// Transaction abortable.
+    /// The transaction failed and can only be aborted.
     TransactionAbortable = 120,
-    /// Invalid record state.
+    /// The record is in a state that does not allow this acknowledgement.
     InvalidRecordState = 121,
-    /// Share session not found.
+    /// There is no such share session.
     ShareSessionNotFound = 122,
-    /// Invalid share session epoch.
+    /// The epoch of the share session is another one.
     InvalidShareSessionEpoch = 123,
-    /// Fenced state epoch.
+    /// The share state's epoch is older than the coordinator's.
     FencedStateEpoch = 124,
-    /// Invalid voter key.
+    /// The voter's id and directory id are not those of the receiver.
     InvalidVoterKey = 125,
-    /// Duplicate voter.
+    /// The voter is already one of the voters.
     DuplicateVoter = 126,
-    /// Voter not found.
+    /// The voter is not one of the voters.
     VoterNotFound = 127,
-    /// Invalid regular expression.
+    /// The regular expression is invalid.
     InvalidRegularExpression = 128,
-    /// Rebootstrap required.
+    /// The client's metadata is of no more use: bootstrap again.
     RebootstrapRequired = 129,
-    /// Streams invalid topology.
+    /// The topology is invalid.
     StreamsInvalidTopology = 130,
-    /// Streams invalid topology epoch.
+    /// The epoch of the topology is invalid.
     StreamsInvalidTopologyEpoch = 131,
-    /// Streams topology fenced.
+    /// The epoch of the topology is outdated.
     StreamsTopologyFenced = 132,
-    /// Share session limit reached.
+    /// There are as many share sessions as are allowed.
     ShareSessionLimitReached = 133,
-    /// Group deletion failed.
+    /// The group could not be deleted.
     GroupDeletionFailed = 134,
-    /// Streams topology description update failed.
+    /// The description of the topology could not be stored.
     StreamsTopologyDescriptionUpdateFailed = 135,
-    /// Controller id not registered.
+    /// No controller has registered with this id.
     ControllerIdNotRegistered = 136,
 }
 
@@ -291,966 +292,966 @@ pub(crate) static ERRORS: [ErrorFacts; 138] = [
     ErrorFacts {
         code: ErrorCode::UnknownServerError,
         name: "UNKNOWN_SERVER_ERROR",
-        message: "Unknown server error.",
+        message: "The server failed in a way it has no code for.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::None,
         name: "NONE",
-        message: "None.",
+        message: "No error.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::OffsetOutOfRange,
         name: "OFFSET_OUT_OF_RANGE",
-        message: "Offset out of range.",
+        message: "The offset lies outside the range the partition holds.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::CorruptMessage,
         name: "CORRUPT_MESSAGE",
-        message: "Corrupt message.",
+        message: "The records fail their checksum, have an invalid size, or lack a key in a compacted topic.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnknownTopicOrPartition,
         name: "UNKNOWN_TOPIC_OR_PARTITION",
-        message: "Unknown topic or partition.",
+        message: "The server does not host this topic or partition.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::InvalidFetchSize,
         name: "INVALID_FETCH_SIZE",
-        message: "Invalid fetch size.",
+        message: "The fetch size is invalid.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::LeaderNotAvailable,
         name: "LEADER_NOT_AVAILABLE",
-        message: "Leader not available.",
+        message: "The partition has no leader at the moment.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::NotLeaderOrFollower,
         name: "NOT_LEADER_OR_FOLLOWER",
-        message: "Not leader or follower.",
+        message: "This broker is not the partition's leader, or, where a follower would do, not a replica.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::RequestTimedOut,
         name: "REQUEST_TIMED_OUT",
-        message: "Request timed out.",
+        message: "The request took longer than its time limit.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::BrokerNotAvailable,
         name: "BROKER_NOT_AVAILABLE",
-        message: "Broker not available.",
+        message: "The broker is not available.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ReplicaNotAvailable,
         name: "REPLICA_NOT_AVAILABLE",
-        message: "Replica not available.",
+        message: "The replica is not available on this broker.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::MessageTooLarge,
         name: "MESSAGE_TOO_LARGE",
-        message: "Message too large.",
+        message: "A record batch is larger than the server accepts.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::StaleControllerEpoch,
         name: "STALE_CONTROLLER_EPOCH",
-        message: "Stale controller epoch.",
+        message: "The controller has moved to another node.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::OffsetMetadataTooLarge,
         name: "OFFSET_METADATA_TOO_LARGE",
-        message: "Offset metadata too large.",
+        message: "The metadata committed with the offset is too long.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::NetworkException,
         name: "NETWORK_EXCEPTION",
-        message: "Network exception.",
+        message: "The server disconnected before it answered.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::CoordinatorLoadInProgress,
         name: "COORDINATOR_LOAD_IN_PROGRESS",
-        message: "Coordinator load in progress.",
+        message: "The coordinator is still loading and cannot answer yet.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::CoordinatorNotAvailable,
         name: "COORDINATOR_NOT_AVAILABLE",
-        message: "Coordinator not available.",
+        message: "There is no coordinator at the moment.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::NotCoordinator,
         name: "NOT_COORDINATOR",
-        message: "Not coordinator.",
+        message: "This broker is not the coordinator.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidTopicException,
         name: "INVALID_TOPIC_EXCEPTION",
-        message: "Invalid topic exception.",
+        message: "The topic's name is invalid, or the operation is not allowed on it.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::RecordListTooLarge,
         name: "RECORD_LIST_TOO_LARGE",
-        message: "Record list too large.",
+        message: "The batches together are larger than a segment of the partition may be.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::NotEnoughReplicas,
         name: "NOT_ENOUGH_REPLICAS",
-        message: "Not enough replicas.",
+        message: "Fewer replicas are in sync than the topic requires.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::NotEnoughReplicasAfterAppend,
         name: "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
-        message: "Not enough replicas after append.",
+        message: "The records were written, but to fewer in-sync replicas than the topic requires.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidRequiredAcks,
         name: "INVALID_REQUIRED_ACKS",
-        message: "Invalid required acks.",
+        message: "The number of required acknowledgements is not -1, 0 or 1.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::IllegalGeneration,
         name: "ILLEGAL_GENERATION",
-        message: "Illegal generation.",
+        message: "The group's generation is another one.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InconsistentGroupProtocol,
         name: "INCONSISTENT_GROUP_PROTOCOL",
-        message: "Inconsistent group protocol.",
+        message: "The member's protocol type or protocols do not fit those of the group.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidGroupId,
         name: "INVALID_GROUP_ID",
-        message: "Invalid group id.",
+        message: "The group id is invalid.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnknownMemberId,
         name: "UNKNOWN_MEMBER_ID",
-        message: "Unknown member id.",
+        message: "The coordinator does not know this member.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidSessionTimeout,
         name: "INVALID_SESSION_TIMEOUT",
-        message: "Invalid session timeout.",
+        message: "The session timeout lies outside the range the broker allows.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::RebalanceInProgress,
         name: "REBALANCE_IN_PROGRESS",
-        message: "Rebalance in progress.",
+        message: "The group is rebalancing: rejoin.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidCommitOffsetSize,
         name: "INVALID_COMMIT_OFFSET_SIZE",
-        message: "Invalid commit offset size.",
+        message: "The committed offset and its metadata are too large.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::TopicAuthorizationFailed,
         name: "TOPIC_AUTHORIZATION_FAILED",
-        message: "Topic authorization failed.",
+        message: "Not authorized for the topic.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::GroupAuthorizationFailed,
         name: "GROUP_AUTHORIZATION_FAILED",
-        message: "Group authorization failed.",
+        message: "Not authorized for the group.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ClusterAuthorizationFailed,
         name: "CLUSTER_AUTHORIZATION_FAILED",
-        message: "Cluster authorization failed.",
+        message: "Not authorized for the cluster.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidTimestamp,
         name: "INVALID_TIMESTAMP",
-        message: "Invalid timestamp.",
+        message: "A timestamp lies outside the accepted range.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnsupportedSaslMechanism,
         name: "UNSUPPORTED_SASL_MECHANISM",
-        message: "Unsupported sasl mechanism.",
+        message: "The broker does not offer this SASL mechanism.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::IllegalSaslState,
         name: "ILLEGAL_SASL_STATE",
-        message: "Illegal sasl state.",
+        message: "The request does not fit the state of the SASL exchange.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnsupportedVersion,
         name: "UNSUPPORTED_VERSION",
-        message: "Unsupported version.",
+        message: "This version of the request is not supported.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::TopicAlreadyExists,
         name: "TOPIC_ALREADY_EXISTS",
-        message: "Topic already exists.",
+        message: "A topic of this name exists already.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidPartitions,
         name: "INVALID_PARTITIONS",
-        message: "Invalid partitions.",
+        message: "The number of partitions is invalid.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidReplicationFactor,
         name: "INVALID_REPLICATION_FACTOR",
-        message: "Invalid replication factor.",
+        message: "The replication factor is below 1 or above the number of available brokers.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidReplicaAssignment,
         name: "INVALID_REPLICA_ASSIGNMENT",
-        message: "Invalid replica assignment.",
+        message: "The replica assignment is invalid.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidConfig,
         name: "INVALID_CONFIG",
-        message: "Invalid config.",
+        message: "A configuration value is invalid.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::NotController,
         name: "NOT_CONTROLLER",
-        message: "Not controller.",
+        message: "This node is not the active controller.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidRequest,
         name: "INVALID_REQUEST",
-        message: "Invalid request.",
+        message: "The request is malformed or contradicts itself.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnsupportedForMessageFormat,
         name: "UNSUPPORTED_FOR_MESSAGE_FORMAT",
-        message: "Unsupported for message format.",
+        message: "The format of the stored messages does not support this.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::PolicyViolation,
         name: "POLICY_VIOLATION",
-        message: "Policy violation.",
+        message: "The request violates the configured policy.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::OutOfOrderSequenceNumber,
         name: "OUT_OF_ORDER_SEQUENCE_NUMBER",
-        message: "Out of order sequence number.",
+        message: "The producer's sequence number is not the one expected next.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DuplicateSequenceNumber,
         name: "DUPLICATE_SEQUENCE_NUMBER",
-        message: "Duplicate sequence number.",
+        message: "The producer's sequence number was used before.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidProducerEpoch,
         name: "INVALID_PRODUCER_EPOCH",
-        message: "Invalid producer epoch.",
+        message: "The producer's epoch is older than the current one.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidTxnState,
         name: "INVALID_TXN_STATE",
-        message: "Invalid txn state.",
+        message: "The transaction is in a state that does not allow this.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidProducerIdMapping,
         name: "INVALID_PRODUCER_ID_MAPPING",
-        message: "Invalid producer id mapping.",
+        message: "The producer id does not belong to this transactional id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidTransactionTimeout,
         name: "INVALID_TRANSACTION_TIMEOUT",
-        message: "Invalid transaction timeout.",
+        message: "The transaction timeout is above what the broker allows.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ConcurrentTransactions,
         name: "CONCURRENT_TRANSACTIONS",
-        message: "Concurrent transactions.",
+        message: "Another operation on the same transaction is still under way.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::TransactionCoordinatorFenced,
         name: "TRANSACTION_COORDINATOR_FENCED",
-        message: "Transaction coordinator fenced.",
+        message: "A newer transaction coordinator has taken over.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::TransactionalIdAuthorizationFailed,
         name: "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
-        message: "Transactional id authorization failed.",
+        message: "Not authorized for the transactional id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::SecurityDisabled,
         name: "SECURITY_DISABLED",
-        message: "Security disabled.",
+        message: "No authorizer is configured.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::OperationNotAttempted,
         name: "OPERATION_NOT_ATTEMPTED",
-        message: "Operation not attempted.",
+        message: "Nothing was attempted, because another part of the request failed.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::KafkaStorageError,
         name: "KAFKA_STORAGE_ERROR",
-        message: "Kafka storage error.",
+        message: "The disk that holds the log failed.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::LogDirNotFound,
         name: "LOG_DIR_NOT_FOUND",
-        message: "Log dir not found.",
+        message: "The broker has no such log directory.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::SaslAuthenticationFailed,
         name: "SASL_AUTHENTICATION_FAILED",
-        message: "Sasl authentication failed.",
+        message: "SASL authentication failed.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnknownProducerId,
         name: "UNKNOWN_PRODUCER_ID",
-        message: "Unknown producer id.",
+        message: "The broker no longer knows this producer id for the partition.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ReassignmentInProgress,
         name: "REASSIGNMENT_IN_PROGRESS",
-        message: "Reassignment in progress.",
+        message: "A reassignment of the partition is under way.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DelegationTokenAuthDisabled,
         name: "DELEGATION_TOKEN_AUTH_DISABLED",
-        message: "Delegation token auth disabled.",
+        message: "Delegation tokens are not enabled.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DelegationTokenNotFound,
         name: "DELEGATION_TOKEN_NOT_FOUND",
-        message: "Delegation token not found.",
+        message: "There is no such delegation token.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DelegationTokenOwnerMismatch,
         name: "DELEGATION_TOKEN_OWNER_MISMATCH",
-        message: "Delegation token owner mismatch.",
+        message: "The principal neither owns nor may renew the delegation token.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DelegationTokenRequestNotAllowed,
         name: "DELEGATION_TOKEN_REQUEST_NOT_ALLOWED",
-        message: "Delegation token request not allowed.",
+        message: "Requests about delegation tokens are not allowed on this connection.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DelegationTokenAuthorizationFailed,
         name: "DELEGATION_TOKEN_AUTHORIZATION_FAILED",
-        message: "Delegation token authorization failed.",
+        message: "Not authorized for the delegation token.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DelegationTokenExpired,
         name: "DELEGATION_TOKEN_EXPIRED",
-        message: "Delegation token expired.",
+        message: "The delegation token has expired.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidPrincipalType,
         name: "INVALID_PRINCIPAL_TYPE",
-        message: "Invalid principal type.",
+        message: "The type of the principal is not supported.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::NonEmptyGroup,
         name: "NON_EMPTY_GROUP",
-        message: "Non empty group.",
+        message: "The group still has members.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::GroupIdNotFound,
         name: "GROUP_ID_NOT_FOUND",
-        message: "Group id not found.",
+        message: "There is no such group.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::FetchSessionIdNotFound,
         name: "FETCH_SESSION_ID_NOT_FOUND",
-        message: "Fetch session id not found.",
+        message: "There is no such fetch session.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidFetchSessionEpoch,
         name: "INVALID_FETCH_SESSION_EPOCH",
-        message: "Invalid fetch session epoch.",
+        message: "The epoch of the fetch session is another one.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ListenerNotFound,
         name: "LISTENER_NOT_FOUND",
-        message: "Listener not found.",
+        message: "The partition's leader has no listener of the name the request came in on.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::TopicDeletionDisabled,
         name: "TOPIC_DELETION_DISABLED",
-        message: "Topic deletion disabled.",
+        message: "Topic deletion is disabled.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::FencedLeaderEpoch,
         name: "FENCED_LEADER_EPOCH",
-        message: "Fenced leader epoch.",
+        message: "The leader epoch in the request is older than the broker's.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::UnknownLeaderEpoch,
         name: "UNKNOWN_LEADER_EPOCH",
-        message: "Unknown leader epoch.",
+        message: "The leader epoch in the request is newer than the broker's.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnsupportedCompressionType,
         name: "UNSUPPORTED_COMPRESSION_TYPE",
-        message: "Unsupported compression type.",
+        message: "The client does not support the compression type of the records.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::StaleBrokerEpoch,
         name: "STALE_BROKER_EPOCH",
-        message: "Stale broker epoch.",
+        message: "The broker epoch is not the current one.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::OffsetNotAvailable,
         name: "OFFSET_NOT_AVAILABLE",
-        message: "Offset not available.",
+        message: "The leader does not know the high watermark of its epoch yet.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::MemberIdRequired,
         name: "MEMBER_ID_REQUIRED",
-        message: "Member id required.",
+        message: "The member has to join again with the id it was given.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::PreferredLeaderNotAvailable,
         name: "PREFERRED_LEADER_NOT_AVAILABLE",
-        message: "Preferred leader not available.",
+        message: "The preferred leader is not available.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::GroupMaxSizeReached,
         name: "GROUP_MAX_SIZE_REACHED",
-        message: "Group max size reached.",
+        message: "The group has as many members as are allowed.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::FencedInstanceId,
         name: "FENCED_INSTANCE_ID",
-        message: "Fenced instance id.",
+        message: "Another member has taken over this group instance id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::EligibleLeadersNotAvailable,
         name: "ELIGIBLE_LEADERS_NOT_AVAILABLE",
-        message: "Eligible leaders not available.",
+        message: "No replica that may lead is available.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::ElectionNotNeeded,
         name: "ELECTION_NOT_NEEDED",
-        message: "Election not needed.",
+        message: "The partition already has the leader it should have.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::NoReassignmentInProgress,
         name: "NO_REASSIGNMENT_IN_PROGRESS",
-        message: "No reassignment in progress.",
+        message: "No reassignment of the partition is under way.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::GroupSubscribedToTopic,
         name: "GROUP_SUBSCRIBED_TO_TOPIC",
-        message: "Group subscribed to topic.",
+        message: "The group's members are subscribed to the topic.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidRecord,
         name: "INVALID_RECORD",
-        message: "Invalid record.",
+        message: "The broker refused a record.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnstableOffsetCommit,
         name: "UNSTABLE_OFFSET_COMMIT",
-        message: "Unstable offset commit.",
+        message: "Offsets of an open transaction are not decided yet.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ThrottlingQuotaExceeded,
         name: "THROTTLING_QUOTA_EXCEEDED",
-        message: "Throttling quota exceeded.",
+        message: "The quota for this operation is used up.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ProducerFenced,
         name: "PRODUCER_FENCED",
-        message: "Producer fenced.",
+        message: "A newer producer has the same transactional id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ResourceNotFound,
         name: "RESOURCE_NOT_FOUND",
-        message: "Resource not found.",
+        message: "What the request refers to does not exist.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DuplicateResource,
         name: "DUPLICATE_RESOURCE",
-        message: "Duplicate resource.",
+        message: "The request names a resource twice.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnacceptableCredential,
         name: "UNACCEPTABLE_CREDENTIAL",
-        message: "Unacceptable credential.",
+        message: "The credential does not meet the requirements.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InconsistentVoterSet,
         name: "INCONSISTENT_VOTER_SET",
-        message: "Inconsistent voter set.",
+        message: "The sender or the receiver is not one of the voters the other knows.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidUpdateVersion,
         name: "INVALID_UPDATE_VERSION",
-        message: "Invalid update version.",
+        message: "The version of the update is not the one expected.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::FeatureUpdateFailed,
         name: "FEATURE_UPDATE_FAILED",
-        message: "Feature update failed.",
+        message: "The features could not be updated.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::PrincipalDeserializationFailure,
         name: "PRINCIPAL_DESERIALIZATION_FAILURE",
-        message: "Principal deserialization failure.",
+        message: "The principal in a forwarded request could not be read.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::SnapshotNotFound,
         name: "SNAPSHOT_NOT_FOUND",
-        message: "Snapshot not found.",
+        message: "There is no such snapshot.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::PositionOutOfRange,
         name: "POSITION_OUT_OF_RANGE",
-        message: "Position out of range.",
+        message: "The position lies outside the snapshot.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnknownTopicId,
         name: "UNKNOWN_TOPIC_ID",
-        message: "Unknown topic id.",
+        message: "The server does not host a topic with this id.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::DuplicateBrokerRegistration,
         name: "DUPLICATE_BROKER_REGISTRATION",
-        message: "Duplicate broker registration.",
+        message: "Another running broker has registered with this id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::BrokerIdNotRegistered,
         name: "BROKER_ID_NOT_REGISTERED",
-        message: "Broker id not registered.",
+        message: "No broker has registered with this id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InconsistentTopicId,
         name: "INCONSISTENT_TOPIC_ID",
-        message: "Inconsistent topic id.",
+        message: "The topic id in the log is another one than that in the request.",
         retriable: true,
         refreshes_metadata: true,
     },
     ErrorFacts {
         code: ErrorCode::InconsistentClusterId,
         name: "INCONSISTENT_CLUSTER_ID",
-        message: "Inconsistent cluster id.",
+        message: "The cluster id in the request is not that of this cluster.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::TransactionalIdNotFound,
         name: "TRANSACTIONAL_ID_NOT_FOUND",
-        message: "Transactional id not found.",
+        message: "There is no such transactional id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::FetchSessionTopicIdError,
         name: "FETCH_SESSION_TOPIC_ID_ERROR",
-        message: "Fetch session topic id error.",
+        message: "The fetch session and the request disagree on whether topics go by id.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::IneligibleReplica,
         name: "INELIGIBLE_REPLICA",
-        message: "Ineligible replica.",
+        message: "The new in-sync set contains a replica that may not be in it.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::NewLeaderElected,
         name: "NEW_LEADER_ELECTED",
-        message: "New leader elected.",
+        message: "The change of the in-sync set was made and moved the leadership away.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::OffsetMovedToTieredStorage,
         name: "OFFSET_MOVED_TO_TIERED_STORAGE",
-        message: "Offset moved to tiered storage.",
+        message: "The offset is in tiered storage only.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::FencedMemberEpoch,
         name: "FENCED_MEMBER_EPOCH",
-        message: "Fenced member epoch.",
+        message: "The member's epoch is too old: it has to rejoin.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnreleasedInstanceId,
         name: "UNRELEASED_INSTANCE_ID",
-        message: "Unreleased instance id.",
+        message: "Another member still holds this group instance id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnsupportedAssignor,
         name: "UNSUPPORTED_ASSIGNOR",
-        message: "Unsupported assignor.",
+        message: "The group's coordinator or its members do not support the assignor.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::StaleMemberEpoch,
         name: "STALE_MEMBER_EPOCH",
-        message: "Stale member epoch.",
+        message: "The member's epoch is old: retry with the one of the latest heartbeat.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::MismatchedEndpointType,
         name: "MISMATCHED_ENDPOINT_TYPE",
-        message: "Mismatched endpoint type.",
+        message: "The request reached the wrong kind of endpoint: a broker's or a controller's.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnsupportedEndpointType,
         name: "UNSUPPORTED_ENDPOINT_TYPE",
-        message: "Unsupported endpoint type.",
+        message: "This endpoint type is not supported.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnknownControllerId,
         name: "UNKNOWN_CONTROLLER_ID",
-        message: "Unknown controller id.",
+        message: "No controller goes by this id.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::UnknownSubscriptionId,
         name: "UNKNOWN_SUBSCRIPTION_ID",
-        message: "Unknown subscription id.",
+        message: "The telemetry subscription has changed: fetch it again.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::TelemetryTooLarge,
         name: "TELEMETRY_TOO_LARGE",
-        message: "Telemetry too large.",
+        message: "The pushed telemetry is larger than the broker accepts.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidRegistration,
         name: "INVALID_REGISTRATION",
-        message: "Invalid registration.",
+        message: "The registration is invalid.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::TransactionAbortable,
         name: "TRANSACTION_ABORTABLE",
-        message: "Transaction abortable.",
+        message: "The transaction failed and can only be aborted.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidRecordState,
         name: "INVALID_RECORD_STATE",
-        message: "Invalid record state.",
+        message: "The record is in a state that does not allow this acknowledgement.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ShareSessionNotFound,
         name: "SHARE_SESSION_NOT_FOUND",
-        message: "Share session not found.",
+        message: "There is no such share session.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidShareSessionEpoch,
         name: "INVALID_SHARE_SESSION_EPOCH",
-        message: "Invalid share session epoch.",
+        message: "The epoch of the share session is another one.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::FencedStateEpoch,
         name: "FENCED_STATE_EPOCH",
-        message: "Fenced state epoch.",
+        message: "The share state's epoch is older than the coordinator's.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidVoterKey,
         name: "INVALID_VOTER_KEY",
-        message: "Invalid voter key.",
+        message: "The voter's id and directory id are not those of the receiver.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::DuplicateVoter,
         name: "DUPLICATE_VOTER",
-        message: "Duplicate voter.",
+        message: "The voter is already one of the voters.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::VoterNotFound,
         name: "VOTER_NOT_FOUND",
-        message: "Voter not found.",
+        message: "The voter is not one of the voters.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::InvalidRegularExpression,
         name: "INVALID_REGULAR_EXPRESSION",
-        message: "Invalid regular expression.",
+        message: "The regular expression is invalid.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::RebootstrapRequired,
         name: "REBOOTSTRAP_REQUIRED",
-        message: "Rebootstrap required.",
+        message: "The client's metadata is of no more use: bootstrap again.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::StreamsInvalidTopology,
         name: "STREAMS_INVALID_TOPOLOGY",
-        message: "Streams invalid topology.",
+        message: "The topology is invalid.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::StreamsInvalidTopologyEpoch,
         name: "STREAMS_INVALID_TOPOLOGY_EPOCH",
-        message: "Streams invalid topology epoch.",
+        message: "The epoch of the topology is invalid.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::StreamsTopologyFenced,
         name: "STREAMS_TOPOLOGY_FENCED",
-        message: "Streams topology fenced.",
+        message: "The epoch of the topology is outdated.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ShareSessionLimitReached,
         name: "SHARE_SESSION_LIMIT_REACHED",
-        message: "Share session limit reached.",
+        message: "There are as many share sessions as are allowed.",
         retriable: true,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::GroupDeletionFailed,
         name: "GROUP_DELETION_FAILED",
-        message: "Group deletion failed.",
+        message: "The group could not be deleted.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::StreamsTopologyDescriptionUpdateFailed,
         name: "STREAMS_TOPOLOGY_DESCRIPTION_UPDATE_FAILED",
-        message: "Streams topology description update failed.",
+        message: "The description of the topology could not be stored.",
         retriable: false,
         refreshes_metadata: false,
     },
     ErrorFacts {
         code: ErrorCode::ControllerIdNotRegistered,
         name: "CONTROLLER_ID_NOT_REGISTERED",
-        message: "Controller id not registered.",
+        message: "No controller has registered with this id.",
         retriable: false,
         refreshes_metadata: false,
     },

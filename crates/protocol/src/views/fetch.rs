@@ -1,7 +1,7 @@
 //! A Fetch request as a view.
 
 use super::{Elements, TopicRef};
-use crate::messages::fetch_request::{FetchRequest, ReplicaState};
+use crate::messages::fetch_request::{self, FetchRequest, ReplicaState};
 use crate::wire::{Body, DecodeError, Message, Reader};
 use bytes::Bytes;
 
@@ -61,13 +61,17 @@ impl<'a> FetchView<'a> {
             isolation_level: reader.i8()?,
             session_id: if has_session { reader.i32()? } else { 0 },
             session_epoch: if has_session { reader.i32()? } else { -1 },
-            topics: Elements::pass(reader, 1, |reader| FetchTopic::read(reader, version))?,
+            topics: Elements::pass(reader, fetch_request::FetchTopic::MIN_SIZE, |reader| {
+                FetchTopic::read(reader, version)
+            })?,
             forgotten: Elements::none(reader),
             rack_id: "",
             version,
         };
         if has_session {
-            view.forgotten = Elements::pass(reader, 1, |reader| ForgottenTopic::read(reader, version))?;
+            view.forgotten = Elements::pass(reader, fetch_request::ForgottenTopic::MIN_SIZE, |reader| {
+                ForgottenTopic::read(reader, version)
+            })?;
         }
         if version >= 11 {
             view.rack_id = reader.str()?;

@@ -1,8 +1,8 @@
 //! A Produce request as a view.
 
 use super::{Elements, TopicRef};
-use crate::messages::produce_request::ProduceRequest;
-use crate::wire::{DecodeError, Message, Reader};
+use crate::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use crate::wire::{Body, DecodeError, Message, Reader};
 use bytes::Bytes;
 
 /// The first version that names topics by id (KIP-516).
@@ -35,7 +35,9 @@ impl<'a> ProduceView<'a> {
         let transactional_id = reader.nullable_str()?;
         let acks = reader.i16()?;
         let timeout_ms = reader.i32()?;
-        let topics = Elements::pass(&mut reader, 1, |reader| ProduceTopic::read(reader, version))?;
+        let topics = Elements::pass(&mut reader, TopicProduceData::MIN_SIZE, |reader| {
+            ProduceTopic::read(reader, version)
+        })?;
         reader.skip_tags()?;
         Ok(Self {
             transactional_id,
@@ -69,7 +71,7 @@ pub struct ProduceTopic<'a> {
 impl<'a> ProduceTopic<'a> {
     fn read(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
         let topic = TopicRef::read(reader, version, IDS_FROM)?;
-        let partitions = Elements::pass(reader, 5, ProducePartition::skip)?;
+        let partitions = Elements::pass(reader, PartitionProduceData::MIN_SIZE, ProducePartition::skip)?;
         reader.skip_tags()?;
         Ok(Self { topic, partitions })
     }

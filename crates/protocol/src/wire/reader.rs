@@ -270,6 +270,14 @@ impl<'a> Reader<'a> {
         T::read(self, version).map(Some)
     }
 
+    /// The struct of a tagged field, behind a marker that is a varint there, or null if the marker is zero.
+    pub fn nullable_tagged_struct<T: Body>(&mut self, version: i16) -> Result<Option<T>, DecodeError> {
+        if self.uvarint()? == 0 {
+            return Ok(None);
+        }
+        T::read(self, version).map(Some)
+    }
+
     /// How many tagged fields end this struct: none in a version that is not flexible.
     pub fn tag_count(&mut self) -> Result<u32, DecodeError> {
         if self.flexible { self.uvarint() } else { Ok(0) }

@@ -254,6 +254,12 @@ impl Writer {
         value.write(self, version)
     }
 
+    /// The struct of a tagged field, or null.
+    pub fn nullable_tagged_struct<T: Body>(&mut self, value: Option<&T>, version: i16) -> Result<(), EncodeError> {
+        self.uvarint(u32::from(value.is_some()));
+        value.map_or(Ok(()), |value| value.write(self, version))
+    }
+
     /// How many tagged fields follow; nothing in a version that is not flexible.
     pub fn tag_count(&mut self, count: u32) {
         if self.flexible {

@@ -2,7 +2,9 @@
 
 //! `AbortedTxn`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `AbortedTxn`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -31,6 +33,17 @@ impl Body for AbortedTxn {
         writer.i64(self.last_offset);
         writer.i64(self.last_stable_offset);
         Ok(())
+    }
+}
+
+impl Json for AbortedTxn {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("producerId".into(), self.producer_id.to_json(version));
+        fields.insert("firstOffset".into(), self.first_offset.to_json(version));
+        fields.insert("lastOffset".into(), self.last_offset.to_json(version));
+        fields.insert("lastStableOffset".into(), self.last_stable_offset.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,8 +2,10 @@
 
 //! `ConsumerGroupCurrentMemberAssignmentValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `ConsumerGroupCurrentMemberAssignmentValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -38,6 +40,24 @@ impl Body for ConsumerGroupCurrentMemberAssignmentValue {
         writer.array(&self.partitions_pending_revocation, version)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for ConsumerGroupCurrentMemberAssignmentValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("memberEpoch".into(), self.member_epoch.to_json(version));
+        fields.insert(
+            "previousMemberEpoch".into(),
+            self.previous_member_epoch.to_json(version),
+        );
+        fields.insert("state".into(), self.state.to_json(version));
+        fields.insert("assignedPartitions".into(), self.assigned_partitions.to_json(version));
+        fields.insert(
+            "partitionsPendingRevocation".into(),
+            self.partitions_pending_revocation.to_json(version),
+        );
+        Value::Object(fields)
     }
 }
 
@@ -93,6 +113,18 @@ impl Body for TopicPartitions {
             writer.end_tag(start)?;
         }
         Ok(())
+    }
+}
+
+impl Json for TopicPartitions {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topicId".into(), self.topic_id.to_json(version));
+        fields.insert("partitions".into(), self.partitions.to_json(version));
+        if self.assignment_epochs.as_ref().is_none_or(|value| !value.is_empty()) {
+            fields.insert("assignmentEpochs".into(), self.assignment_epochs.to_json(version));
+        }
+        Value::Object(fields)
     }
 }
 

@@ -2,8 +2,10 @@
 
 //! `ConsumerGroupMemberMetadataValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 /// `ConsumerGroupMemberMetadataValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +55,7 @@ impl Body for ConsumerGroupMemberMetadataValue {
         for _ in 0..reader.tag_count()? {
             let field = reader.tag()?;
             match field.tag {
-                0 => message.classic_member_metadata = reader.nullable_struct(version)?,
+                0 => message.classic_member_metadata = reader.nullable_tagged_struct(version)?,
                 _ => {
                     reader.skip_tag(field);
                     continue;
@@ -77,10 +79,37 @@ impl Body for ConsumerGroupMemberMetadataValue {
         writer.tag_count(u32::from(has_tag_0));
         if has_tag_0 {
             let start = writer.begin_tag(0);
-            writer.nullable_struct(self.classic_member_metadata.as_ref(), version)?;
+            writer.nullable_tagged_struct(self.classic_member_metadata.as_ref(), version)?;
             writer.end_tag(start)?;
         }
         Ok(())
+    }
+}
+
+impl Json for ConsumerGroupMemberMetadataValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("instanceId".into(), self.instance_id.to_json(version));
+        fields.insert("rackId".into(), self.rack_id.to_json(version));
+        fields.insert("clientId".into(), self.client_id.to_json(version));
+        fields.insert("clientHost".into(), self.client_host.to_json(version));
+        fields.insert(
+            "subscribedTopicNames".into(),
+            self.subscribed_topic_names.to_json(version),
+        );
+        fields.insert(
+            "subscribedTopicRegex".into(),
+            self.subscribed_topic_regex.to_json(version),
+        );
+        fields.insert("rebalanceTimeoutMs".into(), self.rebalance_timeout_ms.to_json(version));
+        fields.insert("serverAssignor".into(), self.server_assignor.to_json(version));
+        if self.classic_member_metadata != Some(ClassicMemberMetadata::default()) {
+            fields.insert(
+                "classicMemberMetadata".into(),
+                self.classic_member_metadata.to_json(version),
+            );
+        }
+        Value::Object(fields)
     }
 }
 
@@ -111,6 +140,15 @@ impl Body for ClassicMemberMetadata {
     }
 }
 
+impl Json for ClassicMemberMetadata {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("sessionTimeoutMs".into(), self.session_timeout_ms.to_json(version));
+        fields.insert("supportedProtocols".into(), self.supported_protocols.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `ClassicProtocol` of `ConsumerGroupMemberMetadataValue`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct ClassicProtocol {
@@ -135,6 +173,15 @@ impl Body for ClassicProtocol {
         writer.bytes(&self.metadata)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for ClassicProtocol {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("name".into(), self.name.to_json(version));
+        fields.insert("metadata".into(), self.metadata.to_json(version));
+        Value::Object(fields)
     }
 }
 

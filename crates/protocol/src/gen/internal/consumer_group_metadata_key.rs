@@ -2,7 +2,9 @@
 
 //! `ConsumerGroupMetadataKey`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `ConsumerGroupMetadataKey`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -22,6 +24,14 @@ impl Body for ConsumerGroupMetadataKey {
     fn write(&self, writer: &mut Writer, _version: i16) -> Result<(), EncodeError> {
         writer.string(&self.group_id)?;
         Ok(())
+    }
+}
+
+impl Json for ConsumerGroupMetadataKey {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("groupId".into(), self.group_id.to_json(version));
+        Value::Object(fields)
     }
 }
 

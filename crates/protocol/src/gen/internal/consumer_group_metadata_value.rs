@@ -2,7 +2,9 @@
 
 //! `ConsumerGroupMetadataValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `ConsumerGroupMetadataValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -43,6 +45,17 @@ impl Body for ConsumerGroupMetadataValue {
             writer.end_tag(start)?;
         }
         Ok(())
+    }
+}
+
+impl Json for ConsumerGroupMetadataValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("epoch".into(), self.epoch.to_json(version));
+        if self.metadata_hash != 0 {
+            fields.insert("metadataHash".into(), self.metadata_hash.to_json(version));
+        }
+        Value::Object(fields)
     }
 }
 

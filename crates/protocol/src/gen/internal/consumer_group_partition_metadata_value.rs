@@ -2,8 +2,10 @@
 
 //! `ConsumerGroupPartitionMetadataValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `ConsumerGroupPartitionMetadataValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -26,6 +28,14 @@ impl Body for ConsumerGroupPartitionMetadataValue {
         writer.array(&self.topics, version)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for ConsumerGroupPartitionMetadataValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topics".into(), self.topics.to_json(version));
+        Value::Object(fields)
     }
 }
 
@@ -62,6 +72,17 @@ impl Body for TopicMetadata {
     }
 }
 
+impl Json for TopicMetadata {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topicId".into(), self.topic_id.to_json(version));
+        fields.insert("topicName".into(), self.topic_name.to_json(version));
+        fields.insert("numPartitions".into(), self.num_partitions.to_json(version));
+        fields.insert("partitionMetadata".into(), self.partition_metadata.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `PartitionMetadata` of `ConsumerGroupPartitionMetadataValue`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct PartitionMetadata {
@@ -86,6 +107,15 @@ impl Body for PartitionMetadata {
         writer.array(&self.racks, version)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for PartitionMetadata {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("partition".into(), self.partition.to_json(version));
+        fields.insert("racks".into(), self.racks.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `ConsumerGroupRegularExpressionKey`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `ConsumerGroupRegularExpressionKey`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -25,6 +27,15 @@ impl Body for ConsumerGroupRegularExpressionKey {
         writer.string(&self.group_id)?;
         writer.string(&self.regular_expression)?;
         Ok(())
+    }
+}
+
+impl Json for ConsumerGroupRegularExpressionKey {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("groupId".into(), self.group_id.to_json(version));
+        fields.insert("regularExpression".into(), self.regular_expression.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `ConsumerGroupRegularExpressionValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `ConsumerGroupRegularExpressionValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -31,6 +33,16 @@ impl Body for ConsumerGroupRegularExpressionValue {
         writer.i64(self.timestamp);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for ConsumerGroupRegularExpressionValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topics".into(), self.topics.to_json(version));
+        fields.insert("version".into(), self.version.to_json(version));
+        fields.insert("timestamp".into(), self.timestamp.to_json(version));
+        Value::Object(fields)
     }
 }
 

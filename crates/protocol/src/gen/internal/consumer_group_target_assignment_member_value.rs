@@ -2,8 +2,10 @@
 
 //! `ConsumerGroupTargetAssignmentMemberValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `ConsumerGroupTargetAssignmentMemberValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -26,6 +28,14 @@ impl Body for ConsumerGroupTargetAssignmentMemberValue {
         writer.array(&self.topic_partitions, version)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for ConsumerGroupTargetAssignmentMemberValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topicPartitions".into(), self.topic_partitions.to_json(version));
+        Value::Object(fields)
     }
 }
 
@@ -53,6 +63,15 @@ impl Body for TopicPartition {
         writer.array(&self.partitions, version)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for TopicPartition {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topicId".into(), self.topic_id.to_json(version));
+        fields.insert("partitions".into(), self.partitions.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,8 +2,10 @@
 
 //! `ConsumerProtocolAssignment`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 /// `ConsumerProtocolAssignment`, versions 0 to 3.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -29,6 +31,15 @@ impl Body for ConsumerProtocolAssignment {
     }
 }
 
+impl Json for ConsumerProtocolAssignment {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("assignedPartitions".into(), self.assigned_partitions.to_json(version));
+        fields.insert("userData".into(), self.user_data.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `TopicPartition` of `ConsumerProtocolAssignment`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TopicPartition {
@@ -50,6 +61,15 @@ impl Body for TopicPartition {
         writer.string(&self.topic)?;
         writer.array(&self.partitions, version)?;
         Ok(())
+    }
+}
+
+impl Json for TopicPartition {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topic".into(), self.topic.to_json(version));
+        fields.insert("partitions".into(), self.partitions.to_json(version));
+        Value::Object(fields)
     }
 }
 

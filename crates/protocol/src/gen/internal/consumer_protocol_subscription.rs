@@ -2,8 +2,10 @@
 
 //! `ConsumerProtocolSubscription`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 /// `ConsumerProtocolSubscription`, versions 0 to 3.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +62,24 @@ impl Body for ConsumerProtocolSubscription {
     }
 }
 
+impl Json for ConsumerProtocolSubscription {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topics".into(), self.topics.to_json(version));
+        fields.insert("userData".into(), self.user_data.to_json(version));
+        if version >= 1 {
+            fields.insert("ownedPartitions".into(), self.owned_partitions.to_json(version));
+        }
+        if version >= 2 {
+            fields.insert("generationId".into(), self.generation_id.to_json(version));
+        }
+        if version == 3 {
+            fields.insert("rackId".into(), self.rack_id.to_json(version));
+        }
+        Value::Object(fields)
+    }
+}
+
 /// `TopicPartition` of `ConsumerProtocolSubscription`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TopicPartition {
@@ -99,6 +119,19 @@ impl Body for TopicPartition {
             });
         }
         Ok(())
+    }
+}
+
+impl Json for TopicPartition {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        if version >= 1 {
+            fields.insert("topic".into(), self.topic.to_json(version));
+        }
+        if version >= 1 {
+            fields.insert("partitions".into(), self.partitions.to_json(version));
+        }
+        Value::Object(fields)
     }
 }
 

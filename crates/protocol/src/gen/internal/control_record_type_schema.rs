@@ -2,7 +2,9 @@
 
 //! `ControlRecordTypeSchema`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `ControlRecordTypeSchema`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -20,6 +22,14 @@ impl Body for ControlRecordTypeSchema {
     fn write(&self, writer: &mut Writer, _version: i16) -> Result<(), EncodeError> {
         writer.i16(self.r#type);
         Ok(())
+    }
+}
+
+impl Json for ControlRecordTypeSchema {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("type".into(), self.r#type.to_json(version));
+        Value::Object(fields)
     }
 }
 

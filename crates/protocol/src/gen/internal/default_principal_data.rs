@@ -2,7 +2,9 @@
 
 //! `DefaultPrincipalData`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `DefaultPrincipalData`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -31,6 +33,16 @@ impl Body for DefaultPrincipalData {
         writer.bool(self.token_authenticated);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for DefaultPrincipalData {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("type".into(), self.r#type.to_json(version));
+        fields.insert("name".into(), self.name.to_json(version));
+        fields.insert("tokenAuthenticated".into(), self.token_authenticated.to_json(version));
+        Value::Object(fields)
     }
 }
 

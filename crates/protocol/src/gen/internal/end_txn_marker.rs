@@ -2,7 +2,9 @@
 
 //! `EndTxnMarker`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `EndTxnMarker`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -22,6 +24,14 @@ impl Body for EndTxnMarker {
     fn write(&self, writer: &mut Writer, _version: i16) -> Result<(), EncodeError> {
         writer.i32(self.coordinator_epoch);
         Ok(())
+    }
+}
+
+impl Json for EndTxnMarker {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("coordinatorEpoch".into(), self.coordinator_epoch.to_json(version));
+        Value::Object(fields)
     }
 }
 

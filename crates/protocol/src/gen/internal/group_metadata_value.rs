@@ -2,8 +2,10 @@
 
 //! `GroupMetadataValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 /// `GroupMetadataValue`, versions 0 to 4.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +58,24 @@ impl Body for GroupMetadataValue {
         writer.array(&self.members, version)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for GroupMetadataValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("protocolType".into(), self.protocol_type.to_json(version));
+        fields.insert("generation".into(), self.generation.to_json(version));
+        fields.insert("protocol".into(), self.protocol.to_json(version));
+        fields.insert("leader".into(), self.leader.to_json(version));
+        if version >= 2 {
+            fields.insert(
+                "currentStateTimestamp".into(),
+                self.current_state_timestamp.to_json(version),
+            );
+        }
+        fields.insert("members".into(), self.members.to_json(version));
+        Value::Object(fields)
     }
 }
 
@@ -120,6 +140,25 @@ impl Body for MemberMetadata {
         writer.bytes(&self.assignment)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for MemberMetadata {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("memberId".into(), self.member_id.to_json(version));
+        if version >= 3 {
+            fields.insert("groupInstanceId".into(), self.group_instance_id.to_json(version));
+        }
+        fields.insert("clientId".into(), self.client_id.to_json(version));
+        fields.insert("clientHost".into(), self.client_host.to_json(version));
+        if version >= 1 {
+            fields.insert("rebalanceTimeout".into(), self.rebalance_timeout.to_json(version));
+        }
+        fields.insert("sessionTimeout".into(), self.session_timeout.to_json(version));
+        fields.insert("subscription".into(), self.subscription.to_json(version));
+        fields.insert("assignment".into(), self.assignment.to_json(version));
+        Value::Object(fields)
     }
 }
 

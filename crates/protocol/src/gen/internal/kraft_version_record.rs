@@ -2,7 +2,9 @@
 
 //! `KRaftVersionRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `KRaftVersionRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -28,6 +30,15 @@ impl Body for KRaftVersionRecord {
         writer.i16(self.kraft_version);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for KRaftVersionRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("version".into(), self.version.to_json(version));
+        fields.insert("kRaftVersion".into(), self.kraft_version.to_json(version));
+        Value::Object(fields)
     }
 }
 

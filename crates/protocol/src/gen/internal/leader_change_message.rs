@@ -2,8 +2,10 @@
 
 //! `LeaderChangeMessage`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `LeaderChangeMessage`, versions 0 to 1.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -38,6 +40,17 @@ impl Body for LeaderChangeMessage {
     }
 }
 
+impl Json for LeaderChangeMessage {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("version".into(), self.version.to_json(version));
+        fields.insert("leaderId".into(), self.leader_id.to_json(version));
+        fields.insert("voters".into(), self.voters.to_json(version));
+        fields.insert("grantingVoters".into(), self.granting_voters.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `Voter` of `LeaderChangeMessage`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Voter {
@@ -69,6 +82,17 @@ impl Body for Voter {
         }
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for Voter {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("voterId".into(), self.voter_id.to_json(version));
+        if version == 1 {
+            fields.insert("voterDirectoryId".into(), self.voter_directory_id.to_json(version));
+        }
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `LegacyOffsetCommitKey`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `LegacyOffsetCommitKey`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -28,6 +30,16 @@ impl Body for LegacyOffsetCommitKey {
         writer.string(&self.topic)?;
         writer.i32(self.partition);
         Ok(())
+    }
+}
+
+impl Json for LegacyOffsetCommitKey {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("group".into(), self.group.to_json(version));
+        fields.insert("topic".into(), self.topic.to_json(version));
+        fields.insert("partition".into(), self.partition.to_json(version));
+        Value::Object(fields)
     }
 }
 

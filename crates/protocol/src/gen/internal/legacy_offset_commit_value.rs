@@ -2,7 +2,9 @@
 
 //! `LegacyOffsetCommitValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `LegacyOffsetCommitValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -28,6 +30,16 @@ impl Body for LegacyOffsetCommitValue {
         writer.string(&self.metadata)?;
         writer.i64(self.commit_timestamp);
         Ok(())
+    }
+}
+
+impl Json for LegacyOffsetCommitValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("offset".into(), self.offset.to_json(version));
+        fields.insert("metadata".into(), self.metadata.to_json(version));
+        fields.insert("commitTimestamp".into(), self.commit_timestamp.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,8 +2,10 @@
 
 //! `OffsetCommitValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `OffsetCommitValue`, versions 0 to 4.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +75,25 @@ impl Body for OffsetCommitValue {
             writer.end_tag(start)?;
         }
         Ok(())
+    }
+}
+
+impl Json for OffsetCommitValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("offset".into(), self.offset.to_json(version));
+        if version >= 3 {
+            fields.insert("leaderEpoch".into(), self.leader_epoch.to_json(version));
+        }
+        fields.insert("metadata".into(), self.metadata.to_json(version));
+        fields.insert("commitTimestamp".into(), self.commit_timestamp.to_json(version));
+        if version == 1 {
+            fields.insert("expireTimestamp".into(), self.expire_timestamp.to_json(version));
+        }
+        if version == 4 && self.topic_id != Uuid::ZERO {
+            fields.insert("topicId".into(), self.topic_id.to_json(version));
+        }
+        Value::Object(fields)
     }
 }
 

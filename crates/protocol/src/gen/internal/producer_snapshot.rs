@@ -2,7 +2,9 @@
 
 //! `ProducerSnapshot`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `ProducerSnapshot`, versions 1 to 1.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -25,6 +27,15 @@ impl Body for ProducerSnapshot {
         writer.u32(self.crc);
         writer.array(&self.producer_entries, version)?;
         Ok(())
+    }
+}
+
+impl Json for ProducerSnapshot {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("crc".into(), self.crc.to_json(version));
+        fields.insert("producerEntries".into(), self.producer_entries.to_json(version));
+        Value::Object(fields)
     }
 }
 
@@ -67,6 +78,24 @@ impl Body for ProducerEntry {
         writer.i32(self.coordinator_epoch);
         writer.i64(self.current_txn_first_offset);
         Ok(())
+    }
+}
+
+impl Json for ProducerEntry {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("producerId".into(), self.producer_id.to_json(version));
+        fields.insert("epoch".into(), self.epoch.to_json(version));
+        fields.insert("lastSequence".into(), self.last_sequence.to_json(version));
+        fields.insert("lastOffset".into(), self.last_offset.to_json(version));
+        fields.insert("offsetDelta".into(), self.offset_delta.to_json(version));
+        fields.insert("timestamp".into(), self.timestamp.to_json(version));
+        fields.insert("coordinatorEpoch".into(), self.coordinator_epoch.to_json(version));
+        fields.insert(
+            "currentTxnFirstOffset".into(),
+            self.current_txn_first_offset.to_json(version),
+        );
+        Value::Object(fields)
     }
 }
 

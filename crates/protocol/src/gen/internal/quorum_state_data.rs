@@ -2,8 +2,10 @@
 
 //! `QuorumStateData`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `QuorumStateData`, versions 0 to 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,6 +95,28 @@ impl Body for QuorumStateData {
     }
 }
 
+impl Json for QuorumStateData {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        if version == 0 {
+            fields.insert("clusterId".into(), self.cluster_id.to_json(version));
+        }
+        fields.insert("leaderId".into(), self.leader_id.to_json(version));
+        fields.insert("leaderEpoch".into(), self.leader_epoch.to_json(version));
+        fields.insert("votedId".into(), self.voted_id.to_json(version));
+        if version == 1 {
+            fields.insert("votedDirectoryId".into(), self.voted_directory_id.to_json(version));
+        }
+        if version == 0 {
+            fields.insert("appliedOffset".into(), self.applied_offset.to_json(version));
+        }
+        if version == 0 {
+            fields.insert("currentVoters".into(), self.current_voters.to_json(version));
+        }
+        Value::Object(fields)
+    }
+}
+
 /// `Voter` of `QuorumStateData`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Voter {
@@ -121,6 +145,16 @@ impl Body for Voter {
         }
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for Voter {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        if version == 0 {
+            fields.insert("voterId".into(), self.voter_id.to_json(version));
+        }
+        Value::Object(fields)
     }
 }
 

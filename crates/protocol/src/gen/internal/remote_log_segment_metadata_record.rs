@@ -2,9 +2,11 @@
 
 //! `RemoteLogSegmentMetadataRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 /// `RemoteLogSegmentMetadataRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -75,6 +77,32 @@ impl Body for RemoteLogSegmentMetadataRecord {
     }
 }
 
+impl Json for RemoteLogSegmentMetadataRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("remoteLogSegmentId".into(), self.remote_log_segment_id.to_json(version));
+        fields.insert("startOffset".into(), self.start_offset.to_json(version));
+        fields.insert("endOffset".into(), self.end_offset.to_json(version));
+        fields.insert("brokerId".into(), self.broker_id.to_json(version));
+        fields.insert("maxTimestampMs".into(), self.max_timestamp_ms.to_json(version));
+        fields.insert("eventTimestampMs".into(), self.event_timestamp_ms.to_json(version));
+        fields.insert(
+            "segmentLeaderEpochs".into(),
+            self.segment_leader_epochs.to_json(version),
+        );
+        fields.insert("segmentSizeInBytes".into(), self.segment_size_in_bytes.to_json(version));
+        fields.insert("customMetadata".into(), self.custom_metadata.to_json(version));
+        fields.insert(
+            "remoteLogSegmentState".into(),
+            self.remote_log_segment_state.to_json(version),
+        );
+        if self.txn_index_empty {
+            fields.insert("txnIndexEmpty".into(), self.txn_index_empty.to_json(version));
+        }
+        Value::Object(fields)
+    }
+}
+
 /// `RemoteLogSegmentIdEntry` of `RemoteLogSegmentMetadataRecord`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct RemoteLogSegmentIdEntry {
@@ -99,6 +127,15 @@ impl Body for RemoteLogSegmentIdEntry {
         writer.uuid(&self.id);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for RemoteLogSegmentIdEntry {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topicIdPartition".into(), self.topic_id_partition.to_json(version));
+        fields.insert("id".into(), self.id.to_json(version));
+        Value::Object(fields)
     }
 }
 
@@ -132,6 +169,16 @@ impl Body for TopicIdPartitionEntry {
     }
 }
 
+impl Json for TopicIdPartitionEntry {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("name".into(), self.name.to_json(version));
+        fields.insert("id".into(), self.id.to_json(version));
+        fields.insert("partition".into(), self.partition.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `SegmentLeaderEpochEntry` of `RemoteLogSegmentMetadataRecord`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct SegmentLeaderEpochEntry {
@@ -156,6 +203,15 @@ impl Body for SegmentLeaderEpochEntry {
         writer.i64(self.offset);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for SegmentLeaderEpochEntry {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("leaderEpoch".into(), self.leader_epoch.to_json(version));
+        fields.insert("offset".into(), self.offset.to_json(version));
+        Value::Object(fields)
     }
 }
 

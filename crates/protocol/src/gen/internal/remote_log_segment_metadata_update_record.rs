@@ -2,9 +2,11 @@
 
 //! `RemoteLogSegmentMetadataUpdateRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 /// `RemoteLogSegmentMetadataUpdateRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -42,6 +44,21 @@ impl Body for RemoteLogSegmentMetadataUpdateRecord {
     }
 }
 
+impl Json for RemoteLogSegmentMetadataUpdateRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("remoteLogSegmentId".into(), self.remote_log_segment_id.to_json(version));
+        fields.insert("brokerId".into(), self.broker_id.to_json(version));
+        fields.insert("eventTimestampMs".into(), self.event_timestamp_ms.to_json(version));
+        fields.insert("customMetadata".into(), self.custom_metadata.to_json(version));
+        fields.insert(
+            "remoteLogSegmentState".into(),
+            self.remote_log_segment_state.to_json(version),
+        );
+        Value::Object(fields)
+    }
+}
+
 /// `RemoteLogSegmentIdEntry` of `RemoteLogSegmentMetadataUpdateRecord`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct RemoteLogSegmentIdEntry {
@@ -66,6 +83,15 @@ impl Body for RemoteLogSegmentIdEntry {
         writer.uuid(&self.id);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for RemoteLogSegmentIdEntry {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topicIdPartition".into(), self.topic_id_partition.to_json(version));
+        fields.insert("id".into(), self.id.to_json(version));
+        Value::Object(fields)
     }
 }
 
@@ -96,6 +122,16 @@ impl Body for TopicIdPartitionEntry {
         writer.i32(self.partition);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for TopicIdPartitionEntry {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("name".into(), self.name.to_json(version));
+        fields.insert("id".into(), self.id.to_json(version));
+        fields.insert("partition".into(), self.partition.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,8 +2,10 @@
 
 //! `RemotePartitionDeleteMetadataRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `RemotePartitionDeleteMetadataRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -38,6 +40,20 @@ impl Body for RemotePartitionDeleteMetadataRecord {
     }
 }
 
+impl Json for RemotePartitionDeleteMetadataRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topicIdPartition".into(), self.topic_id_partition.to_json(version));
+        fields.insert("brokerId".into(), self.broker_id.to_json(version));
+        fields.insert("eventTimestampMs".into(), self.event_timestamp_ms.to_json(version));
+        fields.insert(
+            "remotePartitionDeleteState".into(),
+            self.remote_partition_delete_state.to_json(version),
+        );
+        Value::Object(fields)
+    }
+}
+
 /// `TopicIdPartitionEntry` of `RemotePartitionDeleteMetadataRecord`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TopicIdPartitionEntry {
@@ -65,6 +81,16 @@ impl Body for TopicIdPartitionEntry {
         writer.i32(self.partition);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for TopicIdPartitionEntry {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("name".into(), self.name.to_json(version));
+        fields.insert("id".into(), self.id.to_json(version));
+        fields.insert("partition".into(), self.partition.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,8 +2,10 @@
 
 //! `ShareGroupCurrentMemberAssignmentValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `ShareGroupCurrentMemberAssignmentValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -38,6 +40,20 @@ impl Body for ShareGroupCurrentMemberAssignmentValue {
     }
 }
 
+impl Json for ShareGroupCurrentMemberAssignmentValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("memberEpoch".into(), self.member_epoch.to_json(version));
+        fields.insert(
+            "previousMemberEpoch".into(),
+            self.previous_member_epoch.to_json(version),
+        );
+        fields.insert("state".into(), self.state.to_json(version));
+        fields.insert("assignedPartitions".into(), self.assigned_partitions.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `TopicPartitions` of `ShareGroupCurrentMemberAssignmentValue`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TopicPartitions {
@@ -62,6 +78,15 @@ impl Body for TopicPartitions {
         writer.array(&self.partitions, version)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for TopicPartitions {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topicId".into(), self.topic_id.to_json(version));
+        fields.insert("partitions".into(), self.partitions.to_json(version));
+        Value::Object(fields)
     }
 }
 

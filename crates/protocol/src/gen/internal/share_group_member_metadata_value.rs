@@ -2,7 +2,9 @@
 
 //! `ShareGroupMemberMetadataValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `ShareGroupMemberMetadataValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +47,20 @@ impl Body for ShareGroupMemberMetadataValue {
         writer.array(&self.subscribed_topic_names, version)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for ShareGroupMemberMetadataValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("rackId".into(), self.rack_id.to_json(version));
+        fields.insert("clientId".into(), self.client_id.to_json(version));
+        fields.insert("clientHost".into(), self.client_host.to_json(version));
+        fields.insert(
+            "subscribedTopicNames".into(),
+            self.subscribed_topic_names.to_json(version),
+        );
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `ShareGroupMetadataValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `ShareGroupMetadataValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -28,6 +30,15 @@ impl Body for ShareGroupMetadataValue {
         writer.i64(self.metadata_hash);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for ShareGroupMetadataValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("epoch".into(), self.epoch.to_json(version));
+        fields.insert("metadataHash".into(), self.metadata_hash.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,8 +2,10 @@
 
 //! `ShareGroupStatePartitionMetadataValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `ShareGroupStatePartitionMetadataValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -32,6 +34,16 @@ impl Body for ShareGroupStatePartitionMetadataValue {
         writer.array(&self.deleting_topics, version)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for ShareGroupStatePartitionMetadataValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("initializingTopics".into(), self.initializing_topics.to_json(version));
+        fields.insert("initializedTopics".into(), self.initialized_topics.to_json(version));
+        fields.insert("deletingTopics".into(), self.deleting_topics.to_json(version));
+        Value::Object(fields)
     }
 }
 
@@ -65,6 +77,16 @@ impl Body for TopicPartitionsInfo {
     }
 }
 
+impl Json for TopicPartitionsInfo {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topicId".into(), self.topic_id.to_json(version));
+        fields.insert("topicName".into(), self.topic_name.to_json(version));
+        fields.insert("partitions".into(), self.partitions.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `TopicInfo` of `ShareGroupStatePartitionMetadataValue`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TopicInfo {
@@ -89,6 +111,15 @@ impl Body for TopicInfo {
         writer.string(&self.topic_name)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for TopicInfo {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topicId".into(), self.topic_id.to_json(version));
+        fields.insert("topicName".into(), self.topic_name.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `ShareGroupTargetAssignmentMetadataValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `ShareGroupTargetAssignmentMetadataValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -43,6 +45,17 @@ impl Body for ShareGroupTargetAssignmentMetadataValue {
             writer.end_tag(start)?;
         }
         Ok(())
+    }
+}
+
+impl Json for ShareGroupTargetAssignmentMetadataValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("assignmentEpoch".into(), self.assignment_epoch.to_json(version));
+        if self.assignment_timestamp != 0 {
+            fields.insert("assignmentTimestamp".into(), self.assignment_timestamp.to_json(version));
+        }
+        Value::Object(fields)
     }
 }
 

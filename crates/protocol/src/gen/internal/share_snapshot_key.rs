@@ -2,8 +2,10 @@
 
 //! `ShareSnapshotKey`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `ShareSnapshotKey`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -29,6 +31,16 @@ impl Body for ShareSnapshotKey {
         writer.uuid(&self.topic_id);
         writer.i32(self.partition);
         Ok(())
+    }
+}
+
+impl Json for ShareSnapshotKey {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("groupId".into(), self.group_id.to_json(version));
+        fields.insert("topicId".into(), self.topic_id.to_json(version));
+        fields.insert("partition".into(), self.partition.to_json(version));
+        Value::Object(fields)
     }
 }
 

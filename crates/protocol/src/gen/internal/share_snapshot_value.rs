@@ -2,7 +2,9 @@
 
 //! `ShareSnapshotValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `ShareSnapshotValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +81,26 @@ impl Body for ShareSnapshotValue {
     }
 }
 
+impl Json for ShareSnapshotValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("snapshotEpoch".into(), self.snapshot_epoch.to_json(version));
+        fields.insert("stateEpoch".into(), self.state_epoch.to_json(version));
+        fields.insert("leaderEpoch".into(), self.leader_epoch.to_json(version));
+        fields.insert("startOffset".into(), self.start_offset.to_json(version));
+        if self.delivery_complete_count != -1 {
+            fields.insert(
+                "deliveryCompleteCount".into(),
+                self.delivery_complete_count.to_json(version),
+            );
+        }
+        fields.insert("createTimestamp".into(), self.create_timestamp.to_json(version));
+        fields.insert("writeTimestamp".into(), self.write_timestamp.to_json(version));
+        fields.insert("stateBatches".into(), self.state_batches.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `StateBatch` of `ShareSnapshotValue`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct StateBatch {
@@ -109,6 +131,17 @@ impl Body for StateBatch {
         writer.i16(self.delivery_count);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for StateBatch {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("firstOffset".into(), self.first_offset.to_json(version));
+        fields.insert("lastOffset".into(), self.last_offset.to_json(version));
+        fields.insert("deliveryState".into(), self.delivery_state.to_json(version));
+        fields.insert("deliveryCount".into(), self.delivery_count.to_json(version));
+        Value::Object(fields)
     }
 }
 

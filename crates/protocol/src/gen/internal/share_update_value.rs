@@ -2,7 +2,9 @@
 
 //! `ShareUpdateValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `ShareUpdateValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +69,23 @@ impl Body for ShareUpdateValue {
     }
 }
 
+impl Json for ShareUpdateValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("snapshotEpoch".into(), self.snapshot_epoch.to_json(version));
+        fields.insert("leaderEpoch".into(), self.leader_epoch.to_json(version));
+        fields.insert("startOffset".into(), self.start_offset.to_json(version));
+        if self.delivery_complete_count != -1 {
+            fields.insert(
+                "deliveryCompleteCount".into(),
+                self.delivery_complete_count.to_json(version),
+            );
+        }
+        fields.insert("stateBatches".into(), self.state_batches.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `StateBatch` of `ShareUpdateValue`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct StateBatch {
@@ -97,6 +116,17 @@ impl Body for StateBatch {
         writer.i16(self.delivery_count);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for StateBatch {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("firstOffset".into(), self.first_offset.to_json(version));
+        fields.insert("lastOffset".into(), self.last_offset.to_json(version));
+        fields.insert("deliveryState".into(), self.delivery_state.to_json(version));
+        fields.insert("deliveryCount".into(), self.delivery_count.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `SnapshotFooterRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `SnapshotFooterRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -23,6 +25,14 @@ impl Body for SnapshotFooterRecord {
         writer.i16(self.version);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for SnapshotFooterRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("version".into(), self.version.to_json(version));
+        Value::Object(fields)
     }
 }
 

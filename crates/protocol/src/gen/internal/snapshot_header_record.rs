@@ -2,7 +2,9 @@
 
 //! `SnapshotHeaderRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `SnapshotHeaderRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -28,6 +30,18 @@ impl Body for SnapshotHeaderRecord {
         writer.i64(self.last_contained_log_timestamp);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for SnapshotHeaderRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("version".into(), self.version.to_json(version));
+        fields.insert(
+            "lastContainedLogTimestamp".into(),
+            self.last_contained_log_timestamp.to_json(version),
+        );
+        Value::Object(fields)
     }
 }
 

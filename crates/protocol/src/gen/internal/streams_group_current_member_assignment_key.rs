@@ -2,7 +2,9 @@
 
 //! `StreamsGroupCurrentMemberAssignmentKey`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `StreamsGroupCurrentMemberAssignmentKey`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -25,6 +27,15 @@ impl Body for StreamsGroupCurrentMemberAssignmentKey {
         writer.string(&self.group_id)?;
         writer.string(&self.member_id)?;
         Ok(())
+    }
+}
+
+impl Json for StreamsGroupCurrentMemberAssignmentKey {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("groupId".into(), self.group_id.to_json(version));
+        fields.insert("memberId".into(), self.member_id.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `StreamsGroupCurrentMemberAssignmentValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `StreamsGroupCurrentMemberAssignmentValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -49,6 +51,34 @@ impl Body for StreamsGroupCurrentMemberAssignmentValue {
         writer.array(&self.warmup_tasks_pending_revocation, version)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for StreamsGroupCurrentMemberAssignmentValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("memberEpoch".into(), self.member_epoch.to_json(version));
+        fields.insert(
+            "previousMemberEpoch".into(),
+            self.previous_member_epoch.to_json(version),
+        );
+        fields.insert("state".into(), self.state.to_json(version));
+        fields.insert("activeTasks".into(), self.active_tasks.to_json(version));
+        fields.insert("standbyTasks".into(), self.standby_tasks.to_json(version));
+        fields.insert("warmupTasks".into(), self.warmup_tasks.to_json(version));
+        fields.insert(
+            "activeTasksPendingRevocation".into(),
+            self.active_tasks_pending_revocation.to_json(version),
+        );
+        fields.insert(
+            "standbyTasksPendingRevocation".into(),
+            self.standby_tasks_pending_revocation.to_json(version),
+        );
+        fields.insert(
+            "warmupTasksPendingRevocation".into(),
+            self.warmup_tasks_pending_revocation.to_json(version),
+        );
+        Value::Object(fields)
     }
 }
 
@@ -104,6 +134,18 @@ impl Body for TaskIds {
             writer.end_tag(start)?;
         }
         Ok(())
+    }
+}
+
+impl Json for TaskIds {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("subtopologyId".into(), self.subtopology_id.to_json(version));
+        fields.insert("partitions".into(), self.partitions.to_json(version));
+        if self.assignment_epochs.as_ref().is_none_or(|value| !value.is_empty()) {
+            fields.insert("assignmentEpochs".into(), self.assignment_epochs.to_json(version));
+        }
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `StreamsGroupMemberMetadataValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `StreamsGroupMemberMetadataValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +70,22 @@ impl Body for StreamsGroupMemberMetadataValue {
     }
 }
 
+impl Json for StreamsGroupMemberMetadataValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("instanceId".into(), self.instance_id.to_json(version));
+        fields.insert("rackId".into(), self.rack_id.to_json(version));
+        fields.insert("clientId".into(), self.client_id.to_json(version));
+        fields.insert("clientHost".into(), self.client_host.to_json(version));
+        fields.insert("rebalanceTimeoutMs".into(), self.rebalance_timeout_ms.to_json(version));
+        fields.insert("topologyEpoch".into(), self.topology_epoch.to_json(version));
+        fields.insert("processId".into(), self.process_id.to_json(version));
+        fields.insert("userEndpoint".into(), self.user_endpoint.to_json(version));
+        fields.insert("clientTags".into(), self.client_tags.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `Endpoint` of `StreamsGroupMemberMetadataValue`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Endpoint {
@@ -95,6 +113,15 @@ impl Body for Endpoint {
     }
 }
 
+impl Json for Endpoint {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("host".into(), self.host.to_json(version));
+        fields.insert("port".into(), self.port.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `KeyValue` of `StreamsGroupMemberMetadataValue`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct KeyValue {
@@ -119,6 +146,15 @@ impl Body for KeyValue {
         writer.string(&self.value)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for KeyValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("key".into(), self.key.to_json(version));
+        fields.insert("value".into(), self.value.to_json(version));
+        Value::Object(fields)
     }
 }
 

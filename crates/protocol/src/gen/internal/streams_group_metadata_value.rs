@@ -2,7 +2,9 @@
 
 //! `StreamsGroupMetadataValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `StreamsGroupMetadataValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +94,43 @@ impl Body for StreamsGroupMetadataValue {
     }
 }
 
+impl Json for StreamsGroupMetadataValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("epoch".into(), self.epoch.to_json(version));
+        fields.insert("metadataHash".into(), self.metadata_hash.to_json(version));
+        if self.validated_topology_epoch != -1 {
+            fields.insert(
+                "validatedTopologyEpoch".into(),
+                self.validated_topology_epoch.to_json(version),
+            );
+        }
+        if self
+            .last_assignment_configs
+            .as_ref()
+            .is_none_or(|value| !value.is_empty())
+        {
+            fields.insert(
+                "lastAssignmentConfigs".into(),
+                self.last_assignment_configs.to_json(version),
+            );
+        }
+        if self.stored_description_topology_epoch != -1 {
+            fields.insert(
+                "storedDescriptionTopologyEpoch".into(),
+                self.stored_description_topology_epoch.to_json(version),
+            );
+        }
+        if self.failed_description_topology_epoch != -1 {
+            fields.insert(
+                "failedDescriptionTopologyEpoch".into(),
+                self.failed_description_topology_epoch.to_json(version),
+            );
+        }
+        Value::Object(fields)
+    }
+}
+
 /// `LastAssignmentConfig` of `StreamsGroupMetadataValue`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct LastAssignmentConfig {
@@ -116,6 +155,15 @@ impl Body for LastAssignmentConfig {
         writer.string(&self.value)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for LastAssignmentConfig {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("key".into(), self.key.to_json(version));
+        fields.insert("value".into(), self.value.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `StreamsGroupTargetAssignmentMemberValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `StreamsGroupTargetAssignmentMemberValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -34,6 +36,16 @@ impl Body for StreamsGroupTargetAssignmentMemberValue {
     }
 }
 
+impl Json for StreamsGroupTargetAssignmentMemberValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("activeTasks".into(), self.active_tasks.to_json(version));
+        fields.insert("standbyTasks".into(), self.standby_tasks.to_json(version));
+        fields.insert("warmupTasks".into(), self.warmup_tasks.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `TaskIds` of `StreamsGroupTargetAssignmentMemberValue`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TaskIds {
@@ -58,6 +70,15 @@ impl Body for TaskIds {
         writer.array(&self.partitions, version)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for TaskIds {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("subtopologyId".into(), self.subtopology_id.to_json(version));
+        fields.insert("partitions".into(), self.partitions.to_json(version));
+        Value::Object(fields)
     }
 }
 

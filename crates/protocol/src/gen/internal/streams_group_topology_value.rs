@@ -2,7 +2,9 @@
 
 //! `StreamsGroupTopologyValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `StreamsGroupTopologyValue`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -28,6 +30,15 @@ impl Body for StreamsGroupTopologyValue {
         writer.array(&self.subtopologies, version)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for StreamsGroupTopologyValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("epoch".into(), self.epoch.to_json(version));
+        fields.insert("subtopologies".into(), self.subtopologies.to_json(version));
+        Value::Object(fields)
     }
 }
 
@@ -73,6 +84,29 @@ impl Body for Subtopology {
     }
 }
 
+impl Json for Subtopology {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("subtopologyId".into(), self.subtopology_id.to_json(version));
+        fields.insert("sourceTopics".into(), self.source_topics.to_json(version));
+        fields.insert("sourceTopicRegex".into(), self.source_topic_regex.to_json(version));
+        fields.insert(
+            "stateChangelogTopics".into(),
+            self.state_changelog_topics.to_json(version),
+        );
+        fields.insert(
+            "repartitionSinkTopics".into(),
+            self.repartition_sink_topics.to_json(version),
+        );
+        fields.insert(
+            "repartitionSourceTopics".into(),
+            self.repartition_source_topics.to_json(version),
+        );
+        fields.insert("copartitionGroups".into(), self.copartition_groups.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `TopicInfo` of `StreamsGroupTopologyValue`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TopicInfo {
@@ -106,6 +140,17 @@ impl Body for TopicInfo {
     }
 }
 
+impl Json for TopicInfo {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("name".into(), self.name.to_json(version));
+        fields.insert("partitions".into(), self.partitions.to_json(version));
+        fields.insert("replicationFactor".into(), self.replication_factor.to_json(version));
+        fields.insert("topicConfigs".into(), self.topic_configs.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `TopicConfig` of `StreamsGroupTopologyValue`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct TopicConfig {
@@ -130,6 +175,15 @@ impl Body for TopicConfig {
         writer.string(&self.value)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for TopicConfig {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("key".into(), self.key.to_json(version));
+        fields.insert("value".into(), self.value.to_json(version));
+        Value::Object(fields)
     }
 }
 
@@ -160,6 +214,19 @@ impl Body for CopartitionGroup {
         writer.array(&self.repartition_source_topics, version)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for CopartitionGroup {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("sourceTopics".into(), self.source_topics.to_json(version));
+        fields.insert("sourceTopicRegex".into(), self.source_topic_regex.to_json(version));
+        fields.insert(
+            "repartitionSourceTopics".into(),
+            self.repartition_source_topics.to_json(version),
+        );
+        Value::Object(fields)
     }
 }
 

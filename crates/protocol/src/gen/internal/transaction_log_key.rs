@@ -2,7 +2,9 @@
 
 //! `TransactionLogKey`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `TransactionLogKey`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -22,6 +24,14 @@ impl Body for TransactionLogKey {
     fn write(&self, writer: &mut Writer, _version: i16) -> Result<(), EncodeError> {
         writer.string(&self.transactional_id)?;
         Ok(())
+    }
+}
+
+impl Json for TransactionLogKey {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("transactionalId".into(), self.transactional_id.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `TransactionLogValue`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `TransactionLogValue`, versions 0 to 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,28 +82,28 @@ impl Body for TransactionLogValue {
         writer.nullable_array(self.transaction_partitions.as_deref(), version)?;
         writer.i64(self.transaction_last_update_timestamp_ms);
         writer.i64(self.transaction_start_timestamp_ms);
-        if self.previous_producer_id != -1 && !(version == 1) {
+        if version != 1 && self.previous_producer_id != -1 {
             return Err(EncodeError::FieldNotInVersion {
                 field: "previous_producer_id",
                 version,
             });
         }
         let has_tag_0 = version == 1 && self.previous_producer_id != -1;
-        if self.next_producer_id != -1 && !(version == 1) {
+        if version != 1 && self.next_producer_id != -1 {
             return Err(EncodeError::FieldNotInVersion {
                 field: "next_producer_id",
                 version,
             });
         }
         let has_tag_1 = version == 1 && self.next_producer_id != -1;
-        if self.client_transaction_version != 0 && !(version == 1) {
+        if version != 1 && self.client_transaction_version != 0 {
             return Err(EncodeError::FieldNotInVersion {
                 field: "client_transaction_version",
                 version,
             });
         }
         let has_tag_2 = version == 1 && self.client_transaction_version != 0;
-        if self.next_producer_epoch != -1 && !(version == 1) {
+        if version != 1 && self.next_producer_epoch != -1 {
             return Err(EncodeError::FieldNotInVersion {
                 field: "next_producer_epoch",
                 version,
@@ -133,6 +135,47 @@ impl Body for TransactionLogValue {
     }
 }
 
+impl Json for TransactionLogValue {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("producerId".into(), self.producer_id.to_json(version));
+        if version == 1 && self.previous_producer_id != -1 {
+            fields.insert("previousProducerId".into(), self.previous_producer_id.to_json(version));
+        }
+        if version == 1 && self.next_producer_id != -1 {
+            fields.insert("nextProducerId".into(), self.next_producer_id.to_json(version));
+        }
+        fields.insert("producerEpoch".into(), self.producer_epoch.to_json(version));
+        if version == 1 && self.next_producer_epoch != -1 {
+            fields.insert("nextProducerEpoch".into(), self.next_producer_epoch.to_json(version));
+        }
+        fields.insert(
+            "transactionTimeoutMs".into(),
+            self.transaction_timeout_ms.to_json(version),
+        );
+        fields.insert("transactionStatus".into(), self.transaction_status.to_json(version));
+        fields.insert(
+            "transactionPartitions".into(),
+            self.transaction_partitions.to_json(version),
+        );
+        fields.insert(
+            "transactionLastUpdateTimestampMs".into(),
+            self.transaction_last_update_timestamp_ms.to_json(version),
+        );
+        fields.insert(
+            "transactionStartTimestampMs".into(),
+            self.transaction_start_timestamp_ms.to_json(version),
+        );
+        if version == 1 && self.client_transaction_version != 0 {
+            fields.insert(
+                "clientTransactionVersion".into(),
+                self.client_transaction_version.to_json(version),
+            );
+        }
+        Value::Object(fields)
+    }
+}
+
 /// `PartitionsSchema` of `TransactionLogValue`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct PartitionsSchema {
@@ -157,6 +200,15 @@ impl Body for PartitionsSchema {
         writer.array(&self.partition_ids, version)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for PartitionsSchema {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topic".into(), self.topic.to_json(version));
+        fields.insert("partitionIds".into(), self.partition_ids.to_json(version));
+        Value::Object(fields)
     }
 }
 

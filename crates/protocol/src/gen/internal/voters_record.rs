@@ -2,8 +2,10 @@
 
 //! `VotersRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `VotersRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -29,6 +31,15 @@ impl Body for VotersRecord {
         writer.array(&self.voters, version)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for VotersRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("version".into(), self.version.to_json(version));
+        fields.insert("voters".into(), self.voters.to_json(version));
+        Value::Object(fields)
     }
 }
 
@@ -65,6 +76,20 @@ impl Body for Voter {
     }
 }
 
+impl Json for Voter {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("voterId".into(), self.voter_id.to_json(version));
+        fields.insert("voterDirectoryId".into(), self.voter_directory_id.to_json(version));
+        fields.insert("endpoints".into(), self.endpoints.to_json(version));
+        fields.insert(
+            "kRaftVersionFeature".into(),
+            self.kraft_version_feature.to_json(version),
+        );
+        Value::Object(fields)
+    }
+}
+
 /// `Endpoint` of `VotersRecord`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Endpoint {
@@ -95,6 +120,16 @@ impl Body for Endpoint {
     }
 }
 
+impl Json for Endpoint {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("name".into(), self.name.to_json(version));
+        fields.insert("host".into(), self.host.to_json(version));
+        fields.insert("port".into(), self.port.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `KRaftVersionFeature` of `VotersRecord`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct KRaftVersionFeature {
@@ -119,6 +154,21 @@ impl Body for KRaftVersionFeature {
         writer.i16(self.max_supported_version);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for KRaftVersionFeature {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert(
+            "minSupportedVersion".into(),
+            self.min_supported_version.to_json(version),
+        );
+        fields.insert(
+            "maxSupportedVersion".into(),
+            self.max_supported_version.to_json(version),
+        );
+        Value::Object(fields)
     }
 }
 

@@ -65,14 +65,14 @@ impl Body for BrokerHeartbeatRequest {
         writer.i64(self.current_metadata_offset);
         writer.bool(self.want_fence);
         writer.bool(self.want_shut_down);
-        if !self.offline_log_dirs.is_empty() && !(version >= 1) {
+        if version < 1 && !self.offline_log_dirs.is_empty() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "offline_log_dirs",
                 version,
             });
         }
         let has_tag_0 = version >= 1 && !self.offline_log_dirs.is_empty();
-        if self.cordoned_log_dirs.is_some() && !(version == 2) {
+        if version != 2 && self.cordoned_log_dirs.is_some() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "cordoned_log_dirs",
                 version,

@@ -110,7 +110,7 @@ impl Body for FetchRequest {
             writer.string(&self.rack_id)?;
         }
         let has_tag_0 = version >= 12 && self.cluster_id.is_some();
-        if self.replica_state != ReplicaState::default() && !(version >= 15) {
+        if version < 15 && self.replica_state != ReplicaState::default() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "replica_state",
                 version,

@@ -54,7 +54,7 @@ impl Body for FetchResponse {
             });
         }
         writer.array(&self.responses, version)?;
-        if !self.node_endpoints.is_empty() && !(version >= 16) {
+        if version < 16 && !self.node_endpoints.is_empty() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "node_endpoints",
                 version,
@@ -190,21 +190,21 @@ impl Body for PartitionData {
             });
         }
         writer.records(self.records.as_ref())?;
-        if self.diverging_epoch != EpochEndOffset::default() && !(version >= 12) {
+        if version < 12 && self.diverging_epoch != EpochEndOffset::default() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "diverging_epoch",
                 version,
             });
         }
         let has_tag_0 = version >= 12 && self.diverging_epoch != EpochEndOffset::default();
-        if self.current_leader != LeaderIdAndEpoch::default() && !(version >= 12) {
+        if version < 12 && self.current_leader != LeaderIdAndEpoch::default() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "current_leader",
                 version,
             });
         }
         let has_tag_1 = version >= 12 && self.current_leader != LeaderIdAndEpoch::default();
-        if self.snapshot_id != SnapshotId::default() && !(version >= 12) {
+        if version < 12 && self.snapshot_id != SnapshotId::default() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "snapshot_id",
                 version,

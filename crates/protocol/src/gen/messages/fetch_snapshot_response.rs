@@ -41,7 +41,7 @@ impl Body for FetchSnapshotResponse {
         writer.i32(self.throttle_time_ms);
         writer.i16(self.error_code);
         writer.array(&self.topics, version)?;
-        if !self.node_endpoints.is_empty() && !(version == 1) {
+        if version != 1 && !self.node_endpoints.is_empty() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "node_endpoints",
                 version,

@@ -39,7 +39,7 @@ impl Body for ProduceResponse {
     fn write(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         writer.array(&self.responses, version)?;
         writer.i32(self.throttle_time_ms);
-        if !self.node_endpoints.is_empty() && !(version >= 10) {
+        if version < 10 && !self.node_endpoints.is_empty() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "node_endpoints",
                 version,
@@ -164,7 +164,7 @@ impl Body for PartitionProduceResponse {
         if version >= 8 {
             writer.nullable_string(self.error_message.as_deref())?;
         }
-        if self.current_leader != LeaderIdAndEpoch::default() && !(version >= 10) {
+        if version < 10 && self.current_leader != LeaderIdAndEpoch::default() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "current_leader",
                 version,

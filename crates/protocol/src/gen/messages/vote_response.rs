@@ -38,7 +38,7 @@ impl Body for VoteResponse {
     fn write(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError> {
         writer.i16(self.error_code);
         writer.array(&self.topics, version)?;
-        if !self.node_endpoints.is_empty() && !(version >= 1) {
+        if version < 1 && !self.node_endpoints.is_empty() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "node_endpoints",
                 version,

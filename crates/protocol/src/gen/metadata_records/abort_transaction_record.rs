@@ -2,7 +2,9 @@
 
 //! `AbortTransactionRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `AbortTransactionRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -38,6 +40,16 @@ impl Body for AbortTransactionRecord {
             writer.end_tag(start)?;
         }
         Ok(())
+    }
+}
+
+impl Json for AbortTransactionRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        if self.reason.is_some() {
+            fields.insert("reason".into(), self.reason.to_json(version));
+        }
+        Value::Object(fields)
     }
 }
 

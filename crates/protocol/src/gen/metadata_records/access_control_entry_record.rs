@@ -2,8 +2,10 @@
 
 //! `AccessControlEntryRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `AccessControlEntryRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -47,6 +49,21 @@ impl Body for AccessControlEntryRecord {
         writer.i8(self.permission_type);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for AccessControlEntryRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("id".into(), self.id.to_json(version));
+        fields.insert("resourceType".into(), self.resource_type.to_json(version));
+        fields.insert("resourceName".into(), self.resource_name.to_json(version));
+        fields.insert("patternType".into(), self.pattern_type.to_json(version));
+        fields.insert("principal".into(), self.principal.to_json(version));
+        fields.insert("host".into(), self.host.to_json(version));
+        fields.insert("operation".into(), self.operation.to_json(version));
+        fields.insert("permissionType".into(), self.permission_type.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `BeginTransactionRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `BeginTransactionRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -38,6 +40,16 @@ impl Body for BeginTransactionRecord {
             writer.end_tag(start)?;
         }
         Ok(())
+    }
+}
+
+impl Json for BeginTransactionRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        if self.name.is_some() {
+            fields.insert("name".into(), self.name.to_json(version));
+        }
+        Value::Object(fields)
     }
 }
 

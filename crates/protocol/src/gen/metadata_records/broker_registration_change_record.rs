@@ -2,8 +2,10 @@
 
 //! `BrokerRegistrationChangeRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `BrokerRegistrationChangeRecord`, versions 0 to 3.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -49,21 +51,21 @@ impl Body for BrokerRegistrationChangeRecord {
         writer.i32(self.broker_id);
         writer.i64(self.broker_epoch);
         let has_tag_0 = self.fenced != 0;
-        if self.in_controlled_shutdown != 0 && !(version >= 1) {
+        if version < 1 && self.in_controlled_shutdown != 0 {
             return Err(EncodeError::FieldNotInVersion {
                 field: "in_controlled_shutdown",
                 version,
             });
         }
         let has_tag_1 = version >= 1 && self.in_controlled_shutdown != 0;
-        if !self.log_dirs.is_empty() && !(version >= 2) {
+        if version < 2 && !self.log_dirs.is_empty() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "log_dirs",
                 version,
             });
         }
         let has_tag_2 = version >= 2 && !self.log_dirs.is_empty();
-        if self.cordoned_log_dirs.is_some() && !(version == 3) {
+        if version != 3 && self.cordoned_log_dirs.is_some() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "cordoned_log_dirs",
                 version,
@@ -92,6 +94,30 @@ impl Body for BrokerRegistrationChangeRecord {
             writer.end_tag(start)?;
         }
         Ok(())
+    }
+}
+
+impl Json for BrokerRegistrationChangeRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("brokerId".into(), self.broker_id.to_json(version));
+        fields.insert("brokerEpoch".into(), self.broker_epoch.to_json(version));
+        if self.fenced != 0 {
+            fields.insert("fenced".into(), self.fenced.to_json(version));
+        }
+        if version >= 1 && self.in_controlled_shutdown != 0 {
+            fields.insert(
+                "inControlledShutdown".into(),
+                self.in_controlled_shutdown.to_json(version),
+            );
+        }
+        if version >= 2 && !self.log_dirs.is_empty() {
+            fields.insert("logDirs".into(), self.log_dirs.to_json(version));
+        }
+        if version == 3 && self.cordoned_log_dirs.is_some() {
+            fields.insert("cordonedLogDirs".into(), self.cordoned_log_dirs.to_json(version));
+        }
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `ClearElrRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `ClearElrRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -25,6 +27,14 @@ impl Body for ClearElrRecord {
         writer.string(&self.topic_name)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for ClearElrRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topicName".into(), self.topic_name.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `ClientQuotaRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `ClientQuotaRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -34,6 +36,17 @@ impl Body for ClientQuotaRecord {
         writer.bool(self.remove);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for ClientQuotaRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("entity".into(), self.entity.to_json(version));
+        fields.insert("key".into(), self.key.to_json(version));
+        fields.insert("value".into(), self.value.to_json(version));
+        fields.insert("remove".into(), self.remove.to_json(version));
+        Value::Object(fields)
     }
 }
 
@@ -70,6 +83,15 @@ impl Body for EntityData {
         writer.nullable_string(self.entity_name.as_deref())?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for EntityData {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("entityType".into(), self.entity_type.to_json(version));
+        fields.insert("entityName".into(), self.entity_name.to_json(version));
+        Value::Object(fields)
     }
 }
 

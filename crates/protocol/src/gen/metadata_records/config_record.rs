@@ -2,7 +2,9 @@
 
 //! `ConfigRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `ConfigRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +47,17 @@ impl Body for ConfigRecord {
         writer.nullable_string(self.value.as_deref())?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for ConfigRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("resourceType".into(), self.resource_type.to_json(version));
+        fields.insert("resourceName".into(), self.resource_name.to_json(version));
+        fields.insert("name".into(), self.name.to_json(version));
+        fields.insert("value".into(), self.value.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `DelegationTokenRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `DelegationTokenRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -43,6 +45,20 @@ impl Body for DelegationTokenRecord {
         writer.string(&self.token_id)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for DelegationTokenRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("owner".into(), self.owner.to_json(version));
+        fields.insert("requester".into(), self.requester.to_json(version));
+        fields.insert("renewers".into(), self.renewers.to_json(version));
+        fields.insert("issueTimestamp".into(), self.issue_timestamp.to_json(version));
+        fields.insert("maxTimestamp".into(), self.max_timestamp.to_json(version));
+        fields.insert("expirationTimestamp".into(), self.expiration_timestamp.to_json(version));
+        fields.insert("tokenId".into(), self.token_id.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `FeatureLevelRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `FeatureLevelRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -28,6 +30,15 @@ impl Body for FeatureLevelRecord {
         writer.i16(self.feature_level);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for FeatureLevelRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("name".into(), self.name.to_json(version));
+        fields.insert("featureLevel".into(), self.feature_level.to_json(version));
+        Value::Object(fields)
     }
 }
 

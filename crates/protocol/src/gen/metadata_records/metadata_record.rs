@@ -2,7 +2,9 @@
 
 //! Any record of `__cluster_metadata`.
 
+use crate::json::Json;
 use crate::wire::{DecodeError, EncodeError, Message, Reader, Writer};
+use serde_json::Value;
 
 /// Any record of `__cluster_metadata`, without its frame.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,6 +145,39 @@ impl MetadataRecord {
             Self::UnregisterController(_) => super::unregister_controller_record::UnregisterControllerRecord::NAME,
             Self::UserScramCredential(_) => super::user_scram_credential_record::UserScramCredentialRecord::NAME,
             Self::ZkMigrationState(_) => super::zk_migration_state_record::ZkMigrationStateRecord::NAME,
+        }
+    }
+
+    /// The record's type as Kafka's tools print it: `TOPIC_RECORD`.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::AbortTransaction(_) => "ABORT_TRANSACTION_RECORD",
+            Self::AccessControlEntry(_) => "ACCESS_CONTROL_ENTRY_RECORD",
+            Self::BeginTransaction(_) => "BEGIN_TRANSACTION_RECORD",
+            Self::BrokerRegistrationChange(_) => "BROKER_REGISTRATION_CHANGE_RECORD",
+            Self::ClearElr(_) => "CLEAR_ELR_RECORD",
+            Self::ClientQuota(_) => "CLIENT_QUOTA_RECORD",
+            Self::Config(_) => "CONFIG_RECORD",
+            Self::DelegationToken(_) => "DELEGATION_TOKEN_RECORD",
+            Self::EndTransaction(_) => "END_TRANSACTION_RECORD",
+            Self::FeatureLevel(_) => "FEATURE_LEVEL_RECORD",
+            Self::FenceBroker(_) => "FENCE_BROKER_RECORD",
+            Self::NoOp(_) => "NO_OP_RECORD",
+            Self::PartitionChange(_) => "PARTITION_CHANGE_RECORD",
+            Self::Partition(_) => "PARTITION_RECORD",
+            Self::ProducerIds(_) => "PRODUCER_IDS_RECORD",
+            Self::RegisterBroker(_) => "REGISTER_BROKER_RECORD",
+            Self::RegisterController(_) => "REGISTER_CONTROLLER_RECORD",
+            Self::RemoveAccessControlEntry(_) => "REMOVE_ACCESS_CONTROL_ENTRY_RECORD",
+            Self::RemoveDelegationToken(_) => "REMOVE_DELEGATION_TOKEN_RECORD",
+            Self::RemoveTopic(_) => "REMOVE_TOPIC_RECORD",
+            Self::RemoveUserScramCredential(_) => "REMOVE_USER_SCRAM_CREDENTIAL_RECORD",
+            Self::Topic(_) => "TOPIC_RECORD",
+            Self::UnfenceBroker(_) => "UNFENCE_BROKER_RECORD",
+            Self::UnregisterBroker(_) => "UNREGISTER_BROKER_RECORD",
+            Self::UnregisterController(_) => "UNREGISTER_CONTROLLER_RECORD",
+            Self::UserScramCredential(_) => "USER_SCRAM_CREDENTIAL_RECORD",
+            Self::ZkMigrationState(_) => "ZK_MIGRATION_STATE_RECORD",
         }
     }
 
@@ -303,6 +338,39 @@ impl MetadataRecord {
             Self::UnregisterController(record) => record.encode(writer, version),
             Self::UserScramCredential(record) => record.encode(writer, version),
             Self::ZkMigrationState(record) => record.encode(writer, version),
+        }
+    }
+
+    /// The record's fields in `version`, as Kafka's tools print them.
+    pub fn to_json(&self, version: i16) -> Value {
+        match self {
+            Self::AbortTransaction(record) => record.to_json(version),
+            Self::AccessControlEntry(record) => record.to_json(version),
+            Self::BeginTransaction(record) => record.to_json(version),
+            Self::BrokerRegistrationChange(record) => record.to_json(version),
+            Self::ClearElr(record) => record.to_json(version),
+            Self::ClientQuota(record) => record.to_json(version),
+            Self::Config(record) => record.to_json(version),
+            Self::DelegationToken(record) => record.to_json(version),
+            Self::EndTransaction(record) => record.to_json(version),
+            Self::FeatureLevel(record) => record.to_json(version),
+            Self::FenceBroker(record) => record.to_json(version),
+            Self::NoOp(record) => record.to_json(version),
+            Self::PartitionChange(record) => record.to_json(version),
+            Self::Partition(record) => record.to_json(version),
+            Self::ProducerIds(record) => record.to_json(version),
+            Self::RegisterBroker(record) => record.to_json(version),
+            Self::RegisterController(record) => record.to_json(version),
+            Self::RemoveAccessControlEntry(record) => record.to_json(version),
+            Self::RemoveDelegationToken(record) => record.to_json(version),
+            Self::RemoveTopic(record) => record.to_json(version),
+            Self::RemoveUserScramCredential(record) => record.to_json(version),
+            Self::Topic(record) => record.to_json(version),
+            Self::UnfenceBroker(record) => record.to_json(version),
+            Self::UnregisterBroker(record) => record.to_json(version),
+            Self::UnregisterController(record) => record.to_json(version),
+            Self::UserScramCredential(record) => record.to_json(version),
+            Self::ZkMigrationState(record) => record.to_json(version),
         }
     }
 }

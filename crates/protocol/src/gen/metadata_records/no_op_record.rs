@@ -2,7 +2,9 @@
 
 //! `NoOpRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `NoOpRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -20,6 +22,13 @@ impl Body for NoOpRecord {
     fn write(&self, writer: &mut Writer, _version: i16) -> Result<(), EncodeError> {
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for NoOpRecord {
+    fn to_json(&self, _version: i16) -> Value {
+        let fields = Map::new();
+        Value::Object(fields)
     }
 }
 

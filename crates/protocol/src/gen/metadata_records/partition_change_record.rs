@@ -2,8 +2,10 @@
 
 //! `PartitionChangeRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `PartitionChangeRecord`, versions 0 to 2.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,21 +89,21 @@ impl Body for PartitionChangeRecord {
         let has_tag_3 = self.removing_replicas.is_some();
         let has_tag_4 = self.adding_replicas.is_some();
         let has_tag_5 = self.leader_recovery_state != -1;
-        if self.eligible_leader_replicas.is_some() && !(version == 2) {
+        if version != 2 && self.eligible_leader_replicas.is_some() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "eligible_leader_replicas",
                 version,
             });
         }
         let has_tag_6 = version == 2 && self.eligible_leader_replicas.is_some();
-        if self.last_known_elr.is_some() && !(version == 2) {
+        if version != 2 && self.last_known_elr.is_some() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "last_known_elr",
                 version,
             });
         }
         let has_tag_7 = version == 2 && self.last_known_elr.is_some();
-        if self.directories.is_some() && !(version >= 1) {
+        if version < 1 && self.directories.is_some() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "directories",
                 version,
@@ -165,6 +167,48 @@ impl Body for PartitionChangeRecord {
             writer.end_tag(start)?;
         }
         Ok(())
+    }
+}
+
+impl Json for PartitionChangeRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("partitionId".into(), self.partition_id.to_json(version));
+        fields.insert("topicId".into(), self.topic_id.to_json(version));
+        if self.isr.is_some() {
+            fields.insert("isr".into(), self.isr.to_json(version));
+        }
+        if self.leader != -2 {
+            fields.insert("leader".into(), self.leader.to_json(version));
+        }
+        if self.replicas.is_some() {
+            fields.insert("replicas".into(), self.replicas.to_json(version));
+        }
+        if self.removing_replicas.is_some() {
+            fields.insert("removingReplicas".into(), self.removing_replicas.to_json(version));
+        }
+        if self.adding_replicas.is_some() {
+            fields.insert("addingReplicas".into(), self.adding_replicas.to_json(version));
+        }
+        if self.leader_recovery_state != -1 {
+            fields.insert(
+                "leaderRecoveryState".into(),
+                self.leader_recovery_state.to_json(version),
+            );
+        }
+        if version >= 1 && self.directories.is_some() {
+            fields.insert("directories".into(), self.directories.to_json(version));
+        }
+        if version == 2 && self.eligible_leader_replicas.is_some() {
+            fields.insert(
+                "eligibleLeaderReplicas".into(),
+                self.eligible_leader_replicas.to_json(version),
+            );
+        }
+        if version == 2 && self.last_known_elr.is_some() {
+            fields.insert("lastKnownElr".into(), self.last_known_elr.to_json(version));
+        }
+        Value::Object(fields)
     }
 }
 

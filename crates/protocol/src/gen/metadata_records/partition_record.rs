@@ -2,8 +2,10 @@
 
 //! `PartitionRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `PartitionRecord`, versions 0 to 2.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,14 +103,14 @@ impl Body for PartitionRecord {
             });
         }
         let has_tag_0 = self.leader_recovery_state != 0;
-        if self.eligible_leader_replicas.is_some() && !(version == 2) {
+        if version != 2 && self.eligible_leader_replicas.is_some() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "eligible_leader_replicas",
                 version,
             });
         }
         let has_tag_1 = version == 2 && self.eligible_leader_replicas.is_some();
-        if self.last_known_elr.is_some() && !(version == 2) {
+        if version != 2 && self.last_known_elr.is_some() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "last_known_elr",
                 version,
@@ -132,6 +134,40 @@ impl Body for PartitionRecord {
             writer.end_tag(start)?;
         }
         Ok(())
+    }
+}
+
+impl Json for PartitionRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("partitionId".into(), self.partition_id.to_json(version));
+        fields.insert("topicId".into(), self.topic_id.to_json(version));
+        fields.insert("replicas".into(), self.replicas.to_json(version));
+        fields.insert("isr".into(), self.isr.to_json(version));
+        fields.insert("removingReplicas".into(), self.removing_replicas.to_json(version));
+        fields.insert("addingReplicas".into(), self.adding_replicas.to_json(version));
+        fields.insert("leader".into(), self.leader.to_json(version));
+        if self.leader_recovery_state != 0 {
+            fields.insert(
+                "leaderRecoveryState".into(),
+                self.leader_recovery_state.to_json(version),
+            );
+        }
+        fields.insert("leaderEpoch".into(), self.leader_epoch.to_json(version));
+        fields.insert("partitionEpoch".into(), self.partition_epoch.to_json(version));
+        if version >= 1 {
+            fields.insert("directories".into(), self.directories.to_json(version));
+        }
+        if version == 2 && self.eligible_leader_replicas.is_some() {
+            fields.insert(
+                "eligibleLeaderReplicas".into(),
+                self.eligible_leader_replicas.to_json(version),
+            );
+        }
+        if version == 2 && self.last_known_elr.is_some() {
+            fields.insert("lastKnownElr".into(), self.last_known_elr.to_json(version));
+        }
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `ProducerIdsRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `ProducerIdsRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +43,16 @@ impl Body for ProducerIdsRecord {
         writer.i64(self.next_producer_id);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for ProducerIdsRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("brokerId".into(), self.broker_id.to_json(version));
+        fields.insert("brokerEpoch".into(), self.broker_epoch.to_json(version));
+        fields.insert("nextProducerId".into(), self.next_producer_id.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,8 +2,10 @@
 
 //! `RegisterBrokerRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `RegisterBrokerRecord`, versions 0 to 4.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,14 +97,14 @@ impl Body for RegisterBrokerRecord {
                 version,
             });
         }
-        if !self.log_dirs.is_empty() && !(version >= 3) {
+        if version < 3 && !self.log_dirs.is_empty() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "log_dirs",
                 version,
             });
         }
         let has_tag_0 = version >= 3 && !self.log_dirs.is_empty();
-        if self.cordoned_log_dirs.is_some() && !(version == 4) {
+        if version != 4 && self.cordoned_log_dirs.is_some() {
             return Err(EncodeError::FieldNotInVersion {
                 field: "cordoned_log_dirs",
                 version,
@@ -121,6 +123,38 @@ impl Body for RegisterBrokerRecord {
             writer.end_tag(start)?;
         }
         Ok(())
+    }
+}
+
+impl Json for RegisterBrokerRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("brokerId".into(), self.broker_id.to_json(version));
+        if version >= 2 {
+            fields.insert(
+                "isMigratingZkBroker".into(),
+                self.is_migrating_zk_broker.to_json(version),
+            );
+        }
+        fields.insert("incarnationId".into(), self.incarnation_id.to_json(version));
+        fields.insert("brokerEpoch".into(), self.broker_epoch.to_json(version));
+        fields.insert("endPoints".into(), self.end_points.to_json(version));
+        fields.insert("features".into(), self.features.to_json(version));
+        fields.insert("rack".into(), self.rack.to_json(version));
+        fields.insert("fenced".into(), self.fenced.to_json(version));
+        if version >= 1 {
+            fields.insert(
+                "inControlledShutdown".into(),
+                self.in_controlled_shutdown.to_json(version),
+            );
+        }
+        if version >= 3 && !self.log_dirs.is_empty() {
+            fields.insert("logDirs".into(), self.log_dirs.to_json(version));
+        }
+        if version == 4 && self.cordoned_log_dirs.is_some() {
+            fields.insert("cordonedLogDirs".into(), self.cordoned_log_dirs.to_json(version));
+        }
+        Value::Object(fields)
     }
 }
 
@@ -157,6 +191,17 @@ impl Body for BrokerEndpoint {
     }
 }
 
+impl Json for BrokerEndpoint {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("name".into(), self.name.to_json(version));
+        fields.insert("host".into(), self.host.to_json(version));
+        fields.insert("port".into(), self.port.to_json(version));
+        fields.insert("securityProtocol".into(), self.security_protocol.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `BrokerFeature` of `RegisterBrokerRecord`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct BrokerFeature {
@@ -184,6 +229,22 @@ impl Body for BrokerFeature {
         writer.i16(self.max_supported_version);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for BrokerFeature {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("name".into(), self.name.to_json(version));
+        fields.insert(
+            "minSupportedVersion".into(),
+            self.min_supported_version.to_json(version),
+        );
+        fields.insert(
+            "maxSupportedVersion".into(),
+            self.max_supported_version.to_json(version),
+        );
+        Value::Object(fields)
     }
 }
 

@@ -2,8 +2,10 @@
 
 //! `RegisterControllerRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `RegisterControllerRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -41,6 +43,18 @@ impl Body for RegisterControllerRecord {
     }
 }
 
+impl Json for RegisterControllerRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("controllerId".into(), self.controller_id.to_json(version));
+        fields.insert("incarnationId".into(), self.incarnation_id.to_json(version));
+        fields.insert("zkMigrationReady".into(), self.zk_migration_ready.to_json(version));
+        fields.insert("endPoints".into(), self.end_points.to_json(version));
+        fields.insert("features".into(), self.features.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `ControllerEndpoint` of `RegisterControllerRecord`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct ControllerEndpoint {
@@ -74,6 +88,17 @@ impl Body for ControllerEndpoint {
     }
 }
 
+impl Json for ControllerEndpoint {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("name".into(), self.name.to_json(version));
+        fields.insert("host".into(), self.host.to_json(version));
+        fields.insert("port".into(), self.port.to_json(version));
+        fields.insert("securityProtocol".into(), self.security_protocol.to_json(version));
+        Value::Object(fields)
+    }
+}
+
 /// `ControllerFeature` of `RegisterControllerRecord`.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct ControllerFeature {
@@ -101,6 +126,22 @@ impl Body for ControllerFeature {
         writer.i16(self.max_supported_version);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for ControllerFeature {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("name".into(), self.name.to_json(version));
+        fields.insert(
+            "minSupportedVersion".into(),
+            self.min_supported_version.to_json(version),
+        );
+        fields.insert(
+            "maxSupportedVersion".into(),
+            self.max_supported_version.to_json(version),
+        );
+        Value::Object(fields)
     }
 }
 

@@ -2,8 +2,10 @@
 
 //! `RemoveAccessControlEntryRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `RemoveAccessControlEntryRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -24,6 +26,14 @@ impl Body for RemoveAccessControlEntryRecord {
         writer.uuid(&self.id);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for RemoveAccessControlEntryRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("id".into(), self.id.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `RemoveDelegationTokenRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `RemoveDelegationTokenRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -25,6 +27,14 @@ impl Body for RemoveDelegationTokenRecord {
         writer.string(&self.token_id)?;
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for RemoveDelegationTokenRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("tokenId".into(), self.token_id.to_json(version));
+        Value::Object(fields)
     }
 }
 

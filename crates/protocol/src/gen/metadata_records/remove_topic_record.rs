@@ -2,8 +2,10 @@
 
 //! `RemoveTopicRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `RemoveTopicRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -26,6 +28,14 @@ impl Body for RemoveTopicRecord {
         writer.uuid(&self.topic_id);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for RemoveTopicRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("topicId".into(), self.topic_id.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,8 +2,10 @@
 
 //! `TopicRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use base::Uuid;
+use serde_json::{Map, Value};
 
 /// `TopicRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -29,6 +31,15 @@ impl Body for TopicRecord {
         writer.uuid(&self.topic_id);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for TopicRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("name".into(), self.name.to_json(version));
+        fields.insert("topicId".into(), self.topic_id.to_json(version));
+        Value::Object(fields)
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! `UnfenceBrokerRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `UnfenceBrokerRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -28,6 +30,15 @@ impl Body for UnfenceBrokerRecord {
         writer.i64(self.epoch);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for UnfenceBrokerRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("id".into(), self.id.to_json(version));
+        fields.insert("epoch".into(), self.epoch.to_json(version));
+        Value::Object(fields)
     }
 }
 

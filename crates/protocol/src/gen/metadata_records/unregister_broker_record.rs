@@ -2,7 +2,9 @@
 
 //! `UnregisterBrokerRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `UnregisterBrokerRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -28,6 +30,15 @@ impl Body for UnregisterBrokerRecord {
         writer.i64(self.broker_epoch);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for UnregisterBrokerRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("brokerId".into(), self.broker_id.to_json(version));
+        fields.insert("brokerEpoch".into(), self.broker_epoch.to_json(version));
+        Value::Object(fields)
     }
 }
 

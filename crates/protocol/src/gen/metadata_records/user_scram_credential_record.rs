@@ -2,8 +2,10 @@
 
 //! `UserScramCredentialRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 /// `UserScramCredentialRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -41,6 +43,19 @@ impl Body for UserScramCredentialRecord {
         writer.i32(self.iterations);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for UserScramCredentialRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("name".into(), self.name.to_json(version));
+        fields.insert("mechanism".into(), self.mechanism.to_json(version));
+        fields.insert("salt".into(), self.salt.to_json(version));
+        fields.insert("storedKey".into(), self.stored_key.to_json(version));
+        fields.insert("serverKey".into(), self.server_key.to_json(version));
+        fields.insert("iterations".into(), self.iterations.to_json(version));
+        Value::Object(fields)
     }
 }
 

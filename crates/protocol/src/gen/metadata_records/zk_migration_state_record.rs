@@ -2,7 +2,9 @@
 
 //! `ZkMigrationStateRecord`.
 
+use crate::json::Json;
 use crate::wire::{Body, DecodeError, EncodeError, Message, Reader, Versions, Writer};
+use serde_json::{Map, Value};
 
 /// `ZkMigrationStateRecord`, versions 0 to 0.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -25,6 +27,14 @@ impl Body for ZkMigrationStateRecord {
         writer.i8(self.zk_migration_state);
         writer.tag_count(0);
         Ok(())
+    }
+}
+
+impl Json for ZkMigrationStateRecord {
+    fn to_json(&self, version: i16) -> Value {
+        let mut fields = Map::new();
+        fields.insert("zkMigrationState".into(), self.zk_migration_state.to_json(version));
+        Value::Object(fields)
     }
 }
 
