@@ -5,6 +5,7 @@ use crate::layer::Layered;
 use crate::listener::{Endpoint, ListenerName};
 use crate::quorum::{BootstrapServer, Voter};
 use crate::settings::{Originals, Settings, settings};
+use crate::synonym::{broker_synonyms, listener_key};
 use crate::table::BROKER;
 use crate::topic::TopicConfig;
 use base::NodeId;
@@ -193,9 +194,7 @@ impl BrokerConfig {
     }
 
     fn new(originals: Originals, dynamic: DynamicConfigs) -> Result<Self, ConfigError> {
-        let mut effective = originals.clone();
-        effective.extend(dynamic.cluster.clone());
-        effective.extend(dynamic.broker.clone());
+        let effective = effective(&originals, &dynamic);
         let settings = Settings::resolve(&BROKER, &effective)?;
         let voters = list(&settings, "controller.quorum.voters", Voter::parse)?;
         let bootstrap_servers = list(&settings, "controller.quorum.bootstrap.servers", BootstrapServer::parse)?;
@@ -235,10 +234,32 @@ impl BrokerConfig {
         Ok(config)
     }
 
+    /// What is set, statically or dynamically, the strongest value of each key.
+    pub(crate) fn effective_originals(&self) -> Originals {
+        effective(&self.originals, &self.dynamic)
+    }
+
     /// The settings of a topic that sets `overrides`.
     pub fn topic(&self, overrides: &Originals) -> Result<TopicConfig, ConfigError> {
         TopicConfig::resolve(&self.settings, overrides)
     }
+}
+
+/// Static under dynamic values. A dynamic value also hides what is set under the key's other names: a dynamic
+/// `log.retention.ms` is not shortened by a static `log.retention.hours`.
+fn effective(originals: &Originals, dynamic: &DynamicConfigs) -> Originals {
+    let mut effective = originals.clone();
+    for layer in [&dynamic.cluster, &dynamic.broker] {
+        for (name, value) in layer {
+            for synonym in broker_synonyms(name) {
+                if synonym == name || listener_key(name).is_none() {
+                    effective.remove(synonym);
+                }
+            }
+            effective.insert(name.clone(), value.clone());
+        }
+    }
+    effective
 }
 
 /// `broker.id` and `node.id` stand for each other.

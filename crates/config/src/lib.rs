@@ -1,9 +1,12 @@
 //! Config keys as tables: parse, default, validate, describe, document.
 //!
 //! A key is one line of `table/*.tsv`. [`Properties`] reads Kafka's files, [`Layered`] puts the sources in order,
-//! [`BrokerConfig`] and [`TopicConfig`] are what the rest of the house reads.
+//! [`BrokerConfig`] and [`TopicConfig`] are what the rest of the house reads, [`describe`] and [`alter`] serve the
+//! config APIs.
 
+pub mod alter;
 pub mod broker;
+pub mod describe;
 pub mod error;
 pub mod key;
 pub mod layer;
@@ -11,6 +14,7 @@ pub mod listener;
 pub mod properties;
 pub mod quorum;
 pub mod settings;
+pub mod synonym;
 pub mod table;
 pub mod topic;
 pub mod valid;

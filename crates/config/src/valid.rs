@@ -268,11 +268,11 @@ fn check_offset_reset(key: &str, value: &Value) -> Result<(), ConfigError> {
     if known || text.strip_prefix("by_duration:").is_some_and(is_iso_duration) {
         return Ok(());
     }
-    Err(ConfigError::value(
-        key,
-        text.clone(),
-        "Invalid value; valid values are latest, earliest and by_duration:PnDTnHnMn.nS",
-    ))
+    let reason = format!(
+        "Invalid value `{text}` for configuration {key}. The value must be either 'earliest', 'latest' or of the format \
+         'by_duration:<PnDTnHnMn.nS>'."
+    );
+    Err(ConfigError::value(key, text.clone(), reason))
 }
 
 /// Whether `text` is `PnDTnHnMn.nS` with at least one part and nothing negative.

@@ -1,0 +1,118 @@
+//! Which dynamic broker configs are allowed.
+
+use super::{AlterError, Scope};
+use crate::broker::{BrokerConfig, DynamicConfigs};
+use crate::error::ConfigError;
+use crate::key::{Support, UpdateMode};
+use crate::settings::Originals;
+use crate::synonym::{broker_key, listener_key};
+use crate::table::{BROKER, BROKER_DYNAMIC};
+use crate::value::Value;
+use std::collections::BTreeSet;
+
+/// Refuses a change of a broker's dynamic configs; `configs` is all that the resource would have then.
+pub fn check_broker(broker: &BrokerConfig, configs: &Originals, scope: Scope) -> Result<(), AlterError> {
+    let is_read_only = |name: &str| BROKER.get(name).is_some_and(|key| key.mode == UpdateMode::ReadOnly);
+    refuse_all(configs, is_read_only, "Cannot update these configs dynamically")?;
+    let is_security = |name: &str| SECURITY_KEYS.contains(&name);
+    let only_listener = "These security configs can be dynamically updated only per-listener using the listener prefix";
+    refuse_all(configs, is_security, only_listener)?;
+    check_values(configs)?;
+    if scope == Scope::Cluster {
+        let of_one = |name: &str| {
+            listener_key(name).is_some() || BROKER.get(name).is_some_and(|key| key.mode == UpdateMode::PerBroker)
+        };
+        let message = "Cannot update these configs at default cluster level, broker id must be specified";
+        refuse_all(configs, of_one, message)?;
+    }
+    check_built(broker, configs)?;
+    let mut dynamic = broker.dynamic.clone();
+    match scope {
+        Scope::Broker => dynamic.broker = configs.clone(),
+        Scope::Cluster => dynamic.cluster = configs.clone(),
+    }
+    check_whole(broker, dynamic)
+}
+
+/// Stores and keys of TLS: dynamic only for a listener.
+const SECURITY_KEYS: &[&str] = &[
+    "ssl.key.password",
+    "ssl.keystore.certificate.chain",
+    "ssl.keystore.key",
+    "ssl.keystore.location",
+    "ssl.keystore.password",
+    "ssl.keystore.type",
+    "ssl.truststore.certificates",
+    "ssl.truststore.location",
+    "ssl.truststore.password",
+    "ssl.truststore.type",
+];
+
+fn refuse_all(configs: &Originals, refused: impl Fn(&str) -> bool, message: &str) -> Result<(), AlterError> {
+    let names: BTreeSet<&str> = configs
+        .keys()
+        .map(String::as_str)
+        .filter(|name| refused(name))
+        .collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    Err(AlterError::InvalidRequest(format!("{message}: [{names}]")))
+}
+
+fn check_values(configs: &Originals) -> Result<(), AlterError> {
+    for (name, text) in configs {
+        if let Some(key) = broker_key(name) {
+            let checked = Value::parse(key, text).and_then(|value| key.valid.check(key.name, &value));
+            checked.map_err(|error| AlterError::InvalidRequest(error.to_string()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses keys whose dynamic change is not built; unlike Kafka, a listener moves only with a restart.
+fn check_built(broker: &BrokerConfig, configs: &Originals) -> Result<(), AlterError> {
+    for (name, text) in configs {
+        let key = BROKER.get(name).or_else(|| BROKER_DYNAMIC.get(name));
+        let refused = key.is_some_and(|key| {
+            let unchanged = broker.settings.get(key.name).and_then(Value::to_text).as_deref() == Some(text.trim());
+            let moves_listener = matches!(key.name, "listeners" | "listener.security.protocol.map");
+            (key.support == Support::Refused || moves_listener) && !unchanged
+        });
+        if refused {
+            let message = format!("{name} cannot be changed while the broker runs: that is not supported yet");
+            return Err(AlterError::InvalidRequest(message));
+        }
+    }
+    Ok(())
+}
+
+fn check_whole(broker: &BrokerConfig, dynamic: DynamicConfigs) -> Result<(), AlterError> {
+    let changed = broker.with_dynamic(dynamic).map_err(|error| {
+        AlterError::InvalidRequest(match error {
+            ConfigError::Conflict(message) => format!("requirement failed: {message}"),
+            other => other.to_string(),
+        })
+    })?;
+    for name in [
+        "num.io.threads",
+        "num.replica.fetchers",
+        "num.recovery.threads.per.data.dir",
+        "background.threads",
+    ] {
+        let (now, then): (i32, i32) = (broker.settings.read(name), changed.settings.read(name));
+        let relation = if then < now / 2 {
+            format!("value should be at least half the current value {now}")
+        } else if then > now.saturating_mul(2) {
+            format!("value should not be greater than double the current value {now}")
+        } else {
+            continue;
+        };
+        return Err(AlterError::InvalidRequest(format!(
+            "Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count update validation \
+             failed for {name}={then}, {relation} for configuration Invalid dynamic configuration"
+        )));
+    }
+    Ok(())
+}
