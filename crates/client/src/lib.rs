@@ -14,6 +14,6 @@ mod retry;
 mod settings;
 
 pub use channel::Channel;
-pub use cluster::{Cluster, Node, PartitionMetadata, TopicMetadata};
+pub use cluster::{Cluster, Node, PartitionMetadata, TopicMetadata, Topics};
 pub use error::ClientError;
 pub use settings::{Address, Applied, SettingError, Settings};

@@ -1,6 +1,6 @@
 //! Settings of topics, brokers and whatever else has them.
 
-use super::outcome;
+use super::{Each, outcome};
 use crate::cluster::Cluster;
 use crate::error::ClientError;
 use base::NodeId;
@@ -138,27 +138,49 @@ pub enum ConfigChange {
     },
 }
 
-/// The settings of one thing, in the broker's order.
-pub async fn describe_configs(cluster: &Cluster, resource: &Resource) -> Result<Vec<ConfigEntry>, ClientError> {
-    let request = DescribeConfigsRequest {
-        resources: vec![DescribeConfigsResource {
-            resource_type: resource.kind as i8,
-            resource_name: resource.name.clone(),
-            configuration_keys: None,
-        }],
-        include_synonyms: true,
-        include_documentation: false,
-    };
-    let answer = call(cluster, "describeConfigs", resource, &request).await?;
-    let mut entries = Vec::new();
-    for result in answer.results {
-        outcome(
-            result.error_code,
-            result.error_message.filter(|message| !message.is_empty()),
-        )?;
-        entries.extend(result.configs.into_iter().map(entry));
+/// The settings of several things, each in the broker's order. Brokers are asked themselves.
+pub async fn describe_configs(
+    cluster: &Cluster,
+    resources: &[Resource],
+) -> Result<Each<Resource, Vec<ConfigEntry>>, ClientError> {
+    let mut each = Vec::new();
+    let (anywhere, somewhere): (Vec<_>, Vec<_>) = resources.iter().partition(|resource| resource.only_at().is_none());
+    let alone = somewhere.into_iter().map(|resource| vec![resource]);
+    for together in std::iter::once(anywhere)
+        .chain(alone)
+        .filter(|together| !together.is_empty())
+    {
+        let node = together[0].only_at();
+        let request = DescribeConfigsRequest {
+            resources: together.iter().map(|resource| described(resource)).collect(),
+            include_synonyms: true,
+            include_documentation: false,
+        };
+        let answer = call(cluster, "describeConfigs", node, &request).await?;
+        for result in answer.results {
+            let asked = together
+                .iter()
+                .find(|resource| resource.name == result.resource_name && resource.kind as i8 == result.resource_type);
+            let Some(resource) = asked else { continue };
+            let entries = outcome(result.error_code, said(result.error_message))
+                .map(|()| result.configs.into_iter().map(entry).collect());
+            each.push(((*resource).clone(), entries));
+        }
     }
-    Ok(entries)
+    Ok(each)
+}
+
+fn described(resource: &Resource) -> DescribeConfigsResource {
+    DescribeConfigsResource {
+        resource_type: resource.kind as i8,
+        resource_name: resource.name.clone(),
+        configuration_keys: None,
+    }
+}
+
+/// A message that says something.
+fn said(message: Option<String>) -> Option<String> {
+    message.filter(|message| !message.is_empty())
 }
 
 fn entry(config: DescribeConfigsResourceResult) -> ConfigEntry {
@@ -203,22 +225,20 @@ pub async fn alter_configs(
         }],
         validate_only: false,
     };
-    let answer = call(cluster, "incrementalAlterConfigs", resource, &request).await?;
-    answer.responses.into_iter().try_for_each(|each| {
-        outcome(
-            each.error_code,
-            each.error_message.filter(|message| !message.is_empty()),
-        )
-    })
+    let answer = call(cluster, "incrementalAlterConfigs", resource.only_at(), &request).await?;
+    answer
+        .responses
+        .into_iter()
+        .try_for_each(|each| outcome(each.error_code, said(each.error_message)))
 }
 
 async fn call<R: Request>(
     cluster: &Cluster,
     what: &'static str,
-    resource: &Resource,
+    node: Option<NodeId>,
     request: &R,
 ) -> Result<R::Response, ClientError> {
-    match resource.only_at() {
+    match node {
         Some(node) => cluster.call_node(what, node, request).await,
         None => cluster.call(what, request).await,
     }

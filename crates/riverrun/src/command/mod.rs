@@ -5,10 +5,18 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
+mod configs;
+mod connection;
 mod dump_log;
+mod get_offsets;
+mod java;
+mod log_dirs;
 mod options;
+mod progress;
 mod serve;
 mod storage;
+mod topic_filter;
+mod topics;
 
 /// How a tool was called, which decides what it may assume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +60,30 @@ const TOOLS: &[Tool] = &[
         script: "kafka-storage",
         summary: "format log directories, show what is in them, make a cluster id",
         run: |call| storage::run(call.args),
+    },
+    Tool {
+        name: "topics",
+        script: "kafka-topics",
+        summary: "create, list, describe, grow and delete topics",
+        run: topics::run,
+    },
+    Tool {
+        name: "configs",
+        script: "kafka-configs",
+        summary: "show and change settings and quotas",
+        run: configs::run,
+    },
+    Tool {
+        name: "get-offsets",
+        script: "kafka-get-offsets",
+        summary: "show the ends of partitions, and offsets by time",
+        run: get_offsets::run,
+    },
+    Tool {
+        name: "log-dirs",
+        script: "kafka-log-dirs",
+        summary: "show what lies in the brokers' log directories",
+        run: log_dirs::run,
     },
     Tool {
         name: "dump-log",

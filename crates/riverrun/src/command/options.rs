@@ -1,7 +1,7 @@
 //! Command lines as Kafka's tools read them: `--name value`, `--name=value`, `-name`, unambiguous abbreviations, and the
 //! refusals in the words that Kafka's scripts use.
 
-use super::Form;
+use super::{Form, Invocation};
 use std::process::ExitCode;
 use std::str::FromStr;
 
@@ -101,6 +101,24 @@ impl Syntax {
         Ok(Parsed::Act(options))
     }
 
+    /// Reads the command line and does `work` with it; a refusal is told in Kafka's way.
+    pub fn run(
+        &self,
+        call: Invocation,
+        work: impl FnOnce(&Options, Form) -> anyhow::Result<ExitCode>,
+    ) -> anyhow::Result<ExitCode> {
+        let form = call.form;
+        let done = match self.parse(call.args, form) {
+            Ok(Parsed::Done(code)) => Ok(code),
+            Ok(Parsed::Act(options)) => work(&options, form),
+            Err(refusal) => Err(refusal.into()),
+        };
+        done.or_else(|error| match error.downcast_ref::<Refusal>() {
+            Some(refusal) => Ok(self.refuse(refusal)),
+            None => Err(error),
+        })
+    }
+
     /// Says why a command line is refused, and gives the exit code.
     pub fn refuse(&self, refusal: &Refusal) -> ExitCode {
         eprintln!("{refusal}");
@@ -126,7 +144,8 @@ impl Syntax {
         }
     }
 
-    fn read(&self, args: Vec<String>) -> Result<Options, Refusal> {
+    /// Reads a command line; help and version are flags like others.
+    pub fn read(&self, args: Vec<String>) -> Result<Options, Refusal> {
         let mut given = Vec::new();
         let mut rest = Vec::new();
         let mut args = args.into_iter().peekable();
@@ -203,6 +222,7 @@ fn looks_like_flag(arg: &str) -> bool {
     }
 }
 
+/// Kafka's scripts do not show their help with a flag they do not know.
 fn refused(message: String) -> Refusal {
     Refusal::WithHelp(message)
 }

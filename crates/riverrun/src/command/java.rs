@@ -1,0 +1,57 @@
+//! The shapes that Java's library gives to what Kafka's tools print.
+
+/// Puts pairs into the order in which a Java `HashMap<String, _>` of them is walked: Kafka's tools print some lists in it,
+/// and scripts compare their output.
+pub fn hash_order<T>(mut items: Vec<T>, name: impl Fn(&T) -> &str) -> Vec<T> {
+    let mut capacity = 16_usize;
+    while items.len() * 4 > capacity * 3 {
+        capacity *= 2;
+    }
+    items.sort_by_key(|item| {
+        let hash = string_hash(name(item));
+        (hash ^ (hash >> 16)) as usize & (capacity - 1)
+    });
+    items
+}
+
+/// `String.hashCode`.
+fn string_hash(text: &str) -> u32 {
+    text.encode_utf16()
+        .fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)))
+}
+
+/// `Double.toString`.
+pub fn double(number: f64) -> String {
+    let size = number.abs();
+    if size != 0.0 && !(1e-3..1e7).contains(&size) && number.is_finite() {
+        let text = format!("{number:e}");
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let point = if digits.contains('.') { "" } else { ".0" };
+        return format!("{digits}{point}E{exponent}");
+    }
+    if number.is_infinite() {
+        return String::from(if number > 0.0 { "Infinity" } else { "-Infinity" });
+    }
+    format!("{number:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_look_as_in_java() {
+        let shown = [0.0, 5.0, 1000.5, 1e7, 1.25e10, 0.001, 0.0001].map(double);
+        assert_eq!(shown, ["0.0", "5.0", "1000.5", "1.0E7", "1.25E10", "0.001", "1.0E-4"]);
+    }
+
+    #[test]
+    fn names_come_in_javas_order() {
+        let names = vec!["cleanup.policy", "min.insync.replicas", "retention.ms"];
+        assert_eq!(string_hash("hello"), 99_162_322);
+        assert_eq!(
+            hash_order(names, |name| name),
+            ["cleanup.policy", "min.insync.replicas", "retention.ms"]
+        );
+    }
+}
