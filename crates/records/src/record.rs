@@ -241,9 +241,9 @@ mod tests {
             for value in [0, 1, 0x7f, 0x80, 0xff] {
                 let mut bent = ONE.to_vec();
                 bent[at] = value;
-                let _ = Records::new(&bent, 1)
-                    .map(|record| record.map(|record| record.headers.count()))
-                    .count();
+                for record in Records::new(&bent, 1).flatten() {
+                    assert!(RecordHeaders::count(&record.headers) <= ONE.len());
+                }
             }
         }
     }

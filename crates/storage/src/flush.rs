@@ -3,8 +3,6 @@
 use crate::error::StorageError;
 use crate::home::Home;
 use crate::log::Log;
-#[cfg(test)]
-use crate::names::SegmentFile;
 use crate::segment::Segment;
 use base::{Instant, Offset};
 use std::sync::Arc;
@@ -124,11 +122,5 @@ impl Log {
             }
             Ok(())
         })
-    }
-
-    /// One of the active segment's files.
-    #[cfg(test)]
-    pub(crate) fn active_path(&self, kind: SegmentFile) -> std::path::PathBuf {
-        self.active_segment().path(kind)
     }
 }

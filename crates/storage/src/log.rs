@@ -24,6 +24,8 @@ pub struct Log {
     pub(crate) log_start: Offset,
     pub(crate) log_end: Offset,
     pub(crate) recovery_point: Offset,
+    /// The last one told: what is below it needs no holding back after a replay.
+    pub(crate) high_watermark: Offset,
     pub(crate) last_flush: Option<Instant>,
     pub(crate) jitter_seed: u64,
     pub(crate) offline: bool,

@@ -201,6 +201,7 @@ impl Opening {
             log_start,
             log_end: end,
             recovery_point,
+            high_watermark: log_start,
             last_flush: None,
             jitter_seed: options.jitter_seed,
             offline: false,

@@ -14,6 +14,7 @@ impl Log {
 
     /// Tells the log of a new high watermark: transactions whose marker lies below become stable.
     pub fn high_watermark_moved(&mut self, high_watermark: Offset) {
+        self.high_watermark = high_watermark;
         self.producers.on_high_watermark_updated(high_watermark);
     }
 

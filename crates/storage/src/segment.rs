@@ -112,7 +112,7 @@ impl Segment {
 
     /// An offset that no batch before `position` reaches, if the index knows one.
     pub(crate) fn offset_from(&self, position: u64) -> io::Result<Option<Offset>> {
-        let search = self.offsets(|index| index.from_position(position))?;
+        let search = self.offsets(|index| index.at_or_after_position(position))?;
         Ok(search.next()?.map(|entry| entry.offset))
     }
 
@@ -276,6 +276,13 @@ impl Segment {
         let mut state = self.state();
         (state.log, state.offsets, state.times, state.transactions) = (None, None, None, None);
         Ok(())
+    }
+
+    /// Whether no file is open.
+    #[cfg(test)]
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let state = self.state();
+        state.log.is_none() && state.offsets.is_none() && state.times.is_none() && state.transactions.is_none()
     }
 
     /// Renames the segment's files out of the way and returns their new paths. Readers that hold the segment go on.

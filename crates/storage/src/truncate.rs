@@ -30,6 +30,7 @@ impl Log {
             let _ = log.epochs.truncate_from_end(offset);
             log.epochs.flush()?;
             log.reload_producers(TransactionIndexes::Kept, now)?;
+            log.high_watermark_moved(log.high_watermark.min(offset));
             Ok(doomed)
         })
     }
@@ -47,6 +48,7 @@ impl Log {
             log.recovery_point = log.recovery_point.min(offset);
             log.epochs.clear_and_flush()?;
             log.producers.truncate_fully_and_start_at(offset)?;
+            log.high_watermark = offset;
             Ok(doomed)
         })
     }

@@ -73,7 +73,7 @@ impl OffsetIndex {
     }
 
     /// Looks for the first entry at or after `position`.
-    pub(crate) fn from_position(&self, position: u64) -> OffsetSearch<impl Fn(&[u8; 8]) -> bool + use<>> {
+    pub(crate) fn at_or_after_position(&self, position: u64) -> OffsetSearch<impl Fn(&[u8; 8]) -> bool + use<>> {
         let base = self.base;
         let holds = move |entry: &[u8; 8]| u64::from(decode(base, entry).position) < position;
         OffsetSearch {
