@@ -1,0 +1,95 @@
+//! IncrementalAlterConfigs (44): sets, deletes, appends to and subtracts from dynamic configuration (KIP-339).
+//! Errors, per resource: INVALID_CONFIG, INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION, BROKER_ID_NOT_REGISTERED,
+//! INVALID_TOPIC_EXCEPTION, UNSUPPORTED_VERSION (unknown resource type), POLICY_VIOLATION (too much at once).
+//! Log levels (BROKER_LOGGER) are not metadata: the node that holds them answers before the controller is asked.
+
+use super::{Outcome, check_size};
+use crate::api_error::ApiError;
+use crate::config_change::{Operation, change_existing, incremental, read_resources};
+use crate::context::OpContext;
+use crate::state::ControllerState;
+use metadata::image::ConfigResource;
+use protocol::ErrorCode;
+use protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, IncrementalAlterConfigsRequest};
+use protocol::messages::incremental_alter_configs_response::{
+    AlterConfigsResourceResponse, IncrementalAlterConfigsResponse,
+};
+use protocol::metadata_records::MetadataRecord;
+use std::collections::BTreeMap;
+
+/// Changes configuration, or says whether it could be changed.
+pub fn incremental_alter_configs(
+    state: &ControllerState,
+    cx: &OpContext<'_>,
+    request: &IncrementalAlterConfigsRequest,
+) -> Outcome<IncrementalAlterConfigsResponse> {
+    let named = request
+        .resources
+        .iter()
+        .map(|it| (it.resource_type, it.resource_name.clone(), it));
+    let (wanted, refused) = read_resources(named);
+    let mut responses: Vec<_> = refused
+        .into_iter()
+        .map(|it| answer(it.resource_type, it.name, &Err(it.error)))
+        .collect();
+    let mut records = Vec::new();
+    for (resource, asked) in wanted {
+        let changed = change(state, cx, &resource, asked);
+        responses.push(answer(resource.resource_type.code(), resource.name, &changed));
+        records.extend(changed.into_iter().flatten());
+    }
+    if let Err(error) = check_size(&records) {
+        let refused = Err(error);
+        let all = request.resources.iter();
+        responses = all
+            .map(|it| answer(it.resource_type, it.resource_name.clone(), &refused))
+            .collect();
+        records.clear();
+    }
+    let response = IncrementalAlterConfigsResponse {
+        responses,
+        ..Default::default()
+    };
+    if request.validate_only {
+        Outcome::unchanged(response)
+    } else {
+        Outcome::atomic(records, response)
+    }
+}
+
+fn answer(
+    resource_type: i8,
+    resource_name: String,
+    result: &Result<Vec<MetadataRecord>, ApiError>,
+) -> AlterConfigsResourceResponse {
+    let (error_code, error_message) = ApiError::parts(result);
+    AlterConfigsResourceResponse {
+        error_code,
+        error_message,
+        resource_type,
+        resource_name,
+    }
+}
+
+fn change(
+    state: &ControllerState,
+    cx: &OpContext<'_>,
+    resource: &ConfigResource,
+    asked: &AlterConfigsResource,
+) -> Result<Vec<MetadataRecord>, ApiError> {
+    let invalid = |message: String| ApiError::new(ErrorCode::InvalidRequest, message);
+    let mut operations = BTreeMap::new();
+    for config in &asked.configs {
+        let (name, value) = (config.name.clone(), config.value.clone());
+        let missing = || invalid(format!("Null value not supported for : {name}"));
+        let operation = match config.config_operation {
+            0 => Operation::Set(value),
+            1 => Operation::Delete,
+            2 => Operation::Append(value.ok_or_else(missing)?),
+            3 => Operation::Subtract(value.ok_or_else(missing)?),
+            code => return Err(invalid(format!("Unknown operations type {code}"))),
+        };
+        operations.insert(name, operation);
+    }
+    change_existing(state, cx, resource, incremental(state, resource, operations)?)
+}
