@@ -1,1 +1,72 @@
-//! broker
+//! The broker: answers clients, hosts partitions, keeps in touch with the controller.
+//!
+//! [`Broker`] is a bag of handles without methods. What is done with them is a function in a file: an API in `api/`, a
+//! duty of the host beside it.
+
+pub mod api;
+pub mod channel;
+pub mod fetch_session;
+pub mod forward;
+pub mod hosting;
+pub mod housekeeping;
+pub mod lifecycle;
+pub mod log_config;
+pub mod log_dirs;
+pub mod partitions;
+pub mod producer_ids;
+pub mod publisher;
+pub mod service;
+pub mod start;
+mod waiting;
+
+use arc_swap::ArcSwap;
+use base::fs::Fs;
+use base::{Clock, NodeId, Rng};
+use channel::ControllerChannel;
+use config::BrokerConfig;
+use metadata::MetadataImage;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
+
+/// What the broker knows of the cluster: the image and the metadata log's offset it was taken at.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The cluster.
+    pub image: Arc<MetadataImage>,
+    /// The offset after the last record in the image.
+    pub end_offset: i64,
+}
+
+/// The broker's handles.
+#[derive(Debug)]
+pub struct Broker {
+    /// `node.id`.
+    pub node: NodeId,
+    /// The cluster's id, as text.
+    pub cluster_id: Arc<str>,
+    /// The settings now in force; replaced whole when a dynamic config changes.
+    pub config: ArcSwap<BrokerConfig>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Files.
+    pub fs: Arc<dyn Fs>,
+    /// Randomness.
+    pub rng: Mutex<Rng>,
+    /// The newest image that this broker has applied: partitions in it are hosted.
+    pub image: watch::Receiver<Published>,
+    /// The way to the controller.
+    pub controller: Arc<dyn ControllerChannel>,
+    /// The hosted partitions.
+    pub partitions: partitions::Partitions,
+    /// The log directories.
+    pub log_dirs: log_dirs::LogDirs,
+    /// Incremental fetch sessions.
+    pub fetch_sessions: fetch_session::FetchSessions,
+    /// Producer ids in stock.
+    pub producer_ids: producer_ids::ProducerIds,
+    /// The epoch of this broker's registration; -1 before it.
+    pub epoch: AtomicI64,
+    /// Raised when the broker shuts down: whoever waits gives up.
+    pub stopping: watch::Receiver<bool>,
+}

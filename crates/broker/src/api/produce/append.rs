@@ -1,0 +1,223 @@
+//! The appends of one Produce request.
+
+use crate::Broker;
+use crate::api::list_offsets::absent;
+use crate::partitions::{Hosted, HostedTopic};
+use base::{Offset, Timestamp, Uuid};
+use bytes::Bytes;
+use partition::{AppendRefused, Appended, RequiredAcks, Wakes};
+use protocol::ErrorCode;
+use protocol::messages::produce_response::BatchIndexAndErrorMessage;
+use protocol::views::TopicRef;
+use protocol::views::produce::{ProducePartition, ProduceView};
+use records::{ProduceRules, VerifiedBatch, VerifyError};
+use std::cell::RefCell;
+use std::sync::Arc;
+use storage::{AppendError, Origin};
+
+thread_local! {
+    /// Memory for looking into compressed batches, kept from request to request.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The most of [`SCRATCH`] that is kept; a larger batch's memory is given back.
+const KEPT_SCRATCH: usize = 1024 * 1024;
+
+/// What became of one partition's batch.
+#[derive(Debug)]
+pub(super) struct Item {
+    /// The topic, as the request named it.
+    pub(super) topic: TopicName,
+    pub(super) index: i32,
+    pub(super) error: ErrorCode,
+    pub(super) message: Option<String>,
+    pub(super) record_errors: Vec<BatchIndexAndErrorMessage>,
+    pub(super) base_offset: Offset,
+    pub(super) log_append_time: Timestamp,
+    pub(super) log_start_offset: Offset,
+    /// Set while the answer waits for the in-sync replicas.
+    pub(super) pending: Option<Pending>,
+}
+
+/// A topic as the request named it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum TopicName {
+    Name(Arc<str>),
+    Id(Uuid),
+}
+
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) hosted: Arc<Hosted>,
+    pub(super) until: Offset,
+}
+
+impl Item {
+    fn new(topic: TopicName, index: i32) -> Self {
+        Self {
+            topic,
+            index,
+            error: ErrorCode::None,
+            message: None,
+            record_errors: Vec::new(),
+            base_offset: Offset::NONE,
+            log_append_time: Timestamp::NONE,
+            log_start_offset: Offset::NONE,
+            pending: None,
+        }
+    }
+
+    /// The batch was not taken, or its fate is not known.
+    pub(super) fn fail(&mut self, error: ErrorCode, message: Option<String>) {
+        self.error = error;
+        self.message = message;
+        self.base_offset = Offset::NONE;
+        self.log_append_time = Timestamp::NONE;
+        self.log_start_offset = Offset::NONE;
+        self.pending = None;
+    }
+}
+
+/// Appends every batch of the request; `acks` is none if the request asked for an illegal number.
+pub(super) fn all(broker: &Broker, view: &ProduceView<'_>, acks: Option<RequiredAcks>) -> (Vec<Item>, Wakes) {
+    let mut items = Vec::with_capacity(view.topic_count().min(1024));
+    let mut wakes = Wakes::none();
+    let now = broker.clock.wall();
+    for topic in view.topics() {
+        let (name, hosted) = find(broker, topic.topic);
+        for produced in topic.partitions() {
+            let mut item = Item::new(name.clone(), produced.index);
+            match acks {
+                None => item.fail(ErrorCode::InvalidRequiredAcks, None),
+                Some(_) if view.transactional_id.is_some() => item.fail(ErrorCode::CoordinatorNotAvailable, None),
+                Some(acks) => wakes.merge(one(broker, &name, hosted.as_deref(), produced, acks, now, &mut item)),
+            }
+            items.push(item);
+        }
+    }
+    (items, wakes)
+}
+
+fn find(broker: &Broker, topic: TopicRef<'_>) -> (TopicName, Option<Arc<HostedTopic>>) {
+    match topic {
+        TopicRef::Name(name) => match broker.partitions.topic(name) {
+            Some(hosted) => (TopicName::Name(Arc::clone(&hosted.name)), Some(hosted)),
+            None => (TopicName::Name(Arc::from(name)), None),
+        },
+        TopicRef::Id(id) => (TopicName::Id(id), broker.partitions.topic_by_id(id)),
+    }
+}
+
+fn one(
+    broker: &Broker,
+    name: &TopicName,
+    topic: Option<&HostedTopic>,
+    produced: ProducePartition,
+    acks: RequiredAcks,
+    now: Timestamp,
+    item: &mut Item,
+) -> Wakes {
+    let Some(hosted) = topic.and_then(|topic| topic.partition(produced.index)) else {
+        item.fail(not_hosted(broker, name, topic, produced.index), None);
+        return Wakes::none();
+    };
+    if hosted.dir.is_offline() {
+        item.fail(ErrorCode::KafkaStorageError, None);
+        return Wakes::none();
+    }
+    if topic.is_some_and(|topic| is_internal(&topic.name)) {
+        item.fail(ErrorCode::InvalidTopicException, None);
+        return Wakes::none();
+    }
+    let rules = hosted.lock().log().config().produce_rules();
+    let bytes = produced.records.unwrap_or_default();
+    match verify(&bytes, &rules, now) {
+        Ok(batch) => append(hosted, batch, acks, now, item),
+        Err(error) => {
+            refuse(error, item);
+            Wakes::none()
+        }
+    }
+}
+
+/// Topics that only the broker writes to.
+fn is_internal(name: &str) -> bool {
+    matches!(name, "__consumer_offsets" | "__transaction_state" | "__share_group_state")
+}
+
+fn not_hosted(broker: &Broker, name: &TopicName, topic: Option<&HostedTopic>, index: i32) -> ErrorCode {
+    match name {
+        TopicName::Name(name) => absent(broker, name, index),
+        TopicName::Id(id) => {
+            let image = broker.image.borrow().image.clone();
+            match image.topics.get_by_id(*id) {
+                Some(known) => absent(broker, &known.name, index),
+                None if topic.is_some() => ErrorCode::UnknownTopicOrPartition,
+                None => ErrorCode::UnknownTopicId,
+            }
+        }
+    }
+}
+
+fn verify(bytes: &Bytes, rules: &ProduceRules, now: Timestamp) -> Result<VerifiedBatch, VerifyError> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let verified = VerifiedBatch::verify(bytes, rules, now, scratch);
+        if scratch.capacity() > KEPT_SCRATCH {
+            *scratch = Vec::new();
+        }
+        verified
+    })
+}
+
+fn append(hosted: &Arc<Hosted>, batch: VerifiedBatch, acks: RequiredAcks, now: Timestamp, item: &mut Item) -> Wakes {
+    let appended = hosted.lock().append(&[batch], acks, Origin::Client, now);
+    match appended {
+        Ok((Appended { info, wait_until }, wakes)) => {
+            item.base_offset = info.first_offset;
+            item.log_append_time = info.log_append_time;
+            item.log_start_offset = info.log_start_offset;
+            item.pending = wait_until.map(|until| Pending { hosted: Arc::clone(hosted), until });
+            wakes
+        }
+        Err(refused) => {
+            if let AppendRefused::Log(AppendError::Storage(error)) = &refused {
+                hosted.dir.take_offline(error);
+            }
+            item.fail(append_error(&refused), None);
+            Wakes::none()
+        }
+    }
+}
+
+fn append_error(refused: &AppendRefused) -> ErrorCode {
+    match refused {
+        AppendRefused::NotLeader(_) => ErrorCode::NotLeaderOrFollower,
+        AppendRefused::NotEnoughReplicas { .. } => ErrorCode::NotEnoughReplicas,
+        AppendRefused::Log(error) => match error {
+            AppendError::Storage(_) => ErrorCode::KafkaStorageError,
+            AppendError::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
+            AppendError::UnexpectedOffset { .. } => ErrorCode::UnknownServerError,
+            AppendError::NoMarker => ErrorCode::InvalidRecord,
+        },
+    }
+}
+
+fn refuse(error: VerifyError, item: &mut Item) {
+    let code = match &error {
+        VerifyError::Batch(batch) if batch.is_old_format() => ErrorCode::InvalidRecord,
+        VerifyError::Batch(_) | VerifyError::Decompress(_) => ErrorCode::CorruptMessage,
+        VerifyError::Structure(_) | VerifyError::Header(_) => ErrorCode::InvalidRecord,
+        VerifyError::Records(_) if error.is_timestamp() => ErrorCode::InvalidTimestamp,
+        VerifyError::Records(_) => ErrorCode::InvalidRecord,
+        VerifyError::TooLarge { .. } => ErrorCode::MessageTooLarge,
+        VerifyError::Compress(_) => ErrorCode::UnknownServerError,
+    };
+    item.fail(code, Some(error.to_string()));
+    if let VerifyError::Records(errors) = error {
+        let errors = errors.iter().map(|error| BatchIndexAndErrorMessage {
+            batch_index: error.index,
+            batch_index_error_message: Some(error.reason.to_string()),
+        });
+        item.record_errors = errors.collect();
+    }
+}

@@ -1,0 +1,130 @@
+//! Taking partitions in: opening or creating their logs, leading them, letting them go.
+
+use crate::Broker;
+use crate::log_config::PartitionSettings;
+use crate::log_dirs::TakenUp;
+use crate::partitions::Hosted;
+use base::{Offset, TopicPartition, Uuid};
+use metadata::image::{PartitionImage, TopicImage};
+use partition::{Leadership, Partition, Wakes};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use storage::dirs::{name, partition_metadata};
+use storage::{LastShutdown, Log, LogOptions, StorageError};
+
+/// Why a partition is not hosted.
+#[derive(Debug, thiserror::Error)]
+pub enum HostingError {
+    /// Every log directory is offline.
+    #[error("no log directory is online")]
+    NoLogDir,
+    /// Its log cannot be opened.
+    #[error(transparent)]
+    Log(#[from] StorageError),
+    /// Its directory cannot be written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Opens or creates the log of one partition of `topic`.
+pub fn open(broker: &Broker, topic: &TopicImage, index: i32, settings: &PartitionSettings) -> Result<Arc<Hosted>, HostingError> {
+    let topic_partition = TopicPartition::new(Arc::clone(&topic.name), index);
+    let place = match broker.log_dirs.take(&topic_partition, topic.id) {
+        Some(found) => found,
+        None => new_place(broker, topic, index, &topic_partition)?,
+    };
+    let dir = Arc::clone(&place.dir);
+    let hosted = open_at(broker, topic.id, topic_partition, place, settings);
+    if let Err(HostingError::Log(error)) = &hosted {
+        dir.take_offline(error);
+    }
+    hosted
+}
+
+fn open_at(
+    broker: &Broker,
+    topic_id: Uuid,
+    topic_partition: TopicPartition,
+    place: TakenUp,
+    settings: &PartitionSettings,
+) -> Result<Arc<Hosted>, HostingError> {
+    let jitter_seed = broker.rng.lock().expect("no code panics while it draws a number").next_u64();
+    let expiration = broker.config.load().log.producer_id_expiration.as_millis();
+    let mut log = Log::open(LogOptions {
+        fs: Arc::clone(&broker.fs),
+        dir: place.path.clone(),
+        topic_partition,
+        config: Arc::new(settings.log.clone()),
+        log_start_offset: place.log_start,
+        recovery_point: place.recovery_point,
+        last_shutdown: place.last_shutdown,
+        now: broker.clock.wall(),
+        producer_id_expiration_ms: i64::try_from(expiration).unwrap_or(i64::MAX),
+        jitter_seed,
+    })?;
+    if !place.has_topic_id {
+        partition_metadata::write(broker.fs.as_ref(), &place.path, topic_id)?;
+    }
+    log.high_watermark_moved(place.high_watermark);
+    let partition = Partition::new(topic_id, log, place.high_watermark, settings.min_insync_replicas);
+    Ok(Arc::new(Hosted::new(place.dir, partition)))
+}
+
+/// A place for a partition that has no directory yet: the one the metadata assigns, or the emptiest.
+fn new_place(
+    broker: &Broker,
+    topic: &TopicImage,
+    index: i32,
+    topic_partition: &TopicPartition,
+) -> Result<TakenUp, HostingError> {
+    let assigned = topic.partition(index).and_then(|partition| partition.directory(broker.node));
+    let assigned = assigned.and_then(|id| broker.log_dirs.by_id(id)).filter(|dir| !dir.is_offline());
+    let dir = assigned.cloned().or_else(|| broker.log_dirs.for_new_partition()).ok_or(HostingError::NoLogDir)?;
+    dir.partitions.fetch_add(1, Ordering::Relaxed);
+    Ok(TakenUp {
+        path: dir.path.join(name::current(topic_partition)),
+        dir,
+        has_topic_id: false,
+        last_shutdown: LastShutdown::Clean,
+        recovery_point: Offset::ZERO,
+        log_start: Offset::ZERO,
+        high_watermark: Offset::ZERO,
+    })
+}
+
+/// Brings a hosted partition's role in line with the metadata.
+pub fn assume_role(broker: &Broker, hosted: &Hosted, image: &PartitionImage) -> Wakes {
+    let mut partition = hosted.lock();
+    if image.leader != broker.node {
+        return partition.follow(image.leader, image.leader_epoch);
+    }
+    let leadership = Leadership {
+        node: broker.node,
+        epoch: image.leader_epoch,
+        replicas: image.replicas.clone(),
+        isr: image.isr.clone(),
+    };
+    match partition.lead(leadership) {
+        Ok(wakes) => wakes,
+        Err(error) => {
+            hosted.dir.take_offline(&error);
+            Wakes::none()
+        }
+    }
+}
+
+/// Lets a partition go: its directory is renamed away at once and is to be removed later.
+pub fn let_go(broker: &Broker, hosted: &Hosted) -> (Option<PathBuf>, Wakes) {
+    let id = Uuid::random(&mut broker.rng.lock().expect("no code panics while it draws a number"));
+    let mut partition = hosted.lock();
+    let wakes = partition.follow(base::NodeId::NONE, base::LeaderEpoch::NONE);
+    hosted.dir.partitions.fetch_sub(1, Ordering::Relaxed);
+    match partition.log_mut().rename_for_delete(id) {
+        Ok(path) => (Some(path), wakes),
+        Err(error) => {
+            hosted.dir.take_offline(&error);
+            (None, wakes)
+        }
+    }
+}

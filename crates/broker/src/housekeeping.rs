@@ -1,0 +1,199 @@
+//! What a broker does now and then: retention, flushes, checkpoints, expiry, removing what was deleted.
+
+use crate::Broker;
+use crate::log_dirs::LogDir;
+use base::{Instant, Offset, TopicPartition};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use storage::Doomed;
+use storage::checkpoint::OffsetCheckpoint;
+use tokio::sync::mpsc;
+use tracing::{debug, warn};
+
+/// How many removals may wait; more wait for the queue.
+const REMOVALS: usize = 100_000;
+
+/// Something to be removed once its delay is over.
+#[derive(Debug)]
+enum Removal {
+    Directory(PathBuf),
+    Files(Doomed),
+}
+
+/// The queue of what is to be removed later.
+#[derive(Clone, Debug)]
+pub struct Removals {
+    queue: mpsc::Sender<(Instant, Removal)>,
+    clock: Arc<dyn base::Clock>,
+}
+
+impl Removals {
+    /// A queue, and the end from which [`remove_when_due`] takes.
+    pub fn new(clock: Arc<dyn base::Clock>) -> (Self, Due) {
+        let (queue, due) = mpsc::channel(REMOVALS);
+        (Self { queue, clock }, Due { queue: due })
+    }
+
+    /// A partition's directory, already renamed away.
+    pub fn directory(&self, path: PathBuf, delay_ms: i64) {
+        self.push(Removal::Directory(path), delay_ms);
+    }
+
+    /// Segment files, already renamed away.
+    pub fn files(&self, doomed: Doomed, delay_ms: i64) {
+        if !doomed.files.is_empty() {
+            self.push(Removal::Files(doomed), delay_ms);
+        }
+    }
+
+    fn push(&self, removal: Removal, delay_ms: i64) {
+        let due = self.clock.now().plus(Duration::from_millis(u64::try_from(delay_ms).unwrap_or(0)));
+        if let Err(error) = self.queue.try_send((due, removal)) {
+            // Names with `.deleted` and `-delete` are removed at the next start.
+            warn!(%error, "too much waits to be removed; it stays until the next start");
+        }
+    }
+}
+
+/// The far end of [`Removals`].
+#[derive(Debug)]
+pub struct Due {
+    queue: mpsc::Receiver<(Instant, Removal)>,
+}
+
+/// Removes what is due, in the order in which it was put in.
+pub async fn remove_when_due(broker: Arc<Broker>, mut due: Due) {
+    while let Some((at, removal)) = due.queue.recv().await {
+        tokio::time::sleep(at.since(broker.clock.now())).await;
+        let fs = Arc::clone(&broker.fs);
+        let removed = tokio::task::spawn_blocking(move || match &removal {
+            Removal::Directory(path) => fs.remove_dir(path).map_err(|error| error.to_string()),
+            Removal::Files(doomed) => doomed.remove(fs.as_ref()).map_err(|error| error.to_string()),
+        });
+        if let Ok(Err(error)) = removed.await {
+            warn!(%error, "deleted files cannot be removed");
+        }
+    }
+}
+
+/// Runs `duty` every `interval` (asked anew each time) until the broker stops; the disk may make it wait, so it has a
+/// thread of its own while it runs.
+async fn every(broker: Arc<Broker>, interval: fn(&Broker) -> Duration, duty: impl Fn(&Broker) + Send + Sync + 'static) {
+    let duty = Arc::new(duty);
+    let mut stopping = broker.stopping.clone();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(interval(&broker).max(Duration::from_millis(1))) => {}
+            _ = stopping.wait_for(|stop| *stop) => return,
+        }
+        let (broker, duty) = (Arc::clone(&broker), Arc::clone(&duty));
+        if tokio::task::spawn_blocking(move || duty(&broker)).await.is_err() {
+            warn!("a housekeeping duty failed; it is tried again at its next turn");
+        }
+    }
+}
+
+/// Starts all duties.
+pub fn start(broker: &Arc<Broker>, removals: &Removals) {
+    let spawn = |interval: fn(&Broker) -> Duration, duty: fn(&Broker)| {
+        tokio::spawn(every(Arc::clone(broker), interval, duty));
+    };
+    spawn(|broker| broker.config.load().log.log_flush_offset_checkpoint_interval, checkpoint_recovery_points);
+    spawn(|broker| broker.config.load().log.log_flush_start_offset_checkpoint_interval, checkpoint_log_starts);
+    spawn(|broker| broker.config.load().log.replica_high_watermark_checkpoint_interval, checkpoint_high_watermarks);
+    spawn(|broker| broker.config.load().log.producer_id_expiration_check_interval, expire_producers);
+    spawn(flush_interval, flush_due);
+    let removals = removals.clone();
+    let retention = every(
+        Arc::clone(broker),
+        |broker| broker.config.load().log.log_retention_check_interval,
+        move |broker| enforce_retention(broker, &removals),
+    );
+    tokio::spawn(retention);
+}
+
+/// Deletes old segments of every log.
+pub fn enforce_retention(broker: &Broker, removals: &Removals) {
+    let now = broker.clock.wall();
+    for hosted in broker.partitions.all() {
+        let mut partition = hosted.lock();
+        let high_watermark = partition.high_watermark();
+        let deleted = partition.log_mut().delete_old_segments(high_watermark, now);
+        let delay = partition.log().config().file_delete_delay_ms;
+        drop(partition);
+        match deleted {
+            Ok(doomed) => removals.files(doomed, delay),
+            Err(error) => hosted.dir.take_offline(&error),
+        }
+    }
+}
+
+fn flush_interval(broker: &Broker) -> Duration {
+    // Kafka's default, Long.MAX_VALUE, means that nothing asks for flushes by time; a topic may (`flush.ms`).
+    let configured = u64::try_from(broker.config.load().log.log_flush_scheduler_interval_ms).unwrap_or(0);
+    Duration::from_millis(configured.clamp(1, 1000))
+}
+
+fn flush_due(broker: &Broker) {
+    let now = broker.clock.now();
+    for hosted in broker.partitions.all() {
+        let mut partition = hosted.lock();
+        if !partition.log().flush_due(now) {
+            continue;
+        }
+        let Some(flush) = partition.log_mut().prepare_flush() else { continue };
+        drop(partition);
+        let result = flush.run();
+        if let Err(error) = &result {
+            hosted.dir.take_offline(error);
+        }
+        hosted.lock().log_mut().finish_flush(flush, result, broker.clock.now());
+    }
+}
+
+fn expire_producers(broker: &Broker) {
+    let now = broker.clock.wall();
+    for hosted in broker.partitions.all() {
+        hosted.lock().log_mut().expire_producers(now);
+    }
+}
+
+/// Writes `recovery-point-offset-checkpoint` in every directory.
+pub fn checkpoint_recovery_points(broker: &Broker) {
+    checkpoint(broker, OffsetCheckpoint::RecoveryPoint, |partition| Some(partition.log().recovery_point()));
+}
+
+/// Writes `replication-offset-checkpoint` in every directory.
+pub fn checkpoint_high_watermarks(broker: &Broker) {
+    checkpoint(broker, OffsetCheckpoint::HighWatermark, |partition| Some(partition.high_watermark()));
+}
+
+/// Writes `log-start-offset-checkpoint` in every directory: logs that start at 0 are left out.
+pub fn checkpoint_log_starts(broker: &Broker) {
+    checkpoint(broker, OffsetCheckpoint::LogStart, |partition| {
+        Some(partition.log().log_start_offset()).filter(|start| *start > Offset::ZERO)
+    });
+}
+
+fn checkpoint(broker: &Broker, which: OffsetCheckpoint, read: impl Fn(&partition::Partition) -> Option<Offset>) {
+    let all = broker.partitions.all();
+    for dir in broker.log_dirs.dirs.iter().filter(|dir| !dir.is_offline()) {
+        let mut offsets: Vec<(TopicPartition, Offset)> = Vec::new();
+        for hosted in all.iter().filter(|hosted| Arc::ptr_eq(&hosted.dir, dir)) {
+            let partition = hosted.lock();
+            if let Some(offset) = read(&partition) {
+                offsets.push((partition.topic_partition().clone(), offset));
+            }
+        }
+        write(broker, dir, which, &offsets);
+    }
+}
+
+fn write(broker: &Broker, dir: &LogDir, which: OffsetCheckpoint, offsets: &[(TopicPartition, Offset)]) {
+    let entries = offsets.iter().map(|(partition, offset)| (partition, *offset));
+    match which.write(broker.fs.as_ref(), &dir.path, entries) {
+        Ok(()) => debug!(dir = %dir.path.display(), file = which.file_name(), "checkpoint written"),
+        Err(error) => dir.take_offline(&error),
+    }
+}

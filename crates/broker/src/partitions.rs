@@ -1,0 +1,134 @@
+//! The partitions that this broker hosts, found by topic name or id without a lock.
+
+use crate::log_dirs::LogDir;
+use arc_swap::ArcSwap;
+use base::Uuid;
+use imbl::HashMap;
+use partition::Partition;
+use rustc_hash::FxBuildHasher;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// One partition behind its lock.
+#[derive(Debug)]
+pub struct Hosted {
+    /// The log directory it lies in.
+    pub dir: Arc<LogDir>,
+    partition: Mutex<Partition>,
+}
+
+impl Hosted {
+    /// Puts a partition behind its lock.
+    pub fn new(dir: Arc<LogDir>, partition: Partition) -> Self {
+        Self { dir, partition: Mutex::new(partition) }
+    }
+
+    /// The one lock of the produce and fetch paths: taken briefly, never across an await.
+    ///
+    /// # Panics
+    /// If a thread panicked while it changed this partition: what it holds can no longer be trusted.
+    pub fn lock(&self) -> MutexGuard<'_, Partition> {
+        self.partition.lock().expect("no code panics while it changes a partition")
+    }
+}
+
+/// A topic's partitions, by index; those that this broker does not host are absent.
+#[derive(Clone, Debug)]
+pub struct HostedTopic {
+    /// The topic's name.
+    pub name: Arc<str>,
+    /// The topic's id.
+    pub id: Uuid,
+    partitions: Vec<Option<Arc<Hosted>>>,
+}
+
+impl HostedTopic {
+    /// The partition with this index, if it is hosted here.
+    pub fn partition(&self, index: i32) -> Option<&Arc<Hosted>> {
+        self.partitions.get(usize::try_from(index).ok()?)?.as_ref()
+    }
+
+    /// The hosted partitions with their indexes.
+    pub fn partitions(&self) -> impl Iterator<Item = (i32, &Arc<Hosted>)> {
+        self.partitions.iter().zip(0..).filter_map(|(partition, index)| Some((index, partition.as_ref()?)))
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Table {
+    by_id: HashMap<Uuid, Arc<HostedTopic>, FxBuildHasher>,
+    by_name: HashMap<Arc<str>, Arc<HostedTopic>, FxBuildHasher>,
+}
+
+/// The table of hosted partitions. Readers see one consistent version of it; the metadata publisher alone replaces it.
+#[derive(Debug, Default)]
+pub struct Partitions {
+    table: ArcSwap<Table>,
+}
+
+impl Partitions {
+    /// The topic of that name.
+    pub fn topic(&self, name: &str) -> Option<Arc<HostedTopic>> {
+        self.table.load().by_name.get(name).cloned()
+    }
+
+    /// The topic with that id.
+    pub fn topic_by_id(&self, id: Uuid) -> Option<Arc<HostedTopic>> {
+        self.table.load().by_id.get(&id).cloned()
+    }
+
+    /// A partition by its topic's name.
+    pub fn get(&self, topic: &str, index: i32) -> Option<Arc<Hosted>> {
+        self.table.load().by_name.get(topic)?.partition(index).cloned()
+    }
+
+    /// All topics hosted now.
+    pub fn topics(&self) -> Vec<Arc<HostedTopic>> {
+        self.table.load().by_id.values().cloned().collect()
+    }
+
+    /// All partitions hosted now.
+    pub fn all(&self) -> Vec<Arc<Hosted>> {
+        let table = self.table.load();
+        table.by_id.values().flat_map(|topic| topic.partitions.iter().flatten().cloned()).collect()
+    }
+
+    /// Changes the table at once: readers see all of `edit` or nothing.
+    pub fn change(&self, edit: impl FnOnce(&mut Edit)) {
+        let mut changed = Edit { table: Table::clone(&self.table.load()) };
+        edit(&mut changed);
+        self.table.store(Arc::new(changed.table));
+    }
+}
+
+/// A table being changed.
+#[derive(Debug)]
+pub struct Edit {
+    table: Table,
+}
+
+impl Edit {
+    /// Adds a partition.
+    pub fn insert(&mut self, name: &Arc<str>, id: Uuid, index: i32, hosted: Arc<Hosted>) {
+        let Ok(at) = usize::try_from(index) else { return };
+        let mut topic = match self.table.by_id.get(&id) {
+            Some(topic) => HostedTopic::clone(topic),
+            None => HostedTopic { name: Arc::clone(name), id, partitions: Vec::new() },
+        };
+        if topic.partitions.len() <= at {
+            topic.partitions.resize(at + 1, None);
+        }
+        topic.partitions[at] = Some(hosted);
+        let topic = Arc::new(topic);
+        self.table.by_name.insert(Arc::clone(name), Arc::clone(&topic));
+        self.table.by_id.insert(id, topic);
+    }
+
+    /// Removes a topic; answers what it was.
+    pub fn remove(&mut self, id: Uuid) -> Option<Arc<HostedTopic>> {
+        let topic = self.table.by_id.remove(&id)?;
+        if self.table.by_name.get(&topic.name).is_some_and(|named| named.id == id) {
+            self.table.by_name.remove(&topic.name);
+        }
+        Some(topic)
+    }
+}

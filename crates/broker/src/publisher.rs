@@ -1,0 +1,221 @@
+//! Turning a new picture of the cluster into hosted partitions and settings.
+
+use crate::hosting::{self, HostingError};
+use crate::housekeeping::Removals;
+use crate::log_config::{self, PartitionSettings};
+use crate::partitions::{Hosted, HostedTopic};
+use crate::{Broker, Published};
+use base::TopicPartition;
+use metadata::MetadataImage;
+use metadata::delta::{TopicChange, changed_partitions, changed_topics};
+use partition::Wakes;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+/// Follows the quorum's images: applies each, then makes it the broker's own.
+pub async fn follow(
+    broker: Arc<Broker>,
+    mut from_quorum: watch::Receiver<Published>,
+    applied: watch::Sender<Published>,
+    removals: Removals,
+) {
+    while from_quorum.changed().await.is_ok() {
+        let next = from_quorum.borrow_and_update().clone();
+        let before = applied.borrow().clone();
+        apply(&broker, &before.image, &next.image, &removals);
+        applied.send_replace(next);
+    }
+}
+
+/// Applies the difference between two images.
+pub fn apply(broker: &Broker, old: &MetadataImage, new: &MetadataImage, removals: &Removals) {
+    let settings_changed = update_settings(broker, old, new);
+    let mut wakes = Wakes::none();
+    let mut created = Vec::new();
+    for change in changed_topics(old, new) {
+        match change {
+            TopicChange::Deleted(topic) => wakes.merge(delete(broker, topic, removals)),
+            TopicChange::Created(topic) => created.extend(missing(broker, topic, None)),
+            TopicChange::Changed { old, new } => {
+                created.extend(missing(broker, new, Some(old)));
+                wakes.merge(change_roles(broker, old, new));
+            }
+        }
+    }
+    open_all(broker, new, &created);
+    wakes.fire();
+    update_topics(broker, old, new, settings_changed);
+}
+
+/// The partitions that are to be hosted here and are not yet.
+fn missing(broker: &Broker, new: &Arc<TopicImage>, old: Option<&Arc<TopicImage>>) -> Vec<(Arc<TopicImage>, i32)> {
+    let hosted = broker.partitions.topic_by_id(new.id);
+    let is_new = |index: i32| match old {
+        Some(_) => hosted.as_ref().is_none_or(|topic| topic.partition(index).is_none()),
+        None => true,
+    };
+    let mine = new.partitions().filter(|(index, partition)| partition.replicas.contains(&broker.node) && is_new(*index));
+    mine.map(|(index, _)| (Arc::clone(new), index)).collect()
+}
+
+/// Opens many logs, several at a time: after a crash each may have to be checked.
+fn open_all(broker: &Broker, image: &MetadataImage, wanted: &[(Arc<TopicImage>, i32)]) {
+    if wanted.is_empty() {
+        return;
+    }
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(wanted.len());
+    let next = AtomicUsize::new(0);
+    let opened: Vec<_> = std::thread::scope(|scope| {
+        let work = || open_some(broker, image, wanted, &next);
+        if workers == 1 {
+            return work();
+        }
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("opening a log does not panic")).collect()
+    });
+    broker.partitions.change(|table| {
+        for (at, hosted) in opened {
+            let (topic, index) = &wanted[at];
+            table.insert(&topic.name, topic.id, *index, hosted);
+        }
+    });
+}
+
+fn open_some(
+    broker: &Broker,
+    image: &MetadataImage,
+    wanted: &[(Arc<TopicImage>, i32)],
+    next: &AtomicUsize,
+) -> Vec<(usize, Arc<Hosted>)> {
+    let config = broker.config.load();
+    let mut opened = Vec::new();
+    let mut settings: Option<(Arc<str>, PartitionSettings)> = None;
+    loop {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        let Some((topic, index)) = wanted.get(at) else { return opened };
+        if settings.as_ref().is_none_or(|(name, _)| *name != topic.name) {
+            settings = Some((Arc::clone(&topic.name), log_config::of_topic(&config, image, &topic.name)));
+        }
+        let Some((_, settings)) = &settings else { continue };
+        match open_one(broker, topic, *index, settings) {
+            Ok(hosted) => opened.push((at, hosted)),
+            Err(error) => error!(topic = %topic.name, partition = index, %error, "the partition cannot be hosted"),
+        }
+    }
+}
+
+fn open_one(
+    broker: &Broker,
+    topic: &TopicImage,
+    index: i32,
+    settings: &PartitionSettings,
+) -> Result<Arc<Hosted>, HostingError> {
+    let hosted = hosting::open(broker, topic, index, settings)?;
+    if let Some(partition) = topic.partition(index) {
+        // Nobody can wait for a partition that is not in the table yet.
+        hosting::assume_role(broker, &hosted, partition).fire();
+    }
+    Ok(hosted)
+}
+
+fn change_roles(broker: &Broker, old: &TopicImage, new: &TopicImage) -> Wakes {
+    let mut wakes = Wakes::none();
+    let Some(hosted) = broker.partitions.topic_by_id(new.id) else { return wakes };
+    for change in changed_partitions(old, new) {
+        if let Some(partition) = hosted.partition(change.partition) {
+            wakes.merge(hosting::assume_role(broker, partition, change.new));
+        }
+    }
+    wakes
+}
+
+fn delete(broker: &Broker, topic: &TopicImage, removals: &Removals) -> Wakes {
+    let mut removed = None;
+    broker.partitions.change(|table| removed = table.remove(topic.id));
+    let mut wakes = Wakes::none();
+    let Some(removed) = removed else { return wakes };
+    for (_, hosted) in removed.partitions() {
+        let (path, woken) = hosting::let_go(broker, hosted);
+        wakes.merge(woken);
+        if let Some(path) = path {
+            removals.directory(path, hosted.lock().log().config().file_delete_delay_ms);
+        }
+    }
+    wakes
+}
+
+/// Takes over dynamic broker settings; answers whether any changed.
+fn update_settings(broker: &Broker, old: &MetadataImage, new: &MetadataImage) -> bool {
+    let wanted = log_config::dynamic(new, broker.node);
+    if wanted == log_config::dynamic(old, broker.node) {
+        return false;
+    }
+    match broker.config.load().with_dynamic(wanted) {
+        Ok(config) => {
+            broker.config.store(Arc::new(config));
+            true
+        }
+        Err(error) => {
+            warn!(%error, "dynamic broker settings cannot be applied; the old ones stay");
+            false
+        }
+    }
+}
+
+/// Takes over topic settings where they, or the broker's defaults for them, changed.
+fn update_topics(broker: &Broker, old: &MetadataImage, new: &MetadataImage, defaults_changed: bool) {
+    let config = broker.config.load();
+    let topics = if defaults_changed { broker.partitions.topics() } else { with_changed_settings(broker, old, new) };
+    for topic in topics {
+        let settings = log_config::of_topic(&config, new, &topic.name);
+        let log = Arc::new(settings.log);
+        for (_, hosted) in topic.partitions() {
+            hosted.lock().update_config(Arc::clone(&log), settings.min_insync_replicas);
+        }
+    }
+}
+
+fn with_changed_settings(broker: &Broker, old: &MetadataImage, new: &MetadataImage) -> Vec<Arc<HostedTopic>> {
+    let names = |image: &MetadataImage| -> BTreeSet<String> {
+        image.configs.of_type(ConfigResourceType::Topic).map(|(name, _)| name.to_owned()).collect()
+    };
+    let is_same = |name: &str| match (old.configs.topic(name), new.configs.topic(name)) {
+        (Some(before), Some(after)) => Arc::ptr_eq(before, after),
+        (None, None) => true,
+        _ => false,
+    };
+    let mut candidates = names(old);
+    candidates.append(&mut names(new));
+    candidates.into_iter().filter(|name| !is_same(name)).filter_map(|name| broker.partitions.topic(&name)).collect()
+}
+
+/// Puts aside what the metadata does not place here, after the first image has been applied. Nothing is removed that a
+/// human might miss; only what was deleted before the restart is.
+pub fn settle_leftovers(broker: &Broker, removals: &Removals) {
+    let (strays, deleted) = broker.log_dirs.leftovers();
+    for dir in strays {
+        let mut rng = broker.rng.lock().expect("no code panics while it draws a number");
+        let aside = dir.path.with_file_name(storage::dirs::name::stray(&dir.partition, &mut rng));
+        drop(rng);
+        report_stray(&dir.partition, &aside, broker.fs.rename(&dir.path, &aside));
+    }
+    for path in deleted {
+        removals.directory(path, 0);
+    }
+}
+
+fn report_stray(partition: &TopicPartition, aside: &Path, renamed: std::io::Result<()>) {
+    match renamed {
+        Ok(()) => warn!(%partition, aside = %aside.display(), "a log that the cluster does not place here is put aside"),
+        Err(error) => error!(%partition, %error, "a log that the cluster does not place here cannot be put aside"),
+    }
+}
+
+/// Says how many partitions are hosted.
+pub fn report(broker: &Broker) {
+    info!(partitions = broker.partitions.all().len(), "partitions hosted");
+}

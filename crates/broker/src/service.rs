@@ -1,0 +1,29 @@
+//! The broker behind a listener.
+
+use crate::{Broker, api};
+use bytes::Bytes;
+use network::{Admission, Reply, RequestContext, Service};
+use protocol::ApiKey;
+use std::sync::Arc;
+
+/// The broker as the service of a listener.
+#[derive(Debug)]
+pub struct BrokerService {
+    /// The broker.
+    pub broker: Arc<Broker>,
+}
+
+impl Service for BrokerService {
+    fn admit(&self, api_key: ApiKey, api_version: i16) -> Admission {
+        let range = api::APIS.iter().find(|range| range.api_key == api_key);
+        match range {
+            Some(_) if api_key == ApiKey::ApiVersions => Admission::Handle,
+            Some(range) if (range.min..=range.max).contains(&api_version) => Admission::Handle,
+            _ => Admission::Refuse,
+        }
+    }
+
+    async fn handle(self: &Arc<Self>, context: &RequestContext, body: Bytes) -> Reply {
+        api::dispatch(&self.broker, context, body).await
+    }
+}
