@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use network::{Principal, RequestContext};
-use protocol::wire::{DecodeError, EncodeError, Message, Reader, Request};
 use protocol::ApiKey;
+use protocol::wire::{DecodeError, EncodeError, Message, Reader, Request};
 use std::fmt::Debug;
 use std::future::Future;
 use std::net::IpAddr;
@@ -33,7 +33,11 @@ impl OnBehalfOf {
 
     /// The broker itself.
     pub fn broker() -> Self {
-        Self { principal: Principal::anonymous(), client_id: Arc::from(""), address: None }
+        Self {
+            principal: Principal::anonymous(),
+            client_id: Arc::from(""),
+            address: None,
+        }
     }
 }
 
@@ -74,4 +78,3 @@ pub async fn call<R: Request>(
     let response = R::Response::decode(&mut Reader::new(&answer), version)?;
     Ok(response)
 }
-

@@ -10,7 +10,11 @@ use tracing::warn;
 /// Hands a request to the active controller in the bytes it came in, and the answer to the client.
 pub async fn forward(broker: &Broker, context: &RequestContext, body: Bytes) -> Reply {
     let from = OnBehalfOf::client(context);
-    match broker.controller.request(from, context.api_key, context.api_version, body).await {
+    match broker
+        .controller
+        .request(from, context.api_key, context.api_version, body)
+        .await
+    {
         Ok(answer) => respond_encoded(context, answer),
         Err(error) => {
             warn!(api = ?context.api_key, version = context.api_version, %error, "a request could not be forwarded");

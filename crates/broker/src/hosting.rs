@@ -28,7 +28,12 @@ pub enum HostingError {
 }
 
 /// Opens or creates the log of one partition of `topic`.
-pub fn open(broker: &Broker, topic: &TopicImage, index: i32, settings: &PartitionSettings) -> Result<Arc<Hosted>, HostingError> {
+pub fn open(
+    broker: &Broker,
+    topic: &TopicImage,
+    index: i32,
+    settings: &PartitionSettings,
+) -> Result<Arc<Hosted>, HostingError> {
     let topic_partition = TopicPartition::new(Arc::clone(&topic.name), index);
     let place = match broker.log_dirs.take(&topic_partition, topic.id) {
         Some(found) => found,
@@ -49,7 +54,11 @@ fn open_at(
     place: TakenUp,
     settings: &PartitionSettings,
 ) -> Result<Arc<Hosted>, HostingError> {
-    let jitter_seed = broker.rng.lock().expect("no code panics while it draws a number").next_u64();
+    let jitter_seed = broker
+        .rng
+        .lock()
+        .expect("no code panics while it draws a number")
+        .next_u64();
     let expiration = broker.config.load().log.producer_id_expiration.as_millis();
     let mut log = Log::open(LogOptions {
         fs: Arc::clone(&broker.fs),
@@ -78,9 +87,16 @@ fn new_place(
     index: i32,
     topic_partition: &TopicPartition,
 ) -> Result<TakenUp, HostingError> {
-    let assigned = topic.partition(index).and_then(|partition| partition.directory(broker.node));
-    let assigned = assigned.and_then(|id| broker.log_dirs.by_id(id)).filter(|dir| !dir.is_offline());
-    let dir = assigned.cloned().or_else(|| broker.log_dirs.for_new_partition()).ok_or(HostingError::NoLogDir)?;
+    let assigned = topic
+        .partition(index)
+        .and_then(|partition| partition.directory(broker.node));
+    let assigned = assigned
+        .and_then(|id| broker.log_dirs.by_id(id))
+        .filter(|dir| !dir.is_offline());
+    let dir = assigned
+        .cloned()
+        .or_else(|| broker.log_dirs.for_new_partition())
+        .ok_or(HostingError::NoLogDir)?;
     dir.partitions.fetch_add(1, Ordering::Relaxed);
     Ok(TakenUp {
         path: dir.path.join(name::current(topic_partition)),
@@ -116,11 +132,14 @@ pub fn assume_role(broker: &Broker, hosted: &Hosted, image: &PartitionImage) -> 
 
 /// Lets a partition go: its directory is renamed away at once and is to be removed later.
 pub fn let_go(broker: &Broker, hosted: &Hosted) -> (Option<PathBuf>, Wakes) {
-    let id = Uuid::random(&mut broker.rng.lock().expect("no code panics while it draws a number"));
     let mut partition = hosted.lock();
     let wakes = partition.follow(base::NodeId::NONE, base::LeaderEpoch::NONE);
     hosted.dir.partitions.fetch_sub(1, Ordering::Relaxed);
-    match partition.log_mut().rename_for_delete(id) {
+    let renamed = {
+        let mut rng = broker.rng.lock().expect("no code panics while it draws a number");
+        partition.log_mut().rename_for_delete(&mut rng)
+    };
+    match renamed {
         Ok(path) => (Some(path), wakes),
         Err(error) => {
             hosted.dir.take_offline(&error);

@@ -48,7 +48,10 @@ impl Removals {
     }
 
     fn push(&self, removal: Removal, delay_ms: i64) {
-        let due = self.clock.now().plus(Duration::from_millis(u64::try_from(delay_ms).unwrap_or(0)));
+        let due = self
+            .clock
+            .now()
+            .plus(Duration::from_millis(u64::try_from(delay_ms).unwrap_or(0)));
         if let Err(error) = self.queue.try_send((due, removal)) {
             // Names with `.deleted` and `-delete` are removed at the next start.
             warn!(%error, "too much waits to be removed; it stays until the next start");
@@ -99,10 +102,22 @@ pub fn start(broker: &Arc<Broker>, removals: &Removals) {
     let spawn = |interval: fn(&Broker) -> Duration, duty: fn(&Broker)| {
         tokio::spawn(every(Arc::clone(broker), interval, duty));
     };
-    spawn(|broker| broker.config.load().log.log_flush_offset_checkpoint_interval, checkpoint_recovery_points);
-    spawn(|broker| broker.config.load().log.log_flush_start_offset_checkpoint_interval, checkpoint_log_starts);
-    spawn(|broker| broker.config.load().log.replica_high_watermark_checkpoint_interval, checkpoint_high_watermarks);
-    spawn(|broker| broker.config.load().log.producer_id_expiration_check_interval, expire_producers);
+    spawn(
+        |broker| broker.config.load().log.log_flush_offset_checkpoint_interval,
+        checkpoint_recovery_points,
+    );
+    spawn(
+        |broker| broker.config.load().log.log_flush_start_offset_checkpoint_interval,
+        checkpoint_log_starts,
+    );
+    spawn(
+        |broker| broker.config.load().log.replica_high_watermark_checkpoint_interval,
+        checkpoint_high_watermarks,
+    );
+    spawn(
+        |broker| broker.config.load().log.producer_id_expiration_check_interval,
+        expire_producers,
+    );
     spawn(flush_interval, flush_due);
     let removals = removals.clone();
     let retention = every(
@@ -139,10 +154,12 @@ fn flush_due(broker: &Broker) {
     let now = broker.clock.now();
     for hosted in broker.partitions.all() {
         let mut partition = hosted.lock();
-        if !partition.log().flush_due(now) {
+        if !partition.log_mut().flush_due(now) {
             continue;
         }
-        let Some(flush) = partition.log_mut().prepare_flush() else { continue };
+        let Some(flush) = partition.log_mut().prepare_flush() else {
+            continue;
+        };
         drop(partition);
         let result = flush.run();
         if let Err(error) = &result {
@@ -161,12 +178,16 @@ fn expire_producers(broker: &Broker) {
 
 /// Writes `recovery-point-offset-checkpoint` in every directory.
 pub fn checkpoint_recovery_points(broker: &Broker) {
-    checkpoint(broker, OffsetCheckpoint::RecoveryPoint, |partition| Some(partition.log().recovery_point()));
+    checkpoint(broker, OffsetCheckpoint::RecoveryPoint, |partition| {
+        Some(partition.log().recovery_point())
+    });
 }
 
 /// Writes `replication-offset-checkpoint` in every directory.
 pub fn checkpoint_high_watermarks(broker: &Broker) {
-    checkpoint(broker, OffsetCheckpoint::HighWatermark, |partition| Some(partition.high_watermark()));
+    checkpoint(broker, OffsetCheckpoint::HighWatermark, |partition| {
+        Some(partition.high_watermark())
+    });
 }
 
 /// Writes `log-start-offset-checkpoint` in every directory: logs that start at 0 are left out.

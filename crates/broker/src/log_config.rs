@@ -20,7 +20,11 @@ pub struct PartitionSettings {
 /// The settings of a topic: its own overrides in the image over the broker's.
 pub fn of_topic(config: &BrokerConfig, image: &MetadataImage, topic: &str) -> PartitionSettings {
     let overrides = image.configs.topic(topic).map(|overrides| overrides.iter());
-    let overrides = overrides.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let overrides = overrides
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
     match config.topic(&overrides) {
         Ok(settings) => resolve(&settings),
         Err(error) => {
@@ -60,11 +64,15 @@ fn resolve(topic: &TopicConfig) -> PartitionSettings {
         preallocate: topic.preallocate,
     };
     let min_insync_replicas = usize::try_from(topic.min_insync_replicas).unwrap_or(1);
-    PartitionSettings { log, min_insync_replicas }
+    PartitionSettings {
+        log,
+        min_insync_replicas,
+    }
 }
 
 fn compression(topic: &TopicConfig) -> TopicCompression {
-    let level = |codec, level| TopicCompression::Target(codec, Level::new(codec, level).unwrap_or(Level::default_of(codec)));
+    let level =
+        |codec, level| TopicCompression::Target(codec, Level::new(codec, level).unwrap_or(Level::default_of(codec)));
     match topic.compression_type {
         CompressionType::Producer => TopicCompression::Producer,
         CompressionType::Uncompressed => TopicCompression::Target(Codec::None, Level::default_of(Codec::None)),
@@ -83,7 +91,11 @@ fn natural(value: i32) -> u32 {
 pub fn dynamic(image: &MetadataImage, node: NodeId) -> config::broker::DynamicConfigs {
     let collect = |found: Option<&std::sync::Arc<metadata::image::ConfigurationImage>>| {
         let entries = found.map(|entries| entries.iter());
-        entries.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
+        entries
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     };
     config::broker::DynamicConfigs {
         broker: collect(image.configs.broker(node)),

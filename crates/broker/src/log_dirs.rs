@@ -113,7 +113,10 @@ impl LogDirs {
         for path in paths {
             let lock = dirs::lock(fs, path).map_err(|source| match source.kind() {
                 io::ErrorKind::WouldBlock => LogDirError::InUse(path.clone()),
-                _ => LogDirError::Io { path: path.clone(), source },
+                _ => LogDirError::Io {
+                    path: path.clone(),
+                    source,
+                },
             })?;
             let id = identity(fs, path, node, cluster_id)?;
             let contents = look(fs, path)?;
@@ -126,14 +129,19 @@ impl LogDirs {
             }));
             found.push(contents);
         }
-        Ok(Self { dirs: opened, found: Mutex::new(found) })
+        Ok(Self {
+            dirs: opened,
+            found: Mutex::new(found),
+        })
     }
 
     /// The epoch under which this broker ended cleanly, if all directories agree on it; -1 else.
     pub fn previous_broker_epoch(&self) -> i64 {
         let found = self.found();
         let first = found.first().and_then(|found| found.broker_epoch);
-        first.filter(|_| found.iter().all(|found| found.broker_epoch == first)).unwrap_or(-1)
+        first
+            .filter(|_| found.iter().all(|found| found.broker_epoch == first))
+            .unwrap_or(-1)
     }
 
     /// Takes up the partition found at start, with where it lies and what the checkpoints say of it.
@@ -181,7 +189,9 @@ impl LogDirs {
     }
 
     fn found(&self) -> std::sync::MutexGuard<'_, Vec<Found>> {
-        self.found.lock().expect("no code panics while it looks at what was found at start")
+        self.found
+            .lock()
+            .expect("no code panics while it looks at what was found at start")
     }
 }
 
@@ -205,8 +215,16 @@ pub struct TakenUp {
 }
 
 fn identity(fs: &dyn Fs, path: &Path, node: NodeId, cluster_id: &str) -> Result<Uuid, LogDirError> {
-    let foreign = |what, found: String, expected: String| LogDirError::Foreign { path: path.to_owned(), what, found, expected };
-    let not_formatted = || LogDirError::Io { path: path.to_owned(), source: io::ErrorKind::NotFound.into() };
+    let foreign = |what, found: String, expected: String| LogDirError::Foreign {
+        path: path.to_owned(),
+        what,
+        found,
+        expected,
+    };
+    let not_formatted = || LogDirError::Io {
+        path: path.to_owned(),
+        source: io::ErrorKind::NotFound.into(),
+    };
     let properties = MetaProperties::read(fs, path)?.ok_or_else(not_formatted)?;
     if let Some(found) = properties.node_id.filter(|found| *found != node) {
         return Err(foreign("node", found.to_string(), node.to_string()));
@@ -218,13 +236,24 @@ fn identity(fs: &dyn Fs, path: &Path, node: NodeId, cluster_id: &str) -> Result<
 }
 
 fn look(fs: &dyn Fs, path: &Path) -> Result<Found, LogDirError> {
-    let io = |source| LogDirError::Io { path: path.to_owned(), source };
+    let io = |source| LogDirError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let marker = CleanShutdown::read(fs, path).map_err(io)?;
     let scan = dirs::scan(fs, path)?;
     let found = Found {
-        last_shutdown: if marker.is_some() { LastShutdown::Clean } else { LastShutdown::Unclean },
+        last_shutdown: if marker.is_some() {
+            LastShutdown::Clean
+        } else {
+            LastShutdown::Unclean
+        },
         broker_epoch: marker.as_ref().and_then(|marker| marker.broker_epoch),
-        current: scan.current.into_iter().map(|dir| (dir.partition.clone(), dir)).collect(),
+        current: scan
+            .current
+            .into_iter()
+            .map(|dir| (dir.partition.clone(), dir))
+            .collect(),
         deleted: scan.deleted.into_iter().map(|dir| dir.path).collect(),
         recovery_points: OffsetCheckpoint::RecoveryPoint.read(fs, path)?,
         log_starts: OffsetCheckpoint::LogStart.read(fs, path)?,

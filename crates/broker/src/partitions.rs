@@ -3,7 +3,8 @@
 use crate::log_dirs::LogDir;
 use arc_swap::ArcSwap;
 use base::Uuid;
-use imbl::HashMap;
+use imbl::GenericHashMap;
+use imbl::shared_ptr::DefaultSharedPtr;
 use partition::Partition;
 use rustc_hash::FxBuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -19,7 +20,10 @@ pub struct Hosted {
 impl Hosted {
     /// Puts a partition behind its lock.
     pub fn new(dir: Arc<LogDir>, partition: Partition) -> Self {
-        Self { dir, partition: Mutex::new(partition) }
+        Self {
+            dir,
+            partition: Mutex::new(partition),
+        }
     }
 
     /// The one lock of the produce and fetch paths: taken briefly, never across an await.
@@ -27,7 +31,9 @@ impl Hosted {
     /// # Panics
     /// If a thread panicked while it changed this partition: what it holds can no longer be trusted.
     pub fn lock(&self) -> MutexGuard<'_, Partition> {
-        self.partition.lock().expect("no code panics while it changes a partition")
+        self.partition
+            .lock()
+            .expect("no code panics while it changes a partition")
     }
 }
 
@@ -49,14 +55,20 @@ impl HostedTopic {
 
     /// The hosted partitions with their indexes.
     pub fn partitions(&self) -> impl Iterator<Item = (i32, &Arc<Hosted>)> {
-        self.partitions.iter().zip(0..).filter_map(|(partition, index)| Some((index, partition.as_ref()?)))
+        self.partitions
+            .iter()
+            .zip(0..)
+            .filter_map(|(partition, index)| Some((index, partition.as_ref()?)))
     }
 }
 
+/// A map whose next version shares what did not change.
+type SharedMap<K> = GenericHashMap<K, Arc<HostedTopic>, FxBuildHasher, DefaultSharedPtr>;
+
 #[derive(Clone, Debug, Default)]
 struct Table {
-    by_id: HashMap<Uuid, Arc<HostedTopic>, FxBuildHasher>,
-    by_name: HashMap<Arc<str>, Arc<HostedTopic>, FxBuildHasher>,
+    by_id: SharedMap<Uuid>,
+    by_name: SharedMap<Arc<str>>,
 }
 
 /// The table of hosted partitions. Readers see one consistent version of it; the metadata publisher alone replaces it.
@@ -89,12 +101,18 @@ impl Partitions {
     /// All partitions hosted now.
     pub fn all(&self) -> Vec<Arc<Hosted>> {
         let table = self.table.load();
-        table.by_id.values().flat_map(|topic| topic.partitions.iter().flatten().cloned()).collect()
+        table
+            .by_id
+            .values()
+            .flat_map(|topic| topic.partitions.iter().flatten().cloned())
+            .collect()
     }
 
     /// Changes the table at once: readers see all of `edit` or nothing.
     pub fn change(&self, edit: impl FnOnce(&mut Edit)) {
-        let mut changed = Edit { table: Table::clone(&self.table.load()) };
+        let mut changed = Edit {
+            table: Table::clone(&self.table.load()),
+        };
         edit(&mut changed);
         self.table.store(Arc::new(changed.table));
     }
@@ -112,7 +130,11 @@ impl Edit {
         let Ok(at) = usize::try_from(index) else { return };
         let mut topic = match self.table.by_id.get(&id) {
             Some(topic) => HostedTopic::clone(topic),
-            None => HostedTopic { name: Arc::clone(name), id, partitions: Vec::new() },
+            None => HostedTopic {
+                name: Arc::clone(name),
+                id,
+                partitions: Vec::new(),
+            },
         };
         if topic.partitions.len() <= at {
             topic.partitions.resize(at + 1, None);

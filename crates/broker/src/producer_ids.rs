@@ -37,7 +37,10 @@ impl ProducerIds {
         if let Some(id) = block.next() {
             return Ok(ProducerId(id));
         }
-        let request = AllocateProducerIdsRequest { broker_id: node.0, broker_epoch };
+        let request = AllocateProducerIdsRequest {
+            broker_id: node.0,
+            broker_epoch,
+        };
         let response = channel::call(controller, 0, &request).await?;
         let error = ErrorCode::from(response.error_code);
         if !error.is_none() {
@@ -45,6 +48,9 @@ impl ProducerIds {
         }
         let start = response.producer_id_start;
         *block = start..start.saturating_add(i64::from(response.producer_id_len));
-        block.next().map(ProducerId).ok_or(NoProducerId::Refused(ErrorCode::UnknownServerError))
+        block
+            .next()
+            .map(ProducerId)
+            .ok_or(NoProducerId::Refused(ErrorCode::UnknownServerError))
     }
 }

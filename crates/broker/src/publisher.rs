@@ -8,11 +8,12 @@ use crate::{Broker, Published};
 use base::TopicPartition;
 use metadata::MetadataImage;
 use metadata::delta::{TopicChange, changed_partitions, changed_topics};
+use metadata::image::{ConfigResourceType, TopicImage};
 use partition::Wakes;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
@@ -58,7 +59,9 @@ fn missing(broker: &Broker, new: &Arc<TopicImage>, old: Option<&Arc<TopicImage>>
         Some(_) => hosted.as_ref().is_none_or(|topic| topic.partition(index).is_none()),
         None => true,
     };
-    let mine = new.partitions().filter(|(index, partition)| partition.replicas.contains(&broker.node) && is_new(*index));
+    let mine = new
+        .partitions()
+        .filter(|(index, partition)| partition.replicas.contains(&broker.node) && is_new(*index));
     mine.map(|(index, _)| (Arc::clone(new), index)).collect()
 }
 
@@ -67,7 +70,9 @@ fn open_all(broker: &Broker, image: &MetadataImage, wanted: &[(Arc<TopicImage>, 
     if wanted.is_empty() {
         return;
     }
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(wanted.len());
+    let workers = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(wanted.len());
     let next = AtomicUsize::new(0);
     let opened: Vec<_> = std::thread::scope(|scope| {
         let work = || open_some(broker, image, wanted, &next);
@@ -75,7 +80,10 @@ fn open_all(broker: &Broker, image: &MetadataImage, wanted: &[(Arc<TopicImage>, 
             return work();
         }
         let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("opening a log does not panic")).collect()
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("opening a log does not panic"))
+            .collect()
     });
     broker.partitions.change(|table| {
         for (at, hosted) in opened {
@@ -96,9 +104,14 @@ fn open_some(
     let mut settings: Option<(Arc<str>, PartitionSettings)> = None;
     loop {
         let at = next.fetch_add(1, Ordering::Relaxed);
-        let Some((topic, index)) = wanted.get(at) else { return opened };
+        let Some((topic, index)) = wanted.get(at) else {
+            return opened;
+        };
         if settings.as_ref().is_none_or(|(name, _)| *name != topic.name) {
-            settings = Some((Arc::clone(&topic.name), log_config::of_topic(&config, image, &topic.name)));
+            settings = Some((
+                Arc::clone(&topic.name),
+                log_config::of_topic(&config, image, &topic.name),
+            ));
         }
         let Some((_, settings)) = &settings else { continue };
         match open_one(broker, topic, *index, settings) {
@@ -124,7 +137,9 @@ fn open_one(
 
 fn change_roles(broker: &Broker, old: &TopicImage, new: &TopicImage) -> Wakes {
     let mut wakes = Wakes::none();
-    let Some(hosted) = broker.partitions.topic_by_id(new.id) else { return wakes };
+    let Some(hosted) = broker.partitions.topic_by_id(new.id) else {
+        return wakes;
+    };
     for change in changed_partitions(old, new) {
         if let Some(partition) = hosted.partition(change.partition) {
             wakes.merge(hosting::assume_role(broker, partition, change.new));
@@ -169,19 +184,29 @@ fn update_settings(broker: &Broker, old: &MetadataImage, new: &MetadataImage) ->
 /// Takes over topic settings where they, or the broker's defaults for them, changed.
 fn update_topics(broker: &Broker, old: &MetadataImage, new: &MetadataImage, defaults_changed: bool) {
     let config = broker.config.load();
-    let topics = if defaults_changed { broker.partitions.topics() } else { with_changed_settings(broker, old, new) };
+    let topics = if defaults_changed {
+        broker.partitions.topics()
+    } else {
+        with_changed_settings(broker, old, new)
+    };
     for topic in topics {
         let settings = log_config::of_topic(&config, new, &topic.name);
         let log = Arc::new(settings.log);
         for (_, hosted) in topic.partitions() {
-            hosted.lock().update_config(Arc::clone(&log), settings.min_insync_replicas);
+            hosted
+                .lock()
+                .update_config(Arc::clone(&log), settings.min_insync_replicas);
         }
     }
 }
 
 fn with_changed_settings(broker: &Broker, old: &MetadataImage, new: &MetadataImage) -> Vec<Arc<HostedTopic>> {
     let names = |image: &MetadataImage| -> BTreeSet<String> {
-        image.configs.of_type(ConfigResourceType::Topic).map(|(name, _)| name.to_owned()).collect()
+        image
+            .configs
+            .of_type(ConfigResourceType::Topic)
+            .map(|(name, _)| name.to_owned())
+            .collect()
     };
     let is_same = |name: &str| match (old.configs.topic(name), new.configs.topic(name)) {
         (Some(before), Some(after)) => Arc::ptr_eq(before, after),
@@ -190,7 +215,11 @@ fn with_changed_settings(broker: &Broker, old: &MetadataImage, new: &MetadataIma
     };
     let mut candidates = names(old);
     candidates.append(&mut names(new));
-    candidates.into_iter().filter(|name| !is_same(name)).filter_map(|name| broker.partitions.topic(&name)).collect()
+    candidates
+        .into_iter()
+        .filter(|name| !is_same(name))
+        .filter_map(|name| broker.partitions.topic(&name))
+        .collect()
 }
 
 /// Puts aside what the metadata does not place here, after the first image has been applied. Nothing is removed that a
@@ -199,7 +228,9 @@ pub fn settle_leftovers(broker: &Broker, removals: &Removals) {
     let (strays, deleted) = broker.log_dirs.leftovers();
     for dir in strays {
         let mut rng = broker.rng.lock().expect("no code panics while it draws a number");
-        let aside = dir.path.with_file_name(storage::dirs::name::stray(&dir.partition, &mut rng));
+        let aside = dir
+            .path
+            .with_file_name(storage::dirs::name::stray(&dir.partition, &mut rng));
         drop(rng);
         report_stray(&dir.partition, &aside, broker.fs.rename(&dir.path, &aside));
     }
@@ -210,7 +241,9 @@ pub fn settle_leftovers(broker: &Broker, removals: &Removals) {
 
 fn report_stray(partition: &TopicPartition, aside: &Path, renamed: std::io::Result<()>) {
     match renamed {
-        Ok(()) => warn!(%partition, aside = %aside.display(), "a log that the cluster does not place here is put aside"),
+        Ok(()) => {
+            warn!(%partition, aside = %aside.display(), "a log that the cluster does not place here is put aside")
+        }
         Err(error) => error!(%partition, %error, "a log that the cluster does not place here cannot be put aside"),
     }
 }

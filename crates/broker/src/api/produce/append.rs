@@ -10,9 +10,10 @@ use protocol::ErrorCode;
 use protocol::messages::produce_response::BatchIndexAndErrorMessage;
 use protocol::views::TopicRef;
 use protocol::views::produce::{ProducePartition, ProduceView};
-use records::{ProduceRules, VerifiedBatch, VerifyError};
+use records::{BatchError, ProduceRules, VerifiedBatch, VerifyError};
 use std::cell::RefCell;
 use std::sync::Arc;
+use storage::producer_state::ProducerError;
 use storage::{AppendError, Origin};
 
 thread_local! {
@@ -198,13 +199,19 @@ fn append_error(refused: &AppendRefused) -> ErrorCode {
             AppendError::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
             AppendError::UnexpectedOffset { .. } => ErrorCode::UnknownServerError,
             AppendError::NoMarker => ErrorCode::InvalidRecord,
+            AppendError::Producer(error) => match error {
+                ProducerError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
+                ProducerError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+                ProducerError::CoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
+                ProducerError::TransactionOpen { .. } => ErrorCode::InvalidTxnState,
+            },
         },
     }
 }
 
 fn refuse(error: VerifyError, item: &mut Item) {
     let code = match &error {
-        VerifyError::Batch(batch) if batch.is_old_format() => ErrorCode::InvalidRecord,
+        VerifyError::Batch(BatchError::Magic(_)) => ErrorCode::InvalidRecord,
         VerifyError::Batch(_) | VerifyError::Decompress(_) => ErrorCode::CorruptMessage,
         VerifyError::Structure(_) | VerifyError::Header(_) => ErrorCode::InvalidRecord,
         VerifyError::Records(_) if error.is_timestamp() => ErrorCode::InvalidTimestamp,

@@ -1,0 +1,123 @@
+//! Fetch (key 1): records from where the fetcher stands.
+//!
+//! With fewer than `min_bytes` the request is parked until a partition has more, `max_wait` is over or the broker stops.
+//! The first partition with data may exceed every limit by one batch, so that a reader always makes progress. Sessions
+//! (KIP-227) from version 7: only what changed is answered. Topics by id from version 13; an id nobody knows is
+//! UNKNOWN_TOPIC_ID. A fetcher that names the epoch of its last record is told where it diverges (KIP-595).
+//! Records leave as file regions and are never copied here.
+
+mod read;
+mod response;
+
+use crate::Broker;
+use crate::fetch_session::{FetchPartitionKey, Opened, Position, SessionRequest, Wanted};
+use crate::waiting::{self, Woken};
+use base::Uuid;
+use bytes::Bytes;
+use network::api::respond;
+use network::{Reply, RequestContext};
+use partition::{IsolationLevel, Parked, Signal};
+use protocol::messages::fetch_response::FetchResponse;
+use protocol::views::TopicRef;
+use protocol::views::fetch::FetchView;
+use read::{Limits, Read};
+use std::sync::Arc;
+
+/// The first version that names topics by id.
+const IDS_FROM: i16 = 13;
+
+/// Reads, waits if there is too little, answers.
+pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes) -> Reply {
+    let view = match FetchView::parse(&body, context.api_version) {
+        Ok(view) => view,
+        Err(error) => {
+            tracing::warn!(version = context.api_version, %error, "a Fetch request cannot be decoded");
+            return Reply::Close("the request cannot be decoded");
+        }
+    };
+    let limits = Limits::new(broker, &view);
+    let session = session_request(&view, context.api_version);
+    drop(view);
+    drop(body);
+    let opened = match broker.fetch_sessions.open(session, broker.clock.now()) {
+        Ok(opened) => opened,
+        Err(error) => return respond(context, &FetchResponse { error_code: error.code(), ..Default::default() }),
+    };
+    let (Opened::Sessionless(wanted) | Opened::Full { wanted, .. } | Opened::Incremental { wanted, .. }) = &opened;
+    let reads = read_or_wait(broker, wanted, &limits).await;
+    respond(context, &response::build(broker, context.api_version, opened, reads))
+}
+
+fn session_request(view: &FetchView<'_>, version: i16) -> SessionRequest {
+    let mut wanted = Vec::with_capacity(view.topic_count().min(1024));
+    for topic in view.topics() {
+        let (topic_id, name) = name_of(topic.topic);
+        for partition in topic.partitions() {
+            let key = FetchPartitionKey { topic_id, topic: Arc::clone(&name), index: partition.partition };
+            wanted.push(Wanted { key, position: Position::from(&partition) });
+        }
+    }
+    let mut forgotten = Vec::new();
+    for topic in view.forgotten() {
+        let (topic_id, name) = name_of(topic.topic);
+        let keys = topic.partitions().map(|index| FetchPartitionKey { topic_id, topic: Arc::clone(&name), index });
+        forgotten.extend(keys);
+    }
+    SessionRequest {
+        id: view.session_id,
+        epoch: view.session_epoch,
+        uses_topic_ids: version >= IDS_FROM,
+        wanted,
+        forgotten,
+    }
+}
+
+fn name_of(topic: TopicRef<'_>) -> (Uuid, Arc<str>) {
+    match topic {
+        TopicRef::Name(name) => (Uuid::ZERO, Arc::from(name)),
+        TopicRef::Id(id) => (id, Arc::from("")),
+    }
+}
+
+/// Reads; if that gives less than the request wants, parks and reads again on every wake until it is enough or late.
+async fn read_or_wait(broker: &Broker, wanted: &[Wanted], limits: &Limits) -> Vec<Read> {
+    let mut reads = read::all(broker, wanted, limits);
+    if limits.max_wait_ms <= 0 || wanted.is_empty() || is_enough(&reads, limits) {
+        return reads;
+    }
+    let deadline = waiting::deadline(limits.max_wait_ms);
+    let signal = Arc::new(Signal::default());
+    loop {
+        signal.lower();
+        let woken = if park(&reads, &signal, limits.isolation) == Parked::DueNow {
+            Woken::Raised
+        } else {
+            waiting::wait(broker, &signal, deadline).await
+        };
+        reads = read::all(broker, wanted, limits);
+        if woken == Woken::TimeUp || tokio::time::Instant::now() >= deadline || is_enough(&reads, limits) {
+            break;
+        }
+    }
+    for read in &reads {
+        if let Some(hosted) = &read.hosted {
+            hosted.lock().leave(&signal);
+        }
+    }
+    reads
+}
+
+fn is_enough(reads: &[Read], limits: &Limits) -> bool {
+    let bytes: u64 = reads.iter().map(Read::len).sum();
+    bytes >= limits.min_bytes || reads.iter().any(Read::must_be_told)
+}
+
+fn park(reads: &[Read], signal: &Arc<Signal>, isolation: IsolationLevel) -> Parked {
+    for read in reads {
+        let Some(hosted) = &read.hosted else { continue };
+        if hosted.lock().park_fetch(signal, read.bound, isolation) == Parked::DueNow {
+            return Parked::DueNow;
+        }
+    }
+    Parked::Waiting
+}

@@ -1,0 +1,118 @@
+//! The answer to a Fetch: everything, or what changed since the session's last answer.
+
+use super::read::Read;
+use crate::Broker;
+use crate::fetch_session::{Cached, FetchPartitionKey, Opened, Session};
+use protocol::messages::fetch_response::{FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData};
+use protocol::{ErrorCode, Records};
+use std::sync::MutexGuard;
+
+/// The first version that names the current leader beside an error about it.
+const LEADERS_FROM: i16 = 12;
+
+/// Builds the response and notes in the session what it told.
+pub(super) fn build(broker: &Broker, version: i16, opened: Opened, reads: Vec<Read>) -> FetchResponse {
+    let mut gathered = Gathered { broker, version, topics: Vec::new(), last: None };
+    let session_id = match opened {
+        Opened::Sessionless(wanted) => {
+            for (wanted, read) in wanted.iter().zip(reads) {
+                gathered.add(&wanted.key, read);
+            }
+            0
+        }
+        Opened::Full { id, session, wanted } => {
+            let mut session = session.as_ref().map(|session| lock(session));
+            for (at, (wanted, read)) in wanted.iter().zip(reads).enumerate() {
+                if let Some(cached) = session.as_mut().and_then(|session| session.partitions.get_mut(at)) {
+                    note(cached, &read);
+                }
+                gathered.add(&wanted.key, read);
+            }
+            id
+        }
+        Opened::Incremental { id, session, wanted } => {
+            let mut session = lock(&session);
+            for (at, (wanted, read)) in wanted.iter().zip(reads).enumerate() {
+                // Another request of the same session may have changed it meanwhile: then everything is told.
+                let cached = session.partitions.get_mut(at).filter(|cached| cached.wanted.key == wanted.key);
+                if cached.is_none_or(|cached| note(cached, &read)) {
+                    gathered.add(&wanted.key, read);
+                }
+            }
+            session.rotate();
+            id
+        }
+    };
+    FetchResponse { session_id, responses: gathered.topics, ..Default::default() }
+}
+
+fn lock(session: &std::sync::Mutex<Session>) -> MutexGuard<'_, Session> {
+    session.lock().expect("no code panics while it changes a fetch session")
+}
+
+/// Notes what is told of a partition; answers whether it must be.
+fn note(cached: &mut Cached, read: &Read) -> bool {
+    cached.was_served = read.len() > 0;
+    let changed = read.len() > 0
+        || read.must_be_told()
+        || cached.high_watermark != read.high_watermark.0
+        || cached.log_start_offset != read.log_start_offset.0;
+    cached.log_start_offset = read.log_start_offset.0;
+    // After an error the next answer is to be given whatever it is.
+    cached.high_watermark = if read.error == ErrorCode::None { read.high_watermark.0 } else { -1 };
+    changed
+}
+
+struct Gathered<'a> {
+    broker: &'a Broker,
+    version: i16,
+    topics: Vec<FetchableTopicResponse>,
+    last: Option<FetchPartitionKey>,
+}
+
+impl Gathered<'_> {
+    fn add(&mut self, key: &FetchPartitionKey, read: Read) {
+        let same = |last: &FetchPartitionKey| last.topic_id == key.topic_id && last.topic == key.topic;
+        if !self.last.as_ref().is_some_and(same) {
+            self.topics.push(FetchableTopicResponse {
+                topic: key.topic.to_string(),
+                topic_id: key.topic_id,
+                partitions: Vec::new(),
+            });
+            self.last = Some(key.clone());
+        }
+        let current_leader = self.leader(key, read.error);
+        if let Some(topic) = self.topics.last_mut() {
+            topic.partitions.push(partition(key.index, read, current_leader));
+        }
+    }
+
+    fn leader(&self, key: &FetchPartitionKey, error: ErrorCode) -> LeaderIdAndEpoch {
+        let is_about_leader = matches!(error, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch);
+        if self.version < LEADERS_FROM || !is_about_leader {
+            return LeaderIdAndEpoch::default();
+        }
+        let image = self.broker.image.borrow().image.clone();
+        let topic = if key.topic.is_empty() { image.topics.get_by_id(key.topic_id) } else { image.topics.get(&key.topic) };
+        match topic.and_then(|topic| topic.partition(key.index)) {
+            Some(partition) => LeaderIdAndEpoch { leader_id: partition.leader.0, leader_epoch: partition.leader_epoch.0 },
+            None => LeaderIdAndEpoch::default(),
+        }
+    }
+}
+
+fn partition(partition_index: i32, read: Read, current_leader: LeaderIdAndEpoch) -> PartitionData {
+    PartitionData {
+        partition_index,
+        error_code: read.error.code(),
+        high_watermark: read.high_watermark.0,
+        last_stable_offset: read.last_stable_offset.0,
+        log_start_offset: read.log_start_offset.0,
+        diverging_epoch: read.diverging.unwrap_or_default(),
+        current_leader,
+        aborted_transactions: read.aborted,
+        preferred_read_replica: -1,
+        records: Some(read.region.map_or(Records::EMPTY, Records::File)),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,201 @@
+//! Starting the broker and stopping it.
+
+use crate::channel::ControllerChannel;
+use crate::fetch_session::FetchSessions;
+use crate::housekeeping::{self, Removals};
+use crate::lifecycle::{self, LifecycleError, Registration};
+use crate::log_dirs::{LogDirError, LogDirs};
+use crate::partitions::Partitions;
+use crate::producer_ids::ProducerIds;
+use crate::service::BrokerService;
+use crate::{Broker, Published, log_config, publisher};
+use arc_swap::ArcSwap;
+use base::fs::Fs;
+use base::{Clock, Rng, Uuid};
+use config::{BrokerConfig, ConfigError, Endpoint};
+use metadata::MetadataImage;
+use network::Listener;
+use network::listener::Serving;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use storage::dirs::CleanShutdown;
+use tokio::sync::watch;
+use tracing::{error, info};
+
+/// How long connections may take to finish what they are in when the broker stops.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a broker is started with.
+#[derive(Debug)]
+pub struct BrokerOptions {
+    /// The settings.
+    pub config: BrokerConfig,
+    /// The cluster's id, as in `meta.properties`.
+    pub cluster_id: String,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Files.
+    pub fs: Arc<dyn Fs>,
+    /// Randomness.
+    pub rng: Rng,
+    /// The way to the controller.
+    pub controller: Arc<dyn ControllerChannel>,
+    /// The committed metadata, as the quorum shows it.
+    pub published: watch::Receiver<Published>,
+}
+
+/// Why a broker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A log directory.
+    #[error(transparent)]
+    LogDir(#[from] LogDirError),
+    /// The controller.
+    #[error(transparent)]
+    Lifecycle(#[from] LifecycleError),
+    /// The dynamic settings in the metadata.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+/// A broker that serves.
+#[derive(Debug)]
+pub struct RunningBroker {
+    /// The broker.
+    pub broker: Arc<Broker>,
+    stop: watch::Sender<bool>,
+    listeners: Vec<Serving>,
+}
+
+/// Opens the log directories, takes its place in the cluster, and serves on `listeners` (bound already, so that clients
+/// that connect meanwhile wait in the backlog). `endpoints` is what clients are told to connect to.
+pub async fn start(
+    options: BrokerOptions,
+    listeners: Vec<Listener>,
+    endpoints: Vec<Endpoint>,
+) -> Result<RunningBroker, StartError> {
+    let (stop, stopping) = watch::channel(false);
+    let from_quorum = options.published.clone();
+    let empty = Published {
+        image: Arc::new(MetadataImage::default()),
+        end_offset: 0,
+    };
+    let (applied, image) = watch::channel(empty);
+    let (removals, due) = Removals::new(Arc::clone(&options.clock));
+    let broker = Arc::new(assemble(options, image, stopping)?);
+    take_first_image(&broker, from_quorum.borrow().clone(), &applied, &removals);
+    tokio::spawn(housekeeping::remove_when_due(Arc::clone(&broker), due));
+    tokio::spawn(publisher::follow(
+        Arc::clone(&broker),
+        from_quorum,
+        applied,
+        removals.clone(),
+    ));
+    let incarnation = Uuid::random(&mut broker.rng.lock().expect("no code panics while it draws a number"));
+    let registration = Registration { incarnation, endpoints };
+    lifecycle::register(&broker, &registration).await?;
+    lifecycle::unfence(&broker).await?;
+    housekeeping::start(&broker, &removals);
+    tokio::spawn(lifecycle::stay_alive(Arc::clone(&broker), registration));
+    let service = Arc::new(BrokerService {
+        broker: Arc::clone(&broker),
+    });
+    let listeners = listeners
+        .into_iter()
+        .map(|listener| listener.serve(Arc::clone(&service)))
+        .collect();
+    Ok(RunningBroker {
+        broker,
+        stop,
+        listeners,
+    })
+}
+
+fn assemble(
+    options: BrokerOptions,
+    image: watch::Receiver<Published>,
+    stopping: watch::Receiver<bool>,
+) -> Result<Broker, StartError> {
+    let BrokerOptions {
+        config,
+        cluster_id,
+        clock,
+        fs,
+        mut rng,
+        controller,
+        published,
+    } = options;
+    let paths: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
+    let log_dirs = LogDirs::open(fs.as_ref(), &paths, config.node_id, &cluster_id)?;
+    let config = config.with_dynamic(log_config::dynamic(&published.borrow().image, config.node_id))?;
+    let slots = usize::try_from(config.requests.max_incremental_fetch_session_cache_slots).unwrap_or(0);
+    Ok(Broker {
+        node: config.node_id,
+        cluster_id: Arc::from(cluster_id),
+        config: ArcSwap::from_pointee(config),
+        clock,
+        fs,
+        fetch_sessions: FetchSessions::new(slots, Rng::from_seed(rng.next_u64())),
+        rng: Mutex::new(rng),
+        image,
+        controller,
+        partitions: Partitions::default(),
+        log_dirs,
+        producer_ids: ProducerIds::default(),
+        epoch: AtomicI64::new(-1),
+        stopping,
+    })
+}
+
+/// Opens what the metadata places here, recovering what needs it, and puts the rest aside.
+fn take_first_image(broker: &Broker, first: Published, applied: &watch::Sender<Published>, removals: &Removals) {
+    tokio::task::block_in_place(|| {
+        publisher::apply(broker, &MetadataImage::default(), &first.image, removals);
+        publisher::settle_leftovers(broker, removals);
+    });
+    applied.send_replace(first);
+    publisher::report(broker);
+}
+
+impl RunningBroker {
+    /// Hands over what it leads, answers what is in flight, and closes the logs so that the next start trusts them.
+    pub async fn stop(self) {
+        lifecycle::shut_down(&self.broker).await;
+        self.stop.send_replace(true);
+        for listener in self.listeners {
+            listener.stop(PATIENCE).await;
+        }
+        let broker = self.broker;
+        let closed = tokio::task::spawn_blocking(move || close(&broker));
+        if closed.await.is_err() {
+            error!("closing the logs failed; the next start checks them");
+        }
+    }
+}
+
+/// Closes every log, writes the checkpoints, and leaves the clean-shutdown marker where all of it worked.
+fn close(broker: &Broker) {
+    for hosted in broker.partitions.all() {
+        if hosted.dir.is_offline() {
+            continue;
+        }
+        let closed = hosted.lock().log_mut().close(broker.clock.now());
+        if let Err(error) = closed {
+            hosted.dir.take_offline(&error);
+        }
+    }
+    housekeeping::checkpoint_recovery_points(broker);
+    housekeeping::checkpoint_high_watermarks(broker);
+    housekeeping::checkpoint_log_starts(broker);
+    let marker = CleanShutdown {
+        broker_epoch: Some(broker.epoch.load(Ordering::Acquire)),
+    };
+    for dir in broker.log_dirs.dirs.iter().filter(|dir| !dir.is_offline()) {
+        if let Err(error) = marker.write(broker.fs.as_ref(), &dir.path) {
+            error!(dir = %dir.path.display(), %error, "the clean-shutdown marker cannot be written");
+        }
+    }
+    info!("logs closed");
+}
