@@ -120,3 +120,11 @@ fn read_tree(root: &Path) -> Result<Files> {
     }
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_generated_code_is_up_to_date() {
+        super::run(true).expect("the generated code follows from the schema tables");
+    }
+}

@@ -39,6 +39,8 @@ pub struct AnyMessage {
     pub key: i16,
     /// The versions that have a schema.
     pub versions: Versions,
+    /// The first flexible version; `i16::MAX` if there is none.
+    pub flexible_from: i16,
     decode: fn(&mut Reader<'_>, i16) -> Result<(), DecodeError>,
     round_trip: RoundTrip,
     print: Option<Print>,
@@ -51,6 +53,7 @@ impl AnyMessage {
             kind,
             key,
             versions: M::VERSIONS,
+            flexible_from: M::FLEXIBLE_FROM,
             decode: |reader, version| M::decode(reader, version).map(drop),
             print: None,
             round_trip: |reader, version| {

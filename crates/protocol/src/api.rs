@@ -82,3 +82,51 @@ impl std::fmt::Display for ApiKey {
         out.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AnyMessage;
+
+    #[test]
+    fn the_table_agrees_with_the_schemas() {
+        for api in Api::all() {
+            assert_eq!(ApiKey::try_from(api.key.code()), Ok(api.key));
+            for kind in ["Request", "Response"] {
+                let name = format!("{}{kind}", api.name);
+                let message = AnyMessage::named(&name).unwrap_or_else(|| panic!("{name} has no schema"));
+                assert_eq!(message.key, api.key.code(), "{name}");
+                assert_eq!(message.flexible_from, api.flexible_from, "{name}");
+                let versions = api.versions.unwrap_or(message.versions);
+                assert_eq!(versions.min, message.versions.min, "{name}");
+                assert!(versions.max <= message.versions.max, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn removed_and_unknown_keys_are_refused() {
+        for key in [-1, 4, 5, 6, 7, 95, i16::MAX] {
+            assert_eq!(
+                ApiKey::try_from(key),
+                Err(crate::DecodeError::Key { key: i32::from(key) })
+            );
+        }
+    }
+
+    #[test]
+    fn api_versions_always_answers_with_the_oldest_header() {
+        let api = ApiKey::ApiVersions.api();
+        assert_eq!((api.request_header_version(2), api.response_header_version(2)), (1, 0));
+        assert_eq!((api.request_header_version(3), api.response_header_version(3)), (2, 0));
+        let api = ApiKey::Fetch.api();
+        assert_eq!(
+            (api.request_header_version(11), api.response_header_version(11)),
+            (1, 0)
+        );
+        assert_eq!(
+            (api.request_header_version(12), api.response_header_version(12)),
+            (2, 1)
+        );
+    }
+}

@@ -47,3 +47,39 @@ pub fn unsupported_version(correlation_id: i32) -> Result<Segments, EncodeError>
     };
     frame::encode_response(&response, ApiKey::ApiVersions, 0, correlation_id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_is_not_served_is_answered_in_version_0() {
+        let bytes = unsupported_version(7).expect("it has no long fields").into_bytes();
+        // Length 16; correlation id 7, error 35, one key: ApiVersions from 0 to 4.
+        let expected = [0, 0, 0, 16, 0, 0, 0, 7, 0, 35, 0, 0, 0, 1, 0, 18, 0, 0, 0, 4];
+        assert_eq!(&bytes[..], &expected);
+    }
+
+    #[test]
+    fn listeners_serve_their_own() {
+        let on = |listener, key| served(listener).any(|(api, _)| api.key == key);
+        assert!(on(Listener::Broker, ApiKey::Produce) && !on(Listener::Controller, ApiKey::Produce));
+        assert!(!on(Listener::Broker, ApiKey::Vote) && on(Listener::Controller, ApiKey::Vote));
+        assert!(on(Listener::Broker, ApiKey::CreateTopics) && on(Listener::Controller, ApiKey::CreateTopics));
+        let newer_than_4_3 = ApiKey::UnregisterController;
+        assert!(!on(Listener::Broker, newer_than_4_3) && !on(Listener::Controller, newer_than_4_3));
+    }
+
+    #[test]
+    fn produce_claims_version_0() {
+        let (api, versions) = served(Listener::Broker).next().expect("a broker serves something");
+        assert_eq!(
+            entry(api, versions),
+            ApiVersion {
+                api_key: 0,
+                min_version: 0,
+                max_version: 13
+            }
+        );
+    }
+}

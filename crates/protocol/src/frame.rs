@@ -130,3 +130,76 @@ fn patch_length(writer: &mut Writer, length: u64) -> Result<(), EncodeError> {
     writer.patch_i32(0, checked);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
+
+    fn request() -> MetadataRequest {
+        let topic = MetadataRequestTopic {
+            name: Some("orders".into()),
+            ..MetadataRequestTopic::default()
+        };
+        MetadataRequest {
+            topics: Some(vec![topic]),
+            ..MetadataRequest::default()
+        }
+    }
+
+    #[test]
+    fn a_request_comes_back_in_every_version() {
+        for version in MetadataRequest::VERSIONS.iter() {
+            for client_id in [None, Some(""), Some("reader")] {
+                let framed = encode_request(&request(), version, 9, client_id).expect("nothing is too long");
+                let bytes = framed.into_bytes();
+                let frame = decode_request(&bytes.slice(4..)).expect("it is a request");
+                assert_eq!(
+                    bytes.len() - 4,
+                    u32::from_be_bytes(bytes[..4].try_into().expect("4 bytes")) as usize
+                );
+                assert_eq!(
+                    (frame.key, frame.version, frame.correlation_id),
+                    (ApiKey::Metadata, version, 9)
+                );
+                assert_eq!(frame.client_id.as_deref(), client_id);
+                assert_eq!(MetadataRequest::from_bytes(&frame.body, version), Ok(request()));
+                let body = request().to_bytes(version).expect("nothing is too long");
+                let raw = encode_raw_request(ApiKey::Metadata, version, 9, client_id, &body);
+                assert_eq!(raw.expect("nothing is too long").into_bytes(), bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn the_client_id_is_never_compact() {
+        let frame = encode_request(&request(), 12, 1, Some("abc"))
+            .expect("nothing is too long")
+            .into_bytes();
+        // Length, key 3, version 12, correlation id 1, a two-byte length, no tagged fields.
+        assert_eq!(&frame[4..18], [0, 3, 0, 12, 0, 0, 0, 1, 0, 3, b'a', b'b', b'c', 0]);
+    }
+
+    #[test]
+    fn a_prefix_is_the_beginning_of_a_response() {
+        let response = crate::messages::metadata_response::MetadataResponse::default();
+        for version in [0, 8, 9, 13] {
+            let whole = encode_response(&response, ApiKey::Metadata, version, 5).expect("nothing is too long");
+            let body = response.to_bytes(version).expect("nothing is too long");
+            let prefix = response_prefix(ApiKey::Metadata, version, 5, body.len() as u64).expect("it is short");
+            let whole = whole.into_bytes();
+            assert_eq!(whole, [&prefix[..], &body[..]].concat());
+            assert_eq!(
+                decode_response(&whole.slice(4..), ApiKey::Metadata, version),
+                Ok((5, body))
+            );
+        }
+    }
+
+    #[test]
+    fn bytes_after_the_request_are_ignored() {
+        let mut bytes = request().to_bytes(12).expect("nothing is too long").to_vec();
+        bytes.extend_from_slice(b"more");
+        assert_eq!(MetadataRequest::from_bytes(&bytes.into(), 12), Ok(request()));
+    }
+}

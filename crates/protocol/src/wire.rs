@@ -15,3 +15,6 @@ pub use reader::{Reader, TagField};
 pub use records::Records;
 pub use segments::{Segment, Segments};
 pub use writer::{TagStart, Writer};
+
+#[cfg(test)]
+mod tests;

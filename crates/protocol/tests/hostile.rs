@@ -117,6 +117,35 @@ fn damaged_messages_are_refused_within_bounds() {
 }
 
 #[test]
+fn what_can_be_decoded_can_be_encoded_and_stays_the_same() {
+    let mut rng = Rng::from_seed(4);
+    let mut decoded = 0;
+    for Vector {
+        message,
+        version,
+        bytes,
+        ..
+    } in vector::all()
+    {
+        for _ in 0..20 {
+            let mut damaged = bytes.to_vec();
+            damage(&mut damaged, &mut rng);
+            let Ok(encoded) = message.round_trip(version, &damaged.into()) else {
+                continue;
+            };
+            let encoded = encoded.unwrap_or_else(|error| panic!("{} {version}: {error}", message.name));
+            let again = message.round_trip(version, &encoded);
+            assert_eq!(again, Ok(Ok(encoded)), "{} {version}", message.name);
+            decoded += 1;
+        }
+    }
+    assert!(
+        decoded > 10_000,
+        "only {decoded} damaged messages could still be decoded"
+    );
+}
+
+#[test]
 fn noise_is_refused_within_bounds() {
     let mut rng = Rng::from_seed(2);
     for api in Api::all() {
