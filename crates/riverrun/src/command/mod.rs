@@ -89,7 +89,7 @@ const TOOLS: &[Tool] = &[
         name: "dump-log",
         script: "kafka-dump-log",
         summary: "print segments, indexes and snapshots",
-        run: |call| dump_log::run(call.args),
+        run: dump_log::run,
     },
 ];
 

@@ -1,8 +1,0 @@
-//! `riverrun dump-log`: not built yet, and says so.
-
-use std::process::ExitCode;
-
-/// Runs the command.
-pub fn run(_args: Vec<String>) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("riverrun dump-log is not built yet")
-}
