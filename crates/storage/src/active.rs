@@ -51,6 +51,9 @@ impl Active {
     pub(crate) fn load(segment: &Segment, fresh: Self) -> Result<(Self, Offset), ScanError> {
         let mut active = fresh;
         let mut end = segment.base();
+        if segment.size() == 0 {
+            return Ok((active, end));
+        }
         if let Some(entry) = segment.times(|index| index.last())?? {
             active.largest = entry;
         }

@@ -1,5 +1,8 @@
 //! The settings of a topic that its logs obey.
 
+use config::TopicConfig;
+use config::topic::CompressionType;
+use records::compression::{Codec, Level};
 use records::{ProduceRules, TimestampType, TopicCompression};
 
 /// The resolved topic settings that storage needs; times in milliseconds, -1 = unlimited where Kafka says so.
@@ -81,6 +84,56 @@ impl Default for LogConfig {
     }
 }
 
+impl From<&TopicConfig> for LogConfig {
+    /// The settings of a topic as `config` resolved them; it has checked their ranges.
+    fn from(topic: &TopicConfig) -> Self {
+        let unsigned = |number: i32| u32::try_from(number).unwrap_or(0);
+        Self {
+            segment_bytes: unsigned(topic.segment_bytes),
+            segment_ms: topic.segment_ms,
+            segment_jitter_ms: topic.segment_jitter_ms,
+            segment_index_bytes: unsigned(topic.segment_index_bytes),
+            index_interval_bytes: unsigned(topic.index_interval_bytes),
+            flush_messages: topic.flush_messages,
+            flush_ms: topic.flush_ms,
+            retention_bytes: topic.retention_bytes,
+            retention_ms: topic.retention_ms,
+            file_delete_delay_ms: topic.file_delete_delay_ms,
+            max_message_bytes: unsigned(topic.max_message_bytes),
+            compression: compression(topic),
+            timestamp_type: match topic.message_timestamp_type {
+                config::topic::TimestampType::CreateTime => TimestampType::CreateTime,
+                config::topic::TimestampType::LogAppendTime => TimestampType::LogAppendTime,
+            },
+            timestamp_before_max_ms: topic.message_timestamp_before_max_ms,
+            timestamp_after_max_ms: topic.message_timestamp_after_max_ms,
+            compact: topic.cleanup_policy.compact,
+            delete: topic.cleanup_policy.delete,
+            delete_retention_ms: topic.delete_retention_ms,
+            min_compaction_lag_ms: topic.min_compaction_lag_ms,
+            max_compaction_lag_ms: topic.max_compaction_lag_ms,
+            min_cleanable_dirty_ratio: topic.min_cleanable_dirty_ratio,
+            preallocate: topic.preallocate,
+        }
+    }
+}
+
+fn compression(topic: &TopicConfig) -> TopicCompression {
+    let leveled = |codec: Codec, level: i32| {
+        let level = Level::new(codec, level).unwrap_or_else(|_| Level::default_of(codec));
+        TopicCompression::Target(codec, level)
+    };
+    let plain = |codec: Codec| TopicCompression::Target(codec, Level::default_of(codec));
+    match topic.compression_type {
+        CompressionType::Producer => TopicCompression::Producer,
+        CompressionType::Uncompressed => plain(Codec::None),
+        CompressionType::Gzip => leveled(Codec::Gzip, topic.compression_gzip_level),
+        CompressionType::Snappy => plain(Codec::Snappy),
+        CompressionType::Lz4 => leveled(Codec::Lz4, topic.compression_lz4_level),
+        CompressionType::Zstd => leveled(Codec::Zstd, topic.compression_zstd_level),
+    }
+}
+
 impl LogConfig {
     /// What the topic asks of produced batches.
     pub fn produce_rules(&self) -> ProduceRules {
@@ -93,5 +146,51 @@ impl LogConfig {
             max_batch_bytes: self.max_message_bytes,
             max_decompressed_bytes: ProduceRules::MAX_DECOMPRESSED_BYTES,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use config::Settings;
+
+    fn resolved(overrides: &[(&str, &str)]) -> LogConfig {
+        let broker = Settings::resolve(&config::table::BROKER, &required()).expect("a broker");
+        let overrides = overrides
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        LogConfig::from(&TopicConfig::resolve(&broker, &overrides).expect("resolved"))
+    }
+
+    fn required() -> config::settings::Originals {
+        config::settings::Originals::from_iter(
+            [
+                ("node.id", "1"),
+                ("process.roles", "broker"),
+                ("controller.listener.names", "CONTROLLER"),
+            ]
+            .map(|(key, value)| (key.to_owned(), value.to_owned())),
+        )
+    }
+
+    #[test]
+    fn the_defaults_are_kafkas() {
+        assert_eq!(resolved(&[]), LogConfig::default());
+    }
+
+    #[test]
+    fn a_topics_own_settings_arrive() {
+        let config = resolved(&[
+            ("cleanup.policy", "compact"),
+            ("compression.type", "zstd"),
+            ("compression.zstd.level", "7"),
+        ]);
+        assert!(config.compact && !config.delete && config.produce_rules().key_required);
+        let level = Level::new(Codec::Zstd, 7).expect("a level");
+        assert_eq!(
+            config.produce_rules().compression,
+            TopicCompression::Target(Codec::Zstd, level)
+        );
     }
 }

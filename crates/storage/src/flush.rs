@@ -112,10 +112,11 @@ impl Log {
         self.flush(now)?;
         self.writing(|log| {
             log.producers.take_snapshot(crate::producer_state::Sync::Now)?;
-            log.epochs.flush()?;
             let segment = Arc::clone(log.active_segment());
             if segment.size() > 0 {
                 segment.seal(log.active.largest)?;
+            } else {
+                segment.trim_log()?;
             }
             for segment in log.segments.iter() {
                 segment.rest()?;

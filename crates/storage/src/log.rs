@@ -104,6 +104,12 @@ impl Log {
         self.segments.last().expect("a log has at least one segment")
     }
 
+    /// A new segment at `base`, not yet in the list.
+    pub(crate) fn create_segment(&self, base: Offset) -> Result<Arc<Segment>, StorageError> {
+        let preallocate = self.config.preallocate.then_some(self.config.segment_bytes);
+        Ok(Arc::new(Segment::create(Arc::clone(&self.home), base, preallocate)?))
+    }
+
     /// Runs a step that writes: if it fails, what is on the disk is unknown and the log goes offline.
     pub(crate) fn writing<T>(
         &mut self,

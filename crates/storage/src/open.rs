@@ -4,7 +4,7 @@ use crate::active::Active;
 use crate::config::LogConfig;
 use crate::error::{OpenError, StorageError};
 use crate::home::Home;
-use crate::leader_epoch::LeaderEpochCache;
+use crate::leader_epoch::{Flush, LeaderEpochCache};
 use crate::leftovers::{self, Listing};
 use crate::log::Log;
 use crate::names::SegmentFile;
@@ -59,6 +59,8 @@ struct Opening {
     segments: Vec<Arc<Segment>>,
     epochs: LeaderEpochCache,
     indexes: TransactionIndexes,
+    /// There were no segments, so there is nothing to check.
+    is_new: bool,
 }
 
 impl Log {
@@ -76,9 +78,11 @@ impl Log {
             segments: Vec::new(),
             epochs,
             indexes: TransactionIndexes::Kept,
+            is_new: listing.is_empty(),
         };
         opening.find_segments(listing)?;
         match opening.options.last_shutdown {
+            _ if opening.is_new => {}
             LastShutdown::Unclean => opening.check(opening.options.recovery_point)?,
             LastShutdown::Clean => opening.check_transaction_indexes()?,
         }
@@ -93,8 +97,10 @@ impl Opening {
     }
 
     fn create(&mut self, base: Offset) -> Result<(), StorageError> {
+        let config = &self.options.config;
+        let preallocate = config.preallocate.then_some(config.segment_bytes);
         self.segments
-            .push(Arc::new(Segment::create(Arc::clone(&self.home), base)?));
+            .push(Arc::new(Segment::create(Arc::clone(&self.home), base, preallocate)?));
         Ok(())
     }
 
@@ -124,11 +130,13 @@ impl Opening {
             .partition_point(|segment| segment.base() <= from)
             .saturating_sub(1);
         self.indexes = TransactionIndexes::RebuiltFrom(self.segments[first].base());
+        let mut epochs_due = false;
         for number in first..self.segments.len() {
             let segment = Arc::clone(&self.segments[number]);
             let fresh = self.fresh(segment.base());
             let found = recover(&segment, fresh, &self.options.config, &mut self.epochs)?;
             segment.seal(found.active.largest)?;
+            epochs_due |= found.epochs == Flush::Due;
             let next = self.segments.get(number + 1);
             if found.cut > 0 || next.is_some_and(|next| next.base() < found.end) {
                 for later in self.segments.drain(number + 1..) {
@@ -140,7 +148,10 @@ impl Opening {
                 segment.rest()?;
             }
         }
-        Ok(self.epochs.flush()?)
+        if epochs_due {
+            self.epochs.flush()?;
+        }
+        Ok(())
     }
 
     /// A transaction index that is damaged is built anew, with what follows it.

@@ -1,11 +1,12 @@
 //! Reading: an offset becomes a stretch of a file.
 
-use crate::error::ReadError;
+use crate::error::{ReadError, StorageError};
 use crate::scan::Placed;
 use crate::segment::Segment;
 use crate::view::LogView;
 use base::Offset;
 use base::fs::FileRegion;
+use std::io;
 
 /// What to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +43,7 @@ impl LogView {
     /// The bytes from the batch that holds `request.from` on, out of one segment; none at the bound, or if the first
     /// batch does not fit.
     pub fn read(&self, request: ReadRequest) -> Result<FetchedSlice, ReadError> {
-        let ReadRequest {
-            from,
-            max_bytes,
-            bound,
-            min_one,
-        } = request;
+        let from = request.from;
         if from < self.log_start || from > self.log_end {
             return Err(ReadError::OffsetOutOfRange {
                 offset: from,
@@ -55,6 +51,29 @@ impl LogView {
                 end: self.log_end,
             });
         }
+        self.read_segments(request).map_err(|error| self.explain(error, from))
+    }
+
+    /// A view that outlived `file.delete.delay.ms` may find its files gone: to its reader they were deleted.
+    fn explain(&self, error: ReadError, offset: Offset) -> ReadError {
+        let gone = matches!(error, ReadError::Storage(StorageError::Io(io::ErrorKind::NotFound)));
+        if gone && self.segments.iter().any(|segment| segment.is_deleted()) {
+            return ReadError::OffsetOutOfRange {
+                offset,
+                start: self.log_start,
+                end: self.log_end,
+            };
+        }
+        error
+    }
+
+    fn read_segments(&self, request: ReadRequest) -> Result<FetchedSlice, ReadError> {
+        let ReadRequest {
+            from,
+            max_bytes,
+            bound,
+            min_one,
+        } = request;
         let nothing = FetchedSlice {
             region: None,
             upper_bound: from,

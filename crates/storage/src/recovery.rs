@@ -3,7 +3,7 @@
 use crate::active::Active;
 use crate::config::LogConfig;
 use crate::error::StorageError;
-use crate::leader_epoch::LeaderEpochCache;
+use crate::leader_epoch::{Flush, LeaderEpochCache};
 use crate::segment::Segment;
 use base::Offset;
 use base::fs::File;
@@ -22,6 +22,8 @@ pub(crate) struct Recovered {
     pub(crate) end: Offset,
     /// Bytes that were cut off.
     pub(crate) cut: u64,
+    /// Whether the epochs' file must be written.
+    pub(crate) epochs: Flush,
 }
 
 /// Checks `segment`, cuts it before the first bad batch and builds its indexes. The transaction index is emptied; it is
@@ -46,6 +48,7 @@ pub(crate) fn recover(
     let mut active = fresh;
     let mut end = segment.base();
     let mut valid = 0;
+    let mut due = Flush::Clean;
     while let Some(header) = reader.next()? {
         let fits = header.base_offset >= end && header.last_offset_delta >= 0;
         if !fits || header.last_offset().since(segment.base()) > i64::from(i32::MAX) {
@@ -56,7 +59,7 @@ pub(crate) fn recover(
         if header.partition_leader_epoch.0 >= 0
             && latest.is_none_or(|latest| latest.epoch < header.partition_leader_epoch)
         {
-            let _ = epochs.assign_unflushed(header.partition_leader_epoch, header.base_offset);
+            due = epochs.assign_unflushed(header.partition_leader_epoch, header.base_offset);
         }
         end = header.next_offset();
         valid += header.size() as u64;
@@ -70,6 +73,7 @@ pub(crate) fn recover(
         active,
         end,
         cut: size - valid,
+        epochs: due,
     })
 }
 

@@ -4,7 +4,6 @@ use crate::active::{Active, Incoming};
 use crate::error::StorageError;
 use crate::log::Log;
 use crate::producer_state::Sync;
-use crate::segment::Segment;
 use base::{Offset, Timestamp};
 use std::sync::Arc;
 
@@ -39,8 +38,8 @@ impl Log {
         self.producers.update_map_end_offset(base);
         // The file is synced with the segment's flush, which is due now; its checksum guards it until then.
         self.producers.take_snapshot(Sync::Later)?;
-        let segment = Segment::create(Arc::clone(&self.home), base)?;
-        Arc::make_mut(&mut self.segments).push(Arc::new(segment));
+        let segment = self.create_segment(base)?;
+        Arc::make_mut(&mut self.segments).push(segment);
         self.active = Active::new(base, &self.config, now, self.jitter_seed);
         self.log_end = base;
         Ok(())

@@ -50,8 +50,9 @@ impl Segment {
         }
     }
 
-    /// A new, empty segment; files of that name are emptied.
-    pub(crate) fn create(home: Arc<Home>, base: Offset) -> io::Result<Self> {
+    /// A new, empty segment; files of that name are emptied. `preallocate` is how many bytes the file of batches has
+    /// from the start, until the segment is sealed.
+    pub(crate) fn create(home: Arc<Home>, base: Offset, preallocate: Option<u32>) -> io::Result<Self> {
         let open = |kind: SegmentFile| home.fs.open(&home.path(&kind.name(base)), Open::Truncate);
         let state = State {
             log: Some(open(SegmentFile::Log)?),
@@ -59,6 +60,9 @@ impl Segment {
             times: Some(TimeIndex::empty(base, open(SegmentFile::TimeIndex)?)?),
             ..State::default()
         };
+        if let (Some(log), Some(bytes)) = (&state.log, preallocate) {
+            log.set_len(u64::from(bytes))?;
+        }
         let segment = Self::existing(home, base, 0);
         Ok(Self {
             state: Mutex::new(state),
@@ -134,7 +138,10 @@ impl Segment {
                 offset: self.base,
             },
         };
-        self.state().largest = Some(largest);
+        let mut state = self.state();
+        state.largest = Some(largest);
+        // It is asked of every old segment, again and again: the file need not stay open for the answer.
+        state.times = None;
         Ok(largest)
     }
 
@@ -229,8 +236,15 @@ impl Segment {
     pub(crate) fn seal(&self, largest: TimeOffset) -> io::Result<()> {
         self.times(|index| index.push_if_later(largest))??;
         self.trim_indexes()?;
+        self.trim_log()?;
         self.state().largest = (largest.timestamp.0 >= 0).then_some(largest);
         Ok(())
+    }
+
+    /// Cuts off what was preallocated.
+    pub(crate) fn trim_log(&self) -> io::Result<()> {
+        let (log, size) = (self.log()?, self.size());
+        if log.len()? == size { Ok(()) } else { log.set_len(size) }
     }
 
     /// Completes the index files as far as they were loaded.

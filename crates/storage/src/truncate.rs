@@ -5,7 +5,6 @@ use crate::deletion::Doomed;
 use crate::error::StorageError;
 use crate::log::Log;
 use crate::replay::TransactionIndexes;
-use crate::segment::Segment;
 use base::{Offset, Timestamp};
 use std::sync::Arc;
 
@@ -27,8 +26,9 @@ impl Log {
             log.log_end = offset;
             log.recovery_point = log.recovery_point.min(offset);
             log.log_start = log.log_start.min(offset);
-            let _ = log.epochs.truncate_from_end(offset);
-            log.epochs.flush()?;
+            if log.epochs.truncate_from_end(offset) == crate::leader_epoch::Flush::Due {
+                log.epochs.flush()?;
+            }
             log.reload_producers(TransactionIndexes::Kept, now)?;
             log.high_watermark_moved(log.high_watermark.min(offset));
             Ok(doomed)
@@ -40,8 +40,8 @@ impl Log {
         self.writing(|log| {
             let removed = std::mem::take(Arc::make_mut(&mut log.segments));
             let doomed = log.mark_deleted(&removed);
-            let segment = Segment::create(Arc::clone(&log.home), offset)?;
-            Arc::make_mut(&mut log.segments).push(Arc::new(segment));
+            let segment = log.create_segment(offset)?;
+            Arc::make_mut(&mut log.segments).push(segment);
             let doomed = doomed?;
             log.active = Active::new(offset, &log.config, now, log.jitter_seed);
             (log.log_start, log.log_end) = (offset, offset);

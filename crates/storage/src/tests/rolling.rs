@@ -152,3 +152,36 @@ fn sealed_segments_have_complete_indexes_without_a_close() {
         per
     );
 }
+
+#[test]
+fn a_preallocated_segment_is_cut_to_size_when_it_is_done() {
+    use base::fs::Fs;
+    let config = LogConfig {
+        preallocate: true,
+        segment_bytes: 2000,
+        ..LogConfig::default()
+    };
+    let bench = Bench::new(config);
+    let len = |base| {
+        RealFs
+            .len(&bench.dir().join(crate::names::SegmentFile::Log.name(Offset(base))))
+            .expect("a length")
+    };
+    let mut log = bench.open();
+    append(&mut log, batch(1, 900, 1));
+    let size = batch(1, 900, 1).size() as u64;
+    assert_eq!((len(0), log.size()), (2000, size));
+    append(&mut log, batch(1, 900, 1));
+    append(&mut log, batch(1, 900, 1));
+    assert_eq!((len(0), len(2)), (size * 2, 2000));
+    drop(log);
+    let mut log = bench.open();
+    assert_eq!(
+        (log.log_end_offset(), len(2)),
+        (Offset(3), size),
+        "zeros are cut off after a crash"
+    );
+    append(&mut log, batch(1, 900, 1));
+    close(&mut log);
+    assert_eq!(headers(&bench.open_clean()).len(), 4);
+}
