@@ -12,6 +12,7 @@ pub mod error_table;
 pub mod frame;
 pub mod json;
 mod metadata_frame;
+pub mod versioned;
 pub mod views;
 pub mod wire;
 

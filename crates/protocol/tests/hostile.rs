@@ -2,57 +2,15 @@
 //!
 //! Every request, response and record of every version is damaged at random from a fixed seed and decoded under an
 //! allocator that counts.
-#![allow(unsafe_code, reason = "an allocator that counts is an unsafe trait")]
 
+mod counting;
 mod vector;
 
 use base::Rng;
 use bytes::Bytes;
+use counting::peak_of;
 use protocol::{Api, DecodeError, decode_any_request, frame};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use vector::Vector;
-
-struct Counting;
-
-thread_local! {
-    static NOW: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(change: isize) {
-    // Fails only while the thread ends, when nothing is measured any more.
-    let _ = NOW.try_with(|now| {
-        now.set(now.get() + change);
-        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(now.get())));
-    });
-}
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller's promises are ours.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: the caller's promises are ours.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The most bytes that were allocated at one time while `work` ran.
-fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
-    let before = NOW.get();
-    PEAK.set(before);
-    let value = work();
-    (value, usize::try_from(PEAK.get() - before).unwrap_or(0))
-}
 
 /// What decoding `length` bytes may allocate: the budget of the frame.
 fn bound(length: usize) -> usize {
