@@ -136,6 +136,14 @@ impl Raft {
         }
     }
 
+    /// The offset that the next record taken gets, if this replica leads.
+    pub fn next_offset(&self) -> Option<Offset> {
+        match &self.state {
+            State::Leader(leader) => Some(leader.accumulator.next()),
+            State::Unattached(_) | State::Prospective(_) | State::Candidate(_) | State::Resigned(_) => None,
+        }
+    }
+
     /// What the log's control records say.
     pub fn history(&self) -> &QuorumHistory {
         &self.history
@@ -223,6 +231,24 @@ impl Raft {
         self.history.forget_before(start);
     }
 
+    /// KIP-853: raises `kraft.version` to `level`, from which on the voters are records of the log. Nothing happens unless
+    /// this replica leads and the level is above the current one.
+    pub fn upgrade_kraft_version(&mut self, now: Now, level: i16) {
+        let State::Leader(leader) = &mut self.state else {
+            return;
+        };
+        if level <= self.history.kraft_version() {
+            return;
+        }
+        let own = own_voter(&self.config);
+        let voters = self.history.voters().with_updated(own);
+        let first = leader.accumulator.next();
+        self.history.set_kraft_version(first, level);
+        self.history.set_voters(first.next(), voters.clone());
+        let records = [ControlRecord::KRaftVersion(level), ControlRecord::Voters(voters)];
+        leader.accumulator.append_control(now.wall, &records);
+    }
+
     /// Steps down for good, as before a shutdown. What was taken but not sealed is dropped.
     pub fn resign(&mut self, out: &mut Vec<Effect>) {
         if let State::Leader(leader) = &self.state {
@@ -294,11 +320,7 @@ impl Raft {
             return Vec::new();
         }
         let voters = self.history.voters();
-        let updated = voters.with_updated(Voter {
-            key: self.config.own,
-            endpoints: self.config.endpoints.clone(),
-            kraft_versions: KRaftVersionRange::SUPPORTED,
-        });
+        let updated = voters.with_updated(own_voter(&self.config));
         if self.history.voters_are_replicated() && updated == *voters {
             return Vec::new();
         }
@@ -340,6 +362,15 @@ fn check_quorum(config: &RaftConfig, history: &QuorumHistory) -> Result<(), Star
         });
     }
     Ok(())
+}
+
+/// This replica as it is to stand in the voter set.
+fn own_voter(config: &RaftConfig) -> Voter {
+    Voter {
+        key: config.own,
+        endpoints: config.endpoints.clone(),
+        kraft_versions: KRaftVersionRange::SUPPORTED,
+    }
 }
 
 /// As Kafka resumes: a log newer than the quorum state wins over it, a former leader comes back resigned.

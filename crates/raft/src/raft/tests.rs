@@ -294,3 +294,26 @@ fn observers_fetch_and_are_described() {
     );
     assert_eq!(described.observers[0].last_caught_up, now().wall);
 }
+
+#[test]
+fn raising_the_kraft_version_makes_the_voters_records() {
+    let (raft, mut out) = start(QuorumState::INITIAL, empty_log(), static_quorum("1@a:1"));
+    let mut raft = raft.unwrap();
+    raft.append(now(), &["before".into()], Cut::Never).unwrap();
+    raft.upgrade_kraft_version(now(), 1);
+    raft.upgrade_kraft_version(now(), 1);
+    raft.append(now(), &["after".into()], Cut::Never).unwrap();
+    raft.seal(&mut out);
+    assert_eq!(
+        lines(&out)[3..],
+        [
+            "append 0..1 epoch 1: leader 1",
+            "append 1..2 epoch 1: before",
+            "append 2..4 epoch 1: kraft.version 1, 1 voter",
+            "append 4..5 epoch 1: after",
+            "flush"
+        ]
+    );
+    assert_eq!(raft.history().voters().get(NodeId(1)).unwrap().key, config().own);
+    assert_eq!(raft.history().kraft_version(), 1);
+}

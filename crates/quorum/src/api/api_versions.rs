@@ -1,0 +1,75 @@
+//! ApiVersions (key 18): what this controller serves, and which features the cluster has finalized.
+//!
+//! A version that is not served is answered in version 0 with UNSUPPORTED_VERSION, so that the client can ask again
+//! (KIP-511). Feature ranges that begin at 0 are hidden below version 4 (KAFKA-17492).
+
+use crate::handle::Entrance;
+use bytes::Bytes;
+use metadata::feature::{self, KRAFT_VERSION};
+use network::api::{decode, respond};
+use network::{Reply, RequestContext};
+use protocol::ErrorCode;
+use protocol::api_versions::{entry, unsupported_version};
+use protocol::messages::api_versions_request::ApiVersionsRequest;
+use protocol::messages::api_versions_response::{ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey};
+use protocol::wire::Versions;
+use std::sync::Arc;
+
+/// The first version that may show feature ranges beginning at 0.
+const ZERO_RANGES_FROM: i16 = 4;
+/// The first version that names the client's software.
+const SOFTWARE_FROM: i16 = 3;
+
+/// Answers at any version.
+pub async fn handle(entrance: &Arc<Entrance>, context: &RequestContext, body: Bytes) -> Reply {
+    let served = super::APIS.iter().find(|range| range.api_key == context.api_key);
+    if served.is_none_or(|range| !(range.min..=range.max).contains(&context.api_version)) {
+        return match unsupported_version(context.correlation_id) {
+            Ok(segments) => Reply::Answer(segments),
+            Err(_) => Reply::Close("the version list cannot be encoded"),
+        };
+    }
+    match decode::<ApiVersionsRequest>(context, &body) {
+        Ok(request) => respond(context, &answer(entrance, context.api_version, &request)),
+        Err(reply) => reply,
+    }
+}
+
+fn answer(entrance: &Entrance, version: i16, request: &ApiVersionsRequest) -> ApiVersionsResponse {
+    let is_legal = is_legal(&request.client_software_name) && is_legal(&request.client_software_version);
+    if version >= SOFTWARE_FROM && !is_legal {
+        return ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() };
+    }
+    let published = entrance.quorum.published.borrow().clone();
+    let shown = feature::FEATURES.iter().filter(|feature| version >= ZERO_RANGES_FROM || feature.min > 0);
+    let mut finalized = published.image.features.all();
+    if published.kraft_version > 0 {
+        finalized.insert(KRAFT_VERSION.to_owned(), published.kraft_version);
+    }
+    ApiVersionsResponse {
+        api_keys: super::APIS
+            .iter()
+            .map(|range| entry(range.api_key.api(), Versions::new(range.min, range.max)))
+            .collect(),
+        supported_features: shown
+            .map(|feature| SupportedFeatureKey {
+                name: feature.name.to_owned(),
+                min_version: feature.min,
+                max_version: feature.max,
+            })
+            .collect(),
+        finalized_features_epoch: published.end.0 - 1,
+        finalized_features: finalized
+            .into_iter()
+            .map(|(name, level)| FinalizedFeatureKey { name, max_version_level: level, min_version_level: level })
+            .collect(),
+        ..Default::default()
+    }
+}
+
+/// Letters, digits, `-` and `.`, beginning and ending with a letter or digit.
+fn is_legal(text: &str) -> bool {
+    let inner = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '.';
+    let edge = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_alphanumeric());
+    text.chars().all(inner) && edge(text.chars().next()) && edge(text.chars().next_back())
+}

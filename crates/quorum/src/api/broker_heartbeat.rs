@@ -1,0 +1,20 @@
+//! BrokerHeartbeat (key 63): a broker is alive, wants to be unfenced, or wants to go.
+//!
+//! Errors are the controller's (`controller::op::broker_heartbeat`), and NOT_CONTROLLER.
+
+use crate::handle::Entrance;
+use controller::op::broker_heartbeat::broker_heartbeat;
+use network::RequestContext;
+use protocol::messages::broker_heartbeat_request::BrokerHeartbeatRequest;
+use protocol::messages::broker_heartbeat_response::BrokerHeartbeatResponse;
+use std::sync::Arc;
+
+/// Takes note, and answers what the broker may do.
+pub async fn handle(
+    entrance: &Arc<Entrance>,
+    _context: &RequestContext,
+    request: BrokerHeartbeatRequest,
+) -> BrokerHeartbeatResponse {
+    let decided = entrance.operate(move |state, cx| broker_heartbeat(state, cx, &request)).await;
+    decided.unwrap_or_else(|refused| BrokerHeartbeatResponse { error_code: refused.code(), ..Default::default() })
+}

@@ -1,0 +1,196 @@
+//! The ways into this node's part of the quorum: from the controller listener, and from the broker in the same process.
+
+use crate::api;
+use crate::driver::Command;
+use crate::operation::{Asked, Decision, Refused};
+use crate::publisher::Published;
+use crate::replica::Replica;
+use base::NodeId;
+use bytes::Bytes;
+use config::listener::Endpoint;
+use controller::{ControllerState, OpContext, Origin};
+use network::{Admission, ConnectionContext, Principal, Reply, RequestContext, Service};
+use protocol::{ApiKey, Segments, frame};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// What the handlers of the controller's APIs share; a bag of handles.
+#[derive(Debug)]
+pub struct Quorum {
+    /// This node.
+    pub(crate) node_id: NodeId,
+    /// The cluster, as `meta.properties` has it.
+    pub(crate) cluster_id: String,
+    /// Where this controller is reached, in the order of `controller.listener.names`.
+    pub(crate) endpoints: Vec<Endpoint>,
+    /// The committed metadata.
+    pub(crate) published: watch::Receiver<Published>,
+    /// The ends of the log as they move, for fetches that wait: the log's end and the high watermark.
+    pub(crate) log_ends: watch::Receiver<crate::driver::LogEnds>,
+    pub(crate) commands: mpsc::Sender<Command>,
+}
+
+/// One way in: the same APIs, told how requests came.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    pub(crate) quorum: Arc<Quorum>,
+    pub(crate) origin: Origin,
+}
+
+impl Entrance {
+    /// Has the controller decide, and waits until what it decided is committed.
+    pub(crate) async fn operate<T, D, F>(&self, decide: F) -> Result<T, Refused>
+    where
+        F: FnOnce(&ControllerState, &mut OpContext<'_>) -> D + Send + 'static,
+        D: Into<Decision<T>>,
+        T: Send + 'static,
+    {
+        let (operation, answer) = Asked::new(decide);
+        let command = Command::Operate {
+            operation,
+            origin: self.origin,
+        };
+        self.quorum
+            .commands
+            .send(command)
+            .await
+            .map_err(|_| Refused::NotController)?;
+        answer.await.unwrap_or(Err(Refused::NotController))
+    }
+
+    /// Looks at, or tells, the replica itself.
+    pub(crate) async fn inspect<T, F>(&self, inspect: F) -> Result<T, Refused>
+    where
+        F: FnOnce(&mut Replica) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let inspect = Box::new(move |replica: &mut Replica| _ = reply.send(inspect(replica)));
+        self.quorum
+            .commands
+            .send(Command::Inspect(inspect))
+            .await
+            .map_err(|_| Refused::NotController)?;
+        answer.await.map_err(|_| Refused::NotController)
+    }
+}
+
+impl Service for Entrance {
+    fn admit(&self, api_key: ApiKey, api_version: i16) -> Admission {
+        let served = |range: &network::ApiRange| {
+            range.api_key == api_key
+                && (api_key == ApiKey::ApiVersions || (range.min <= api_version && api_version <= range.max))
+        };
+        if api::APIS.iter().any(served) {
+            Admission::Handle
+        } else {
+            Admission::Refuse
+        }
+    }
+
+    async fn handle(self: &Arc<Self>, context: &RequestContext, body: Bytes) -> Reply {
+        api::dispatch(self, context, body).await
+    }
+}
+
+/// The controller, for the broker in the same process: it takes the same requests as the controller's listener.
+#[derive(Clone, Debug)]
+pub struct ControllerHandle {
+    pub(crate) quorum: Arc<Quorum>,
+}
+
+/// Who asks through a [`ControllerHandle`].
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The client's principal, or the broker's own.
+    pub principal: Principal,
+    /// The client's id.
+    pub client_id: Arc<str>,
+    /// The client's address; none for the broker itself.
+    pub address: Option<IpAddr>,
+}
+
+/// Why a request was not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The controller does not serve the API at this version.
+    #[error("the controller does not serve version {version} of {api_key:?}")]
+    NotServed {
+        /// The API.
+        api_key: ApiKey,
+        /// The version asked for.
+        version: i16,
+    },
+    /// The controller's listener would have closed the connection.
+    #[error("the controller refused the request: {0}")]
+    Refused(&'static str),
+    /// There is no controller in this process any more.
+    #[error("the controller has stopped")]
+    Stopped,
+}
+
+impl ControllerHandle {
+    /// Sends a request's body and answers the response's body, both in the encoding of `version`: for a client whose
+    /// request the broker passes on (it has an address), or for the broker itself.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn request(
+        &self,
+        caller: Caller,
+        api_key: ApiKey,
+        version: i16,
+        body: Bytes,
+    ) -> Result<Bytes, RequestError> {
+        let origin = if caller.address.is_some() {
+            Origin::Forwarded
+        } else {
+            Origin::Direct
+        };
+        let entrance = Arc::new(Entrance {
+            quorum: Arc::clone(&self.quorum),
+            origin,
+        });
+        if entrance.admit(api_key, version) == Admission::Refuse {
+            return Err(RequestError::NotServed { api_key, version });
+        }
+        if self.quorum.commands.is_closed() {
+            return Err(RequestError::Stopped);
+        }
+        let context = caller.context(api_key, version);
+        match entrance.handle(&context, body).await {
+            Reply::Answer(segments) => response_body(segments, api_key, version),
+            Reply::Nothing => Err(RequestError::Refused("the request has no response")),
+            Reply::Close(reason) => Err(RequestError::Refused(reason)),
+        }
+    }
+}
+
+impl Caller {
+    fn context(self, api_key: ApiKey, api_version: i16) -> RequestContext {
+        let address = self.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        RequestContext {
+            api_key,
+            api_version,
+            correlation_id: 0,
+            client_id: self.client_id,
+            connection: Arc::new(ConnectionContext {
+                id: 0,
+                listener: Arc::from(""),
+                peer: SocketAddr::new(address, 0),
+                principal: self.principal,
+                client_software: Mutex::new(None),
+            }),
+        }
+    }
+}
+
+/// The body within a framed response: after the length, and the header.
+pub(crate) fn response_body(segments: Segments, api_key: ApiKey, version: i16) -> Result<Bytes, RequestError> {
+    let unreadable = RequestError::Refused("the controller's response cannot be read");
+    let framed = segments.read_all().map_err(|_| unreadable)?;
+    let frame = framed.slice(framed.len().min(4)..);
+    let (_, body) = frame::decode_response(&frame, api_key, version).map_err(|_| unreadable)?;
+    Ok(body)
+}

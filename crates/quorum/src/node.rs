@@ -1,0 +1,218 @@
+//! Starting this node's part of the quorum, and stopping it.
+
+use crate::bootstrap;
+use crate::driver::{Desk, Driver, LogEnds};
+use crate::error::QuorumError;
+use crate::handle::{ControllerHandle, Entrance, Quorum};
+use crate::load::{Loaded, load};
+use crate::metadata_log::MetadataLog;
+use crate::publisher::{Published, Publisher};
+use crate::replica::Replica;
+use crate::snapshotter::Snapshotter;
+use base::fs::Fs;
+use base::{Clock, Rng, Uuid};
+use config::BrokerConfig;
+use config::listener::Endpoint;
+use controller::{ControllerSettings, Origin, Periodic, Sessions};
+use coordinator_runtime::Runtime;
+use raft::voters::{self, KRaftVersionRange, Voter};
+use raft::{Raft, RaftConfig, ReplicaKey, VoterSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// How many operations may wait for the driver.
+const QUEUE: usize = 4096;
+
+/// What the quorum is told of its node, all of it known from the configuration and the formatted directory.
+#[derive(Clone, Debug)]
+pub struct QuorumOptions {
+    /// The node's configuration.
+    pub config: Arc<BrokerConfig>,
+    /// `cluster.id` of `meta.properties`.
+    pub cluster_id: String,
+    /// `directory.id` of the `meta.properties` in the metadata log directory.
+    pub directory_id: Uuid,
+    /// Where others reach this controller: the advertised controller listeners, with the ports that were bound.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// This node's part of the quorum, running.
+#[derive(Debug)]
+pub struct QuorumNode {
+    /// The committed metadata; replaced whole whenever it changes.
+    pub published: watch::Receiver<Published>,
+    /// The controller.
+    pub controller: ControllerHandle,
+    /// Whatever is served on the controller's listener.
+    pub service: Arc<Entrance>,
+    commands: mpsc::Sender<crate::driver::Command>,
+    ended: oneshot::Receiver<Result<(), QuorumError>>,
+}
+
+/// Starts the node's part in the quorum: loads the metadata log, takes office, and writes a new cluster's first records.
+/// When this returns the node is the active controller and its metadata is committed. Blocks for the disk.
+///
+/// # Errors
+/// If the files cannot be read or written, or the quorum is not one this program takes part in.
+pub fn start(
+    options: QuorumOptions,
+    fs: Arc<dyn Fs>,
+    clock: Arc<dyn Clock>,
+    mut rng: Rng,
+    tokio: tokio::runtime::Handle,
+) -> Result<QuorumNode, QuorumError> {
+    let config = Arc::clone(&options.config);
+    let metadata_dir = PathBuf::from(&config.metadata_log_dir);
+    let log = MetadataLog::open(fs, Arc::clone(&clock), &metadata_dir, &config.metadata_log)?;
+    let loaded = load(&log, static_voters(&config))?;
+    let bootstrap = bootstrap::read(&**log.fs(), &metadata_dir)?;
+    let Loaded {
+        state,
+        history,
+        shape,
+        snapshots,
+        bytes_since_snapshot,
+        last_timestamp,
+    } = loaded;
+    let end = shape.end();
+    let mut effects = Vec::new();
+    let raft = Raft::start(
+        raft_config(&options),
+        log.read_quorum_state()?,
+        shape,
+        history,
+        Rng::from_seed(rng.next_u64()),
+        raft::Now {
+            instant: clock.now(),
+            wall: clock.wall(),
+        },
+        &mut effects,
+    )?;
+    let quorum_nodes = raft.history().voters().ids().collect();
+    let settings = ControllerSettings::new(Arc::clone(&config), options.cluster_id.clone(), quorum_nodes);
+    let sessions = Sessions::activate(settings.session_timeout, &state, clock.now());
+    let periodic = Periodic::activate(&settings, clock.now());
+    let snapshotter = Snapshotter::new(&config.metadata_log, snapshots, clock.now());
+    let mut replica = Replica::new(raft, log, Arc::clone(&clock), effects);
+    replica.bytes_since_snapshot = bytes_since_snapshot;
+    replica.last_timestamp = last_timestamp;
+    let (publisher, published) = Publisher::new(&state, end, replica.raft.history().kraft_version());
+    let (commands, queue) = mpsc::channel(QUEUE);
+    let (log_ends, ends) = watch::channel(LogEnds::NONE);
+    let mut driver = Driver {
+        clock,
+        replica,
+        runtime: Runtime::new(state, end),
+        desk: Desk {
+            settings,
+            sessions,
+            periodic,
+            rng,
+        },
+        publisher,
+        snapshotter,
+        commands: queue,
+        bootstrap,
+        active: None,
+        log_ends,
+    };
+    driver.settle()?;
+    let ended = spawn(driver, tokio)?;
+    Ok(assemble(options, published, ends, commands, ended))
+}
+
+fn spawn(
+    driver: Driver,
+    tokio: tokio::runtime::Handle,
+) -> Result<oneshot::Receiver<Result<(), QuorumError>>, QuorumError> {
+    let (end, ended) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("metadata-log".to_owned());
+    let run = move || _ = end.send(tokio.block_on(driver.run()));
+    thread.spawn(run).map_err(QuorumError::Thread)?;
+    Ok(ended)
+}
+
+fn assemble(
+    options: QuorumOptions,
+    published: watch::Receiver<Published>,
+    log_ends: watch::Receiver<LogEnds>,
+    commands: mpsc::Sender<crate::driver::Command>,
+    ended: oneshot::Receiver<Result<(), QuorumError>>,
+) -> QuorumNode {
+    let quorum = Arc::new(Quorum {
+        node_id: options.config.node_id,
+        cluster_id: options.cluster_id,
+        endpoints: options.endpoints,
+        published: published.clone(),
+        log_ends,
+        commands: commands.clone(),
+    });
+    QuorumNode {
+        published,
+        service: Arc::new(Entrance {
+            quorum: Arc::clone(&quorum),
+            origin: Origin::Direct,
+        }),
+        controller: ControllerHandle { quorum },
+        commands,
+        ended,
+    }
+}
+
+impl QuorumNode {
+    /// Waits until the node's part in the quorum ends; that is only after [`QuorumNode::stop`], or if the disk failed.
+    ///
+    /// # Errors
+    /// Why it ended.
+    pub async fn ended(&mut self) -> Result<(), QuorumError> {
+        (&mut self.ended).await.unwrap_or(Ok(()))
+    }
+
+    /// Answers what is in flight, steps down, and closes the log.
+    ///
+    /// # Errors
+    /// If the log could not be closed.
+    pub async fn stop(mut self) -> Result<(), QuorumError> {
+        // If the driver is gone already, `ended` tells why.
+        _ = self.commands.send(crate::driver::Command::Stop).await;
+        self.ended().await
+    }
+}
+
+fn raft_config(options: &QuorumOptions) -> RaftConfig {
+    let endpoints = options.endpoints.iter().map(|endpoint| voters::Endpoint {
+        listener: endpoint.listener.as_str().to_owned(),
+        host: endpoint.host.clone(),
+        port: endpoint.port,
+    });
+    let max_batch = options.config.metadata_log.internal_metadata_max_batch_size_in_bytes;
+    RaftConfig {
+        own: ReplicaKey {
+            id: options.config.node_id,
+            directory: Some(options.directory_id),
+        },
+        endpoints: endpoints.collect(),
+        election_timeout: options.config.quorum.controller_quorum_election_timeout,
+        max_batch: usize::try_from(max_batch).unwrap_or(0),
+    }
+}
+
+/// The voters of `controller.quorum.voters`; none if they are kept in the log.
+fn static_voters(config: &BrokerConfig) -> VoterSet {
+    let listener = config.controller_listener_names.first();
+    let voters = config.voters.iter().map(|voter| Voter {
+        key: ReplicaKey {
+            id: voter.id,
+            directory: None,
+        },
+        endpoints: vec![voters::Endpoint {
+            listener: listener.map_or_else(String::new, |name| name.as_str().to_owned()),
+            host: voter.host.clone(),
+            port: voter.port,
+        }],
+        // KIP-853: nothing is known of a static voter but that it can do without dynamic quorums.
+        kraft_versions: KRaftVersionRange { min: 0, max: 0 },
+    });
+    VoterSet::new(voters.collect()).unwrap_or_default()
+}

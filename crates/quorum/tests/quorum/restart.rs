@@ -1,0 +1,67 @@
+//! What survives a stop, and what survives without one.
+
+use crate::setup::{STATIC, config, register, start, unfence};
+use base::NodeId;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_cluster_begins_with_the_newest_features() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = start(&config(dir.path(), &[STATIC]));
+    let published = node.published.borrow().clone();
+    assert_eq!(
+        published.image.features.metadata_version,
+        Some(metadata::MetadataVersion::LATEST_PRODUCTION)
+    );
+    // The leader change, the bootstrap transaction's two ends, six features and min.insync.replicas.
+    assert_eq!(published.end.0, 10);
+    node.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_registers_and_is_still_registered_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), &[STATIC]);
+    let node = start(&config);
+    let registered = register(&node, 1).await;
+    assert_eq!((registered.error_code, registered.broker_epoch), (0, 10));
+    let heartbeat = unfence(&node, registered.broker_epoch).await;
+    assert_eq!(
+        (heartbeat.error_code, heartbeat.is_fenced, heartbeat.is_caught_up),
+        (0, false, true)
+    );
+    let before = node.published.borrow().image.clone();
+    assert!(before.brokers.is_active(NodeId(1)));
+    node.stop().await.unwrap();
+
+    let node = start(&config);
+    assert_eq!(node.published.borrow().image, before);
+    let again = register(&node, 2).await;
+    assert!(
+        again.error_code == 101,
+        "the first incarnation's session is still alive: {again:?}"
+    );
+    node.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_not_stopped_loses_nothing_it_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), &[STATIC]);
+    let mut incarnation = 1;
+    let mut end = 0;
+    for _ in 0..3 {
+        let copy = tempfile::tempdir().unwrap();
+        let node = start(&config);
+        let registered = register(&node, incarnation).await;
+        incarnation += 1;
+        let before = node.published.borrow().clone();
+        assert!(before.end.0 > end, "{registered:?}");
+        end = before.end.0;
+        // As after a crash: the files as they are while the node runs.
+        crate::kafka_directory::copy(dir.path(), copy.path());
+        let other = start(&crate::setup::config(copy.path(), &[STATIC]));
+        assert_eq!(other.published.borrow().image, before.image);
+        other.stop().await.unwrap();
+        node.stop().await.unwrap();
+    }
+}
