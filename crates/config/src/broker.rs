@@ -182,9 +182,16 @@ pub struct BrokerConfig {
 impl BrokerConfig {
     /// The settings that `layered` gives, refused if they contradict each other or ask for what is not built yet.
     pub fn from_layers(layered: &Layered) -> Result<Self, ConfigError> {
+        let config = Self::as_kafka_reads(layered)?;
+        check::built(&config)?;
+        Ok(config)
+    }
+
+    /// The settings that `layered` gives, refused only where Kafka refuses them: for tools that prepare a directory,
+    /// perhaps for another node than this program can be yet.
+    pub fn as_kafka_reads(layered: &Layered) -> Result<Self, ConfigError> {
         let mut originals = layered.originals();
         populate_synonyms(&mut originals);
-        check::built(&originals)?;
         Self::new(originals, DynamicConfigs::default())
     }
 

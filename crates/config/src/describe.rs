@@ -134,7 +134,7 @@ pub fn group_settings(broker: &BrokerConfig, overrides: &Originals) -> Result<Se
     Settings::resolve_over(&GROUP, overrides, |key| {
         match broker.settings.get(&format!("group.{}", key.name)) {
             Some(value) => Some(value.clone()),
-            None => key.default_text().and_then(|text| Value::parse(key, text).ok()),
+            None => key.default_text().and_then(|text| key.parse(text).ok()),
         }
     })
 }

@@ -11,6 +11,7 @@ pub mod error;
 pub mod key;
 pub mod layer;
 pub mod listener;
+mod parse;
 pub mod properties;
 pub mod quorum;
 pub mod settings;

@@ -33,7 +33,7 @@ impl Settings {
         let mut values = Vec::with_capacity(table.keys().len());
         for key in table.keys() {
             let value = match originals.get(key.name) {
-                Some(text) => Value::parse(key, text)?,
+                Some(text) => key.parse(text)?,
                 None if key.default == DefaultValue::Required => {
                     return Err(ConfigError::Missing {
                         key: key.name,
@@ -73,7 +73,7 @@ impl Settings {
 }
 
 fn default_value(key: &Key) -> Option<Value> {
-    key.default_text().and_then(|text| Value::parse(key, text).ok())
+    key.default_text().and_then(|text| key.parse(text).ok())
 }
 
 fn hint(key: &str) -> &'static str {

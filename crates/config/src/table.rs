@@ -167,7 +167,7 @@ mod tests {
             assert!(table.keys().is_sorted_by(|left, right| left.name < right.name));
             for key in table.keys() {
                 if let Some(text) = key.default_text() {
-                    let value = crate::value::Value::parse(key, text).expect(key.name);
+                    let value = key.parse(text).expect(key.name);
                     key.valid.check(key.name, &value).expect(key.name);
                     assert_eq!(value.to_text().as_deref(), Some(text), "{}", key.name);
                 }

@@ -91,7 +91,7 @@ pub fn resolve(broker: &Settings, overrides: &Originals) -> Result<Settings, Con
     Settings::resolve_over(&TOPIC, overrides, |key| {
         match (broker_value(key.name, broker), key.default) {
             (Some(value), _) => Some(value),
-            (None, DefaultValue::Text(text)) => Value::parse(key, text).ok(),
+            (None, DefaultValue::Text(text)) => key.parse(text).ok(),
             (None, DefaultValue::Null | DefaultValue::Required) => None,
         }
     })

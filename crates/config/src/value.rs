@@ -1,8 +1,4 @@
-//! A key's value, parsed and shown as Kafka does it.
-
-use crate::error::ConfigError;
-use crate::key::{Key, Type};
-use crate::valid::Valid;
+//! A key's value, and how Kafka shows it.
 
 /// A parsed value.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,24 +18,6 @@ pub enum Value {
 }
 
 impl Value {
-    /// Reads `text` as a value of `key`; whether the key accepts it is for [`Valid::check`].
-    pub fn parse(key: &Key, text: &str) -> Result<Self, ConfigError> {
-        let trimmed = text.trim_matches(|letter| letter <= ' ');
-        let refuse = |reason: String| ConfigError::value(key.name, text, reason);
-        let not_a_number = || refuse(format!("Not a number of type {}", key.kind.name()));
-        Ok(match key.kind {
-            Type::Boolean if trimmed.eq_ignore_ascii_case("true") => Self::Boolean(true),
-            Type::Boolean if trimmed.eq_ignore_ascii_case("false") => Self::Boolean(false),
-            Type::Boolean => return Err(refuse("Expected value to be either true or false".to_owned())),
-            Type::String | Type::Class | Type::Password => Self::Text(trimmed.to_owned()),
-            Type::Short => Self::Integer(trimmed.parse::<i16>().map_err(|_| not_a_number())?.into()),
-            Type::Int => Self::Integer(trimmed.parse::<i32>().map_err(|_| not_a_number())?.into()),
-            Type::Long => Self::Integer(trimmed.parse::<i64>().map_err(|_| not_a_number())?),
-            Type::Double => Self::Double(trimmed.parse::<f64>().map_err(|_| not_a_number())?),
-            Type::List => Self::List(parse_list(trimmed, &key.valid)),
-        })
-    }
-
     /// The value as DescribeConfigs shows it; `None` for null.
     pub fn to_text(&self) -> Option<String> {
         match self {
@@ -51,24 +29,6 @@ impl Value {
             Self::List(entries) => Some(entries.join(",")),
         }
     }
-}
-
-/// Splits at commas. Kafka's newer list validators also drop repeated entries (KIP-1161).
-fn parse_list(trimmed: &str, valid: &Valid) -> Vec<String> {
-    if trimmed.is_empty() {
-        return Vec::new();
-    }
-    let entries = trimmed.split(',').map(|entry| entry.trim().to_owned());
-    if !matches!(valid, Valid::List { .. }) {
-        return entries.collect();
-    }
-    let mut distinct: Vec<String> = Vec::new();
-    for entry in entries {
-        if !distinct.contains(&entry) {
-            distinct.push(entry);
-        }
-    }
-    distinct
 }
 
 /// A double as Java's `Double.toString` writes it: `0.5`, `3.0`, `1.7976931348623157E308`.

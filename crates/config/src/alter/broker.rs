@@ -64,7 +64,7 @@ fn refuse_all(configs: &Originals, refused: impl Fn(&str) -> bool, message: &str
 fn check_values(configs: &Originals) -> Result<(), AlterError> {
     for (name, text) in configs {
         if let Some(key) = broker_key(name) {
-            let checked = Value::parse(key, text).and_then(|value| key.valid.check(key.name, &value));
+            let checked = key.parse(text).and_then(|value| key.valid.check(key.name, &value));
             checked.map_err(|error| AlterError::InvalidRequest(error.to_string()))?;
         }
     }

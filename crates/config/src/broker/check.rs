@@ -4,12 +4,11 @@ use super::BrokerConfig;
 use crate::error::ConfigError;
 use crate::key::Support;
 use crate::listener::{Endpoint, ListenerName, SecurityProtocol};
-use crate::settings::Originals;
 use crate::table::BROKER;
 
-/// Refuses keys that ask for a guarantee that is not built yet.
-pub(super) fn built(originals: &Originals) -> Result<(), ConfigError> {
-    for (name, value) in originals {
+/// Refuses settings that ask for what is not built yet.
+pub(super) fn built(config: &BrokerConfig) -> Result<(), ConfigError> {
+    for (name, value) in &config.originals {
         let Some(key) = BROKER.get(name) else { continue };
         let as_default = key.default_text().unwrap_or_default() == value.trim();
         if key.support == Support::Refused && !as_default {
@@ -24,7 +23,8 @@ pub(super) fn built(originals: &Originals) -> Result<(), ConfigError> {
             });
         }
     }
-    Ok(())
+    built_quorum(config)?;
+    built_listeners(config)
 }
 
 fn advice(key: &str) -> String {
@@ -51,8 +51,7 @@ pub(super) fn consistent(config: &BrokerConfig) -> Result<(), ConfigError> {
     listeners(config)?;
     advertised(config)?;
     logs(config)?;
-    sockets(config)?;
-    built_listeners(config)
+    sockets(config)
 }
 
 fn require(holds: bool, message: impl FnOnce() -> String) -> Result<(), ConfigError> {
@@ -105,6 +104,11 @@ fn quorum(config: &BrokerConfig) -> Result<(), ConfigError> {
             )
         })?;
     }
+    Ok(())
+}
+
+/// Refuses what is not one node alone.
+fn built_quorum(config: &BrokerConfig) -> Result<(), ConfigError> {
     let advice = |advice: &str| advice.to_owned();
     if !(config.roles.broker && config.roles.controller) {
         return Err(ConfigError::NotBuilt {
@@ -113,9 +117,15 @@ fn quorum(config: &BrokerConfig) -> Result<(), ConfigError> {
             advice: advice("clusters are not built. Set process.roles=broker,controller for a single node."),
         });
     }
+    let voters = config
+        .voters
+        .iter()
+        .map(|voter| voter.id.to_string())
+        .collect::<Vec<_>>()
+        .join(", ");
     if config.voters.len() > 1 || config.bootstrap_servers.len() > 1 {
         let (key, value) = if config.voters.len() > 1 {
-            ("controller.quorum.voters", voters())
+            ("controller.quorum.voters", voters)
         } else {
             (
                 "controller.quorum.bootstrap.servers",
