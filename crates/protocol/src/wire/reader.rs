@@ -70,6 +70,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `count` bytes.
+    #[inline]
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
         let remaining = self.remaining();
         if count > remaining {
@@ -83,6 +84,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    #[inline]
     fn array_of<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         Ok(self
             .take(N)?
@@ -136,7 +138,19 @@ impl<'a> Reader<'a> {
     }
 
     /// An unsigned LEB128 integer of at most five bytes. Longer forms than needed are accepted, as Kafka accepts them.
+    #[inline]
     pub fn uvarint(&mut self) -> Result<u32, DecodeError> {
+        // Nearly all are of one byte.
+        match self.frame.get(self.at) {
+            Some(byte) if *byte < 0x80 && self.at < self.end => {
+                self.at += 1;
+                Ok(u32::from(*byte))
+            }
+            _ => self.long_uvarint(),
+        }
+    }
+
+    fn long_uvarint(&mut self) -> Result<u32, DecodeError> {
         let mut value = 0_u32;
         for shift in [0, 7, 14, 21, 28] {
             let [byte] = self.array_of::<1>()?;
