@@ -10,6 +10,7 @@ pub mod api;
 pub mod bootstrap;
 mod driver;
 mod error;
+pub mod format;
 mod handle;
 mod load;
 mod metadata_log;

@@ -5,8 +5,8 @@ use crate::metadata_log::MetadataLog;
 use base::fs::{EntryKind, Fs, Open};
 use base::{Offset, Timestamp};
 use bytes::Bytes;
-use metadata::MetadataImage;
 use metadata::record_version::record_version;
+use metadata::{MetadataImage, MetadataVersion};
 use protocol::metadata_records::MetadataRecord;
 use raft::snapshot::{self, SnapshotHeader, SnapshotWriter};
 use raft::{SealedBatch, SnapshotId};
@@ -94,28 +94,52 @@ pub(crate) struct Assignment {
     pub(crate) dir: PathBuf,
     pub(crate) id: SnapshotId,
     pub(crate) header: SnapshotHeader,
-    pub(crate) image: MetadataImage,
+    pub(crate) content: Content,
     pub(crate) now: Timestamp,
+}
+
+/// The records of a snapshot.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// Those that make this image.
+    Image(MetadataImage),
+    /// These, at the newest metadata.version.
+    Records(Vec<MetadataRecord>),
+}
+
+impl Content {
+    fn into_records(self) -> (Vec<MetadataRecord>, MetadataVersion) {
+        match self {
+            Self::Image(image) => (image.to_records(), image.features.metadata_version_or_minimum()),
+            Self::Records(records) => (records, MetadataVersion::LATEST_PRODUCTION),
+        }
+    }
 }
 
 impl Assignment {
     /// Writes the snapshot under a temporary name, syncs it, and gives it its name.
     pub(crate) fn write(self) -> Result<SnapshotFile, QuorumError> {
-        let part = self.dir.join(self.id.part_file_name());
-        let path = self.dir.join(self.id.file_name());
-        let file_handle = self.fs.open(&part, Open::Truncate)?;
+        let name = self.id.file_name();
+        self.write_as(name.as_ref())
+    }
+
+    /// As [`Assignment::write`], under another name.
+    pub(crate) fn write_as(self, name: &Path) -> Result<SnapshotFile, QuorumError> {
+        let path = self.dir.join(name);
+        let part = path.with_added_extension("part");
+        let output = self.fs.open(&part, Open::Truncate)?;
         let mut position = 0;
         let mut write = |sealed: &SealedBatch| -> io::Result<()> {
             let header = sealed.batch.header_at(sealed.base, sealed.epoch);
-            file_handle.write_at(&header, position)?;
-            file_handle.write_at(sealed.batch.body(), position + header.len() as u64)?;
+            output.write_at(&header, position)?;
+            output.write_at(sealed.batch.body(), position + header.len() as u64)?;
             position += sealed.batch.size() as u64;
             Ok(())
         };
         let (mut writer, first) = SnapshotWriter::begin(self.id, &self.header, self.now);
         write(&first)?;
-        let version = self.image.features.metadata_version_or_minimum();
-        for record in self.image.to_records() {
+        let (records, version) = self.content.into_records();
+        for record in records {
             let value = record.encode(record_version(&record, version))?;
             if let Some(full) = writer.append(&value) {
                 write(&full)?;
@@ -124,7 +148,7 @@ impl Assignment {
         for last in writer.finish() {
             write(&last)?;
         }
-        file_handle.sync()?;
+        output.sync()?;
         self.fs.rename(&part, &path)?;
         self.fs.sync_dir(&self.dir)?;
         Ok(file(&*self.fs, self.id, &path)?)

@@ -3,7 +3,7 @@
 use crate::error::QuorumError;
 use crate::operation::Answer;
 use crate::replica::Replica;
-use crate::snapshots::{self, Assignment, Retention, SnapshotFile};
+use crate::snapshots::{self, Assignment, Content, Retention, SnapshotFile};
 use base::{Instant, Timestamp};
 use config::broker::MetadataLogSettings;
 use controller::ControllerState;
@@ -155,7 +155,7 @@ fn assignment(replica: &Replica, runtime: &Runtime<ControllerState, Answer>) -> 
             kraft_version: history.kraft_version_at(end),
             voters: history.voters_at(end).cloned(),
         },
-        image: state.published().clone(),
+        content: Content::Image(state.published().clone()),
         now: replica.now().wall,
     })
 }

@@ -16,7 +16,11 @@ fn topics(names: &[&str]) -> CreateTopicsRequest {
         replication_factor: 1,
         ..Default::default()
     };
-    CreateTopicsRequest { topics: names.iter().map(topic).collect(), timeout_ms: 1000, ..Default::default() }
+    CreateTopicsRequest {
+        topics: names.iter().map(topic).collect(),
+        timeout_ms: 1000,
+        ..Default::default()
+    }
 }
 
 async fn create(node: &QuorumNode, names: &[&str]) -> Vec<i16> {
@@ -43,8 +47,19 @@ async fn who_is_told_of_a_topic_finds_it_and_so_does_the_next_start() {
     assert_eq!((partition.leader, partition.isr.to_vec()), (NodeId(1), vec![NodeId(1)]));
     assert_eq!(create(&node, &["a"]).await, [36], "TOPIC_ALREADY_EXISTS");
 
-    let gone = DeleteTopicState { name: Some("b".to_owned()), ..Default::default() };
-    let deleted = call(&node, 6, &DeleteTopicsRequest { topics: vec![gone], ..Default::default() }).await;
+    let gone = DeleteTopicState {
+        name: Some("b".to_owned()),
+        ..Default::default()
+    };
+    let deleted = call(
+        &node,
+        6,
+        &DeleteTopicsRequest {
+            topics: vec![gone],
+            ..Default::default()
+        },
+    )
+    .await;
     assert_eq!(deleted.responses[0].error_code, 0);
     let image = node.published.borrow().image.clone();
     assert!(image.topics.get("b").is_none());
@@ -73,7 +88,10 @@ async fn futures(node: &QuorumNode, names: &[String]) -> Vec<Vec<i16>> {
         let (controller, published, name) = (node.controller.clone(), node.published.clone(), name.clone());
         tasks.push(tokio::spawn(async move {
             let response: CreateTopicsResponse = crate::setup::call_at(&controller, 7, &topics(&[&name])).await;
-            assert!(published.borrow().image.topics.get(&name).is_some(), "{name} is there when its answer is");
+            assert!(
+                published.borrow().image.topics.get(&name).is_some(),
+                "{name} is there when its answer is"
+            );
             response.topics.iter().map(|topic| topic.error_code).collect()
         }));
     }
@@ -91,7 +109,9 @@ async fn after_the_stop_there_is_no_controller() {
     let controller = node.controller.clone();
     node.stop().await.unwrap();
     let body = protocol::Message::to_bytes(&topics(&["late"]), 7).unwrap();
-    let answer = controller.request(crate::setup::broker(), protocol::ApiKey::CreateTopics, 7, body).await;
+    let answer = controller
+        .request(crate::setup::broker(), protocol::ApiKey::CreateTopics, 7, body)
+        .await;
     assert_eq!(answer, Err(quorum::RequestError::Stopped));
 }
 
@@ -101,11 +121,17 @@ async fn the_quorum_describes_itself_and_takes_its_voters_into_the_log() {
     let config = config(dir.path(), &[STATIC]);
     let node = start(&config);
     let partition = PartitionData { partition_index: 0 };
-    let topic = TopicData { topic_name: "__cluster_metadata".to_owned(), partitions: vec![partition] };
+    let topic = TopicData {
+        topic_name: "__cluster_metadata".to_owned(),
+        partitions: vec![partition],
+    };
     let request = DescribeQuorumRequest { topics: vec![topic] };
     let described = call(&node, 2, &request).await;
     let partition = &described.topics[0].partitions[0];
-    assert_eq!((described.error_code, partition.leader_id, partition.leader_epoch), (0, 1, 1));
+    assert_eq!(
+        (described.error_code, partition.leader_id, partition.leader_epoch),
+        (0, 1, 1)
+    );
     assert_eq!(partition.high_watermark, node.published.borrow().end.0);
     assert_eq!(partition.current_voters[0].replica_directory_id, base::Uuid::ZERO);
 
@@ -115,7 +141,11 @@ async fn the_quorum_describes_itself_and_takes_its_voters_into_the_log() {
         upgrade_type: 1,
         ..Default::default()
     };
-    let update = UpdateFeaturesRequest { feature_updates: vec![raised], timeout_ms: 1000, ..Default::default() };
+    let update = UpdateFeaturesRequest {
+        feature_updates: vec![raised],
+        timeout_ms: 1000,
+        ..Default::default()
+    };
     let updated = call(&node, 2, &update).await;
     assert_eq!(updated.error_code, 0, "{updated:?}");
     let described = call(&node, 2, &request).await;

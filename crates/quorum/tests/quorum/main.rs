@@ -1,6 +1,7 @@
 //! A node's part in the quorum on real files: started, asked, stopped, killed, started again.
 
 mod controller;
+mod format;
 mod kafka_directory;
 mod restart;
 mod setup;

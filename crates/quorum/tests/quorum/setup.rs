@@ -40,13 +40,16 @@ pub fn config(dir: &Path, settings: &[&str]) -> Arc<BrokerConfig> {
 /// The voter in the configuration, for a directory without formatted voters.
 pub const STATIC: &str = "controller.quorum.voters=1@127.0.0.1:29093";
 
-pub fn try_start(config: &Arc<BrokerConfig>) -> Result<QuorumNode, QuorumError> {
-    let options = QuorumOptions {
+pub fn options(config: &Arc<BrokerConfig>, directory_id: Uuid) -> QuorumOptions {
+    QuorumOptions {
         config: Arc::clone(config),
         cluster_id: CLUSTER.to_owned(),
-        directory_id: DIRECTORY.parse().unwrap(),
+        directory_id,
         endpoints: config.advertised_controller_listeners.clone(),
-    };
+    }
+}
+
+pub fn try_start_with(options: QuorumOptions) -> Result<QuorumNode, QuorumError> {
     quorum::start(
         options,
         Arc::new(RealFs),
@@ -57,7 +60,11 @@ pub fn try_start(config: &Arc<BrokerConfig>) -> Result<QuorumNode, QuorumError> 
 }
 
 pub fn start(config: &Arc<BrokerConfig>) -> QuorumNode {
-    try_start(config).unwrap_or_else(|error| panic!("the node starts: {error}"))
+    start_with(options(config, DIRECTORY.parse().unwrap()))
+}
+
+pub fn start_with(options: QuorumOptions) -> QuorumNode {
+    try_start_with(options).unwrap_or_else(|error| panic!("the node starts: {error}"))
 }
 
 /// A request as the bytes of `version`, and its response from such bytes.

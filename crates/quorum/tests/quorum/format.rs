@@ -1,0 +1,69 @@
+//! Formatting, and the first start after it.
+
+use crate::setup::{CLUSTER, config, options, start_with, try_start_with};
+use base::fs::{Fs, RealFs};
+use base::{NodeId, Rng, Timestamp};
+use metadata::MetadataVersion;
+use metadata::bootstrap::bootstrap_records;
+use quorum::format::{FirstVoters, Formatting, format};
+use raft::voters::{Endpoint, parse_static};
+use std::path::Path;
+use std::sync::Arc;
+
+fn formatted(dir: &Path, voters: FirstVoters) -> base::Uuid {
+    let fs: Arc<dyn Fs> = Arc::new(RealFs);
+    let formatting = Formatting {
+        cluster_id: CLUSTER.to_owned(),
+        node_id: NodeId(1),
+        dirs: vec![dir.to_owned()],
+        metadata_dir: dir.to_owned(),
+        bootstrap: bootstrap_records(MetadataVersion::IBP_3_9_IV0, &[]),
+        voters,
+    };
+    let ids = format(&fs, &formatting, Timestamp(1), &mut Rng::from_seed(3)).unwrap();
+    ids[0].1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standalone_node_votes_for_itself_at_the_release_it_was_formatted_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let endpoint = Endpoint {
+        listener: "CONTROLLER".into(),
+        host: "127.0.0.1".into(),
+        port: 29093,
+    };
+    let directory = formatted(dir.path(), FirstVoters::Standalone(vec![endpoint]));
+    let config = config(dir.path(), &["controller.quorum.bootstrap.servers=127.0.0.1:29093"]);
+    let node = start_with(options(&config, directory));
+    let published = node.published.borrow().clone();
+    assert_eq!(published.kraft_version, 1);
+    assert_eq!(
+        published.image.features.metadata_version,
+        Some(MetadataVersion::IBP_3_9_IV0)
+    );
+    node.stop().await.unwrap();
+    let meta = std::fs::read_to_string(dir.path().join("meta.properties")).unwrap();
+    assert!(meta.contains(&format!("directory.id={directory}")), "{meta}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_no_voter_is_told_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let others = parse_static("2@127.0.0.1:1", "CONTROLLER").unwrap();
+    let directory = formatted(dir.path(), FirstVoters::Initial(others));
+    let config = config(dir.path(), &["controller.quorum.bootstrap.servers=127.0.0.1:29093"]);
+    let refused = try_start_with(options(&config, directory))
+        .map(|_| ())
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("the voter is 2"), "{refused}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let directory = formatted(dir.path(), FirstVoters::ToBeFound);
+    let config = crate::setup::config(dir.path(), &["controller.quorum.bootstrap.servers=127.0.0.1:29093"]);
+    let refused = try_start_with(options(&config, directory))
+        .map(|_| ())
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("no voters"), "{refused}");
+}
