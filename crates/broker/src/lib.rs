@@ -36,6 +36,8 @@ pub struct Published {
     pub image: Arc<MetadataImage>,
     /// The offset after the last record in the image.
     pub end_offset: i64,
+    /// The level of `kraft.version`, which stands in the metadata log's control records and not in the image.
+    pub kraft_version: i16,
 }
 
 /// The broker's handles.

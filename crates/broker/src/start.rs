@@ -81,6 +81,7 @@ pub async fn start(
     let empty = Published {
         image: Arc::new(MetadataImage::default()),
         end_offset: 0,
+        kraft_version: 0,
     };
     let (applied, image) = watch::channel(empty);
     let (removals, due) = Removals::new(Arc::clone(&options.clock));

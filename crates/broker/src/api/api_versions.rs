@@ -52,7 +52,11 @@ fn answer(broker: &Broker, context: &RequestContext, request: ApiVersionsRequest
         min_version: feature.min,
         max_version: feature.max,
     });
-    let finalized = published.image.features.all().into_iter().map(|(name, level)| FinalizedFeatureKey {
+    let mut levels = published.image.features.all();
+    if published.kraft_version > 0 {
+        levels.insert(feature::KRAFT_VERSION.to_owned(), published.kraft_version);
+    }
+    let finalized = levels.into_iter().map(|(name, level)| FinalizedFeatureKey {
         name,
         max_version_level: level,
         min_version_level: level,

@@ -37,7 +37,6 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
     };
     let limits = Limits::new(broker, &view);
     let session = session_request(&view, context.api_version);
-    drop(view);
     drop(body);
     let opened = match broker.fetch_sessions.open(session, broker.clock.now()) {
         Ok(opened) => opened,

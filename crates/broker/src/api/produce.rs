@@ -31,7 +31,6 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
     let acks = RequiredAcks::from_code(view.acks);
     let timeout_ms = view.timeout_ms;
     let (mut items, wakes) = append::all(broker, &view, acks);
-    drop(view);
     drop(body);
     wakes.fire();
     match acks {

@@ -1,8 +1,51 @@
-//! `riverrun serve`: not built yet, and says so.
+//! `riverrun serve`: runs a broker, a controller, or both, until it is told to stop.
 
+mod identity;
+mod local_controller;
+mod node;
+mod settings;
+mod signals;
+
+use anyhow::Result;
 use std::process::ExitCode;
+use std::time::Instant;
+use tracing_subscriber::EnvFilter;
+
+const USAGE: &str = "\
+riverrun serve [--config FILE] [--data-dir DIR] [--listen HOST:PORT] [--set KEY=VALUE]...
+
+Runs a Kafka broker and its controller. With nothing configured: node 1, data in ./riverrun-data (formatted on the first
+start), clients on 127.0.0.1:9092.
+
+  --config FILE       Kafka's server.properties (also as the first argument, as kafka-server-start.sh takes it)
+  --data-dir DIR      where the data lies (log.dirs)
+  --listen HOST:PORT  where clients are served
+  --set KEY=VALUE     any key of server.properties; --override is the same
+
+A key comes from --set, else from the environment (RIVERRUN_LOG_DIRS for log.dirs), else from the file.
+RIVERRUN_LOG chooses what is logged to stderr: error, warn (the default), info, debug, or per module.
+";
 
 /// Runs the command.
-pub fn run(_args: Vec<String>) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("riverrun serve is not built yet")
+pub fn run(args: Vec<String>) -> Result<ExitCode> {
+    let started = Instant::now();
+    let options = match settings::parse(args)? {
+        settings::Parsed::Serve(options) => options,
+        settings::Parsed::Help => {
+            print!("{USAGE}");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let filter = EnvFilter::try_from_env("RIVERRUN_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let settings = settings::resolve(options)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("riverrun")
+        .build()?;
+    runtime.block_on(node::run(settings, started))?;
+    Ok(ExitCode::SUCCESS)
 }

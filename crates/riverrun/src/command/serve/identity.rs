@@ -1,0 +1,90 @@
+//! Who this node is: what `meta.properties` in its directories says, or a new identity on the first start.
+
+use super::settings::FormatNew;
+use anyhow::{Context, Result, bail};
+use base::fs::Fs;
+use base::{Rng, Uuid};
+use config::BrokerConfig;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use storage::dirs::meta_properties::MetaProperties;
+
+/// A node's identity.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) cluster_id: String,
+    /// The id of the directory that holds the metadata log.
+    pub(super) metadata_directory_id: Uuid,
+}
+
+/// Reads the identity, formatting new directories if that is allowed.
+pub(super) fn establish(fs: &dyn Fs, config: &BrokerConfig, format: FormatNew) -> Result<Identity> {
+    let mut dirs: BTreeSet<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
+    let metadata_dir = PathBuf::from(&config.metadata_log_dir);
+    dirs.insert(metadata_dir.clone());
+    let mut found = Vec::new();
+    for dir in &dirs {
+        found.push((dir, MetaProperties::read(fs, dir)?));
+    }
+    if found.iter().all(|(_, properties)| properties.is_none()) {
+        if format == FormatNew::No {
+            bail!(
+                "no meta.properties in {}: the directory is not formatted. Format it once with\n  \
+                 riverrun storage format --standalone --cluster-id $(riverrun storage random-uuid) --config FILE",
+                config.metadata_log_dir
+            );
+        }
+        format_first_start(fs, config)?;
+        return establish(fs, config, FormatNew::No);
+    }
+    let of_metadata = found
+        .iter()
+        .find(|(dir, _)| **dir == metadata_dir)
+        .and_then(|(_, properties)| properties.as_ref());
+    let cluster_id = of_metadata.and_then(|properties| properties.cluster_id.clone());
+    let cluster_id =
+        cluster_id.with_context(|| format!("no cluster.id in {}/meta.properties", metadata_dir.display()))?;
+    let mut metadata_directory_id = Uuid::ZERO;
+    for (dir, properties) in found {
+        let id = directory_id(fs, config, dir, properties, &cluster_id)?;
+        if *dir == metadata_dir {
+            metadata_directory_id = id;
+        }
+    }
+    Ok(Identity {
+        cluster_id,
+        metadata_directory_id,
+    })
+}
+
+/// The directory's id, made and written down if it has none: a disk that was added, or one from before KIP-858.
+fn directory_id(
+    fs: &dyn Fs,
+    config: &BrokerConfig,
+    dir: &Path,
+    properties: Option<MetaProperties>,
+    cluster_id: &str,
+) -> Result<Uuid> {
+    if let Some(id) = properties.as_ref().and_then(|properties| properties.directory_id) {
+        return Ok(id);
+    }
+    let id = Uuid::random_directory(&mut Rng::from_os());
+    fs.create_dir(dir).with_context(|| dir.display().to_string())?;
+    let written = MetaProperties::v1(cluster_id.to_owned(), config.node_id, id).write(fs, dir);
+    written.with_context(|| dir.display().to_string())?;
+    Ok(id)
+}
+
+fn format_first_start(fs: &dyn Fs, config: &BrokerConfig) -> Result<()> {
+    let cluster_id = Uuid::random(&mut Rng::from_os()).to_string();
+    let dirs: BTreeSet<&str> = config
+        .log_dirs
+        .iter()
+        .map(String::as_str)
+        .chain([config.metadata_log_dir.as_str()])
+        .collect();
+    for dir in dirs {
+        directory_id(fs, config, Path::new(dir), None, &cluster_id)?;
+    }
+    Ok(())
+}

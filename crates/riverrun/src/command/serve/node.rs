@@ -1,0 +1,167 @@
+//! One node from start to end: ports, metadata quorum, broker.
+
+use super::identity;
+use super::local_controller::LocalController;
+use super::settings::Settings;
+use super::signals::Signals;
+use anyhow::{Context, Result};
+use base::clock::SystemClock;
+use base::fs::{Fs, RealFs};
+use base::{Clock, Rng};
+use broker::Published;
+use broker::start::{BrokerOptions, RunningBroker};
+use config::{BrokerConfig, Endpoint};
+use network::listener::Serving;
+use network::{Listener, ListenerSettings};
+use quorum::{QuorumNode, QuorumOptions};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// How long the controller's connections may take to finish what they are in.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A running node.
+struct Node {
+    broker: RunningBroker,
+    controllers: Vec<Serving>,
+    quorum: QuorumNode,
+}
+
+/// Runs the node until a signal, and stops it cleanly.
+pub(super) async fn run(settings: Settings, started: Instant) -> Result<()> {
+    let mut signals = Signals::catch()?;
+    let fs: Arc<dyn Fs> = Arc::new(RealFs);
+    let identity = identity::establish(fs.as_ref(), &settings.config, settings.format)?;
+    let clients = bind_all(&settings.config, &settings.config.listeners).await?;
+    let address = clients
+        .first()
+        .map(Listener::address)
+        .context("there is no listener for clients")?;
+    let cluster_id = identity.cluster_id.clone();
+    let node = start(settings.config, identity, fs, clients).await?;
+    let millis = started.elapsed().as_millis();
+    println!(
+        "riverrun {} is ready: listening on {address}, cluster {cluster_id}, started in {millis} ms",
+        env!("CARGO_PKG_VERSION")
+    );
+    signals.first().await;
+    signals.end_at_next();
+    node.stop().await
+}
+
+async fn start(
+    config: BrokerConfig,
+    identity: identity::Identity,
+    fs: Arc<dyn Fs>,
+    clients: Vec<Listener>,
+) -> Result<Node> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let mut rng = Rng::from_os();
+    let controllers = bind_all(&config, &config.controller_listeners).await?;
+    let options = QuorumOptions {
+        config: Arc::new(config.clone()),
+        cluster_id: identity.cluster_id.clone(),
+        directory_id: identity.metadata_directory_id,
+        endpoints: as_bound(&config.advertised_controller_listeners, &controllers),
+    };
+    let (quorum_fs, quorum_clock, seed) = (Arc::clone(&fs), Arc::clone(&clock), rng.next_u64());
+    let tokio = tokio::runtime::Handle::current();
+    let quorum =
+        tokio::task::block_in_place(|| quorum::start(options, quorum_fs, quorum_clock, Rng::from_seed(seed), tokio))?;
+    let controllers = controllers
+        .into_iter()
+        .map(|listener| listener.serve(Arc::clone(&quorum.service)))
+        .collect();
+    let endpoints = as_bound(&config.advertised_listeners, &clients);
+    let options = BrokerOptions {
+        config,
+        cluster_id: identity.cluster_id,
+        clock,
+        fs,
+        rng,
+        controller: Arc::new(LocalController(quorum.controller.clone())),
+        published: follow(quorum.published.clone()),
+    };
+    let broker = broker::start::start(options, clients, endpoints).await?;
+    Ok(Node {
+        broker,
+        controllers,
+        quorum,
+    })
+}
+
+impl Node {
+    async fn stop(self) -> Result<()> {
+        self.broker.stop().await;
+        for listener in self.controllers {
+            listener.stop(PATIENCE).await;
+        }
+        self.quorum.stop().await.context("the metadata log could not be closed")
+    }
+}
+
+/// The quorum's picture of the cluster as the broker takes it.
+fn follow(mut from: watch::Receiver<quorum::Published>) -> watch::Receiver<Published> {
+    let translate = |published: &quorum::Published| Published {
+        image: Arc::clone(&published.image),
+        end_offset: published.end.0,
+        kraft_version: published.kraft_version,
+    };
+    let (to, receiver) = watch::channel(translate(&from.borrow_and_update()));
+    tokio::spawn(async move {
+        while from.changed().await.is_ok() {
+            let published = translate(&from.borrow_and_update());
+            if to.send(published).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+async fn bind_all(config: &BrokerConfig, endpoints: &[Endpoint]) -> Result<Vec<Listener>> {
+    let mut bound = Vec::with_capacity(endpoints.len());
+    for endpoint in endpoints {
+        bound.push(Listener::bind(listener_settings(config, endpoint)).await?);
+    }
+    Ok(bound)
+}
+
+fn listener_settings(config: &BrokerConfig, endpoint: &Endpoint) -> ListenerSettings {
+    let sockets = &config.sockets;
+    let natural = |value: i32| usize::try_from(value).unwrap_or(usize::MAX);
+    let buffer = |bytes: i32| u32::try_from(bytes).ok().filter(|bytes| *bytes > 0);
+    let idle = u64::try_from(sockets.connections_max_idle_ms).unwrap_or(u64::MAX / 1_000_000);
+    let overrides = config.max_connections_per_ip_overrides.iter();
+    ListenerSettings {
+        name: Arc::from(endpoint.listener.as_str()),
+        host: endpoint.host.clone(),
+        port: endpoint.port,
+        max_request_bytes: natural(sockets.socket_request_max_bytes),
+        max_idle: Duration::from_millis(idle),
+        max_connections: natural(sockets.max_connections),
+        max_connections_per_ip: natural(sockets.max_connections_per_ip),
+        max_connections_overrides: overrides
+            .filter_map(|(host, limit)| Some((host.parse().ok()?, natural(*limit))))
+            .collect(),
+        backlog: u32::try_from(sockets.socket_listen_backlog_size).unwrap_or(50),
+        send_buffer: buffer(sockets.socket_send_buffer_bytes),
+        receive_buffer: buffer(sockets.socket_receive_buffer_bytes),
+    }
+}
+
+/// The advertised endpoints with the ports that were bound where the configuration left that to the operating system.
+fn as_bound(advertised: &[Endpoint], bound: &[Listener]) -> Vec<Endpoint> {
+    let resolve = |endpoint: &Endpoint| {
+        let listener = bound
+            .iter()
+            .find(|listener| **listener.name() == *endpoint.listener.as_str());
+        let port = listener.map_or(endpoint.port, |listener| listener.address().port());
+        Endpoint {
+            port: if endpoint.port == 0 { port } else { endpoint.port },
+            ..endpoint.clone()
+        }
+    };
+    advertised.iter().map(resolve).collect()
+}
