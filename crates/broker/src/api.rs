@@ -26,5 +26,7 @@ network::apis! {
     AlterClientQuotas, 0..=1 => raw alter_client_quotas;
     DescribeQuorum, 0..=2 => raw describe_quorum;
     UpdateFeatures, 0..=2 => raw update_features;
+    DescribeCluster, 0..=2 => describe_cluster;
     DescribeProducers, 0..=0 => describe_producers;
+    DescribeTopicPartitions, 0..=0 => describe_topic_partitions;
 }

@@ -22,9 +22,9 @@ use std::sync::Arc;
 
 /// What "all operations" are to somebody whom nobody restricts: the bits of every operation on a topic (READ, WRITE,
 /// CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS).
-const ALL_TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
+pub(super) const ALL_TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 /// The same for the cluster: CREATE, ALTER, DESCRIBE, CLUSTER_ACTION, DESCRIBE_CONFIGS, ALTER_CONFIGS, IDEMPOTENT_WRITE.
-const ALL_CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
+pub(super) const ALL_CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 /// Not asked for.
 const NO_OPERATIONS: i32 = i32::MIN;
 
