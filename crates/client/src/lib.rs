@@ -9,6 +9,7 @@ pub mod channel;
 mod cluster;
 pub mod consume;
 mod error;
+pub mod produce;
 
 mod retry;
 mod settings;

@@ -142,6 +142,26 @@ impl Channel {
         self.shared.exchange(request, version, patience).await
     }
 
+    /// Sends a request, and gives back the wait for its answer: requests go out in the order of these calls.
+    pub async fn begin<R: Request>(
+        &self,
+        request: &R,
+        version: i16,
+        patience: Duration,
+    ) -> Result<impl Future<Output = Result<R::Response, ClientError>> + Send + use<R>, ClientError> {
+        let body = encode(request, version)?;
+        let flexible = version >= R::FLEXIBLE_FROM;
+        let (reply, answer) = oneshot::channel();
+        self.shared
+            .dispatch(R::KEY, version, flexible, body, Some(reply))
+            .await?;
+        let shared = Arc::clone(&self.shared);
+        Ok(async move {
+            let answer = shared.await_answer(R::KEY, flexible, answer, patience).await?;
+            R::Response::from_bytes(&answer, version).map_err(|error| shared.malformed(R::KEY, error.to_string()))
+        })
+    }
+
     /// Sends a request that is never answered (a Produce with acks=0); returns when it is on its way.
     pub async fn send_unanswered<R: Request>(&self, request: &R, version: i16) -> Result<(), ClientError> {
         let body = encode(request, version)?;
@@ -215,20 +235,33 @@ impl Shared {
         patience: Duration,
     ) -> Result<Bytes, ClientError> {
         let (reply, answer) = oneshot::channel();
-        let exchange = async {
-            self.dispatch(api, version, flexible, body, Some(reply)).await?;
-            answer.await.map_err(|_| self.disconnected())
-        };
-        let Ok(answer) = timeout(patience, exchange).await else {
-            // Later answers on this connection would queue behind the missing one.
-            self.pending.fail("an answer took too long");
-            return Err(ClientError::NoAnswer {
-                address: self.address.clone(),
-                api,
-                after: patience,
-            });
-        };
-        frame::strip_header(answer?, api, flexible).ok_or_else(|| self.malformed(api, String::from("a torn header")))
+        let sent = timeout(patience, self.dispatch(api, version, flexible, body, Some(reply)));
+        sent.await.unwrap_or_else(|_| Err(self.give_up(api, patience)))?;
+        self.await_answer(api, flexible, answer, patience).await
+    }
+
+    async fn await_answer(
+        &self,
+        api: ApiKey,
+        flexible: bool,
+        answer: oneshot::Receiver<Bytes>,
+        patience: Duration,
+    ) -> Result<Bytes, ClientError> {
+        let answer = timeout(patience, answer)
+            .await
+            .map_err(|_| self.give_up(api, patience))?;
+        let answer = answer.map_err(|_| self.disconnected())?;
+        frame::strip_header(answer, api, flexible).ok_or_else(|| self.malformed(api, String::from("a torn header")))
+    }
+
+    /// Ends the connection: later answers on it would queue behind the missing one.
+    fn give_up(&self, api: ApiKey, after: Duration) -> ClientError {
+        self.pending.fail("an answer took too long");
+        ClientError::NoAnswer {
+            address: self.address.clone(),
+            api,
+            after,
+        }
     }
 
     async fn dispatch(

@@ -2,7 +2,7 @@
 
 use super::Invocation;
 use super::connection::{admin_cluster, block_on, bootstrap};
-use super::options::{Options, Refusal, Syntax, switch, valued};
+use super::options::{BadFlags, Options, Refusal, Syntax, switch, valued};
 use super::topic_filter::{TopicFilter, is_internal};
 use anyhow::bail;
 use base::{Offset, Timestamp, TopicPartition};
@@ -11,6 +11,7 @@ use client::{Address, Cluster};
 use std::process::ExitCode;
 
 const SYNTAX: Syntax = Syntax {
+    bad_flags: BadFlags::Line,
     purpose: "An interactive shell for getting topic-partition offsets.",
     flags: &[
         valued(
@@ -42,7 +43,7 @@ const SYNTAX: Syntax = Syntax {
 
 /// Runs the tool.
 pub fn run(call: Invocation) -> anyhow::Result<ExitCode> {
-    // Kafka's script shows no help with a flag that it does not know.
+    // Kafka's script says of every error that it occurred.
     if let Err(refusal) = SYNTAX.read(call.args.clone()) {
         return Ok(failed(&refusal.into()));
     }

@@ -2,7 +2,7 @@
 
 use super::Invocation;
 use super::connection::{admin_cluster, block_on, bootstrap};
-use super::options::{Options, Syntax, switch, valued};
+use super::options::{BadFlags, Options, Syntax, switch, valued};
 use anyhow::bail;
 use base::NodeId;
 use client::admin::{self, LogDir};
@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 const SYNTAX: Syntax = Syntax {
+    bad_flags: BadFlags::Line,
     purpose: "This tool helps to query log directory usage on the specified brokers.",
     flags: &[
         valued(

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 mod configs;
 mod connection;
+mod console_consumer;
+mod console_producer;
 mod dump_log;
 mod get_offsets;
 mod java;
@@ -72,6 +74,18 @@ const TOOLS: &[Tool] = &[
         script: "kafka-configs",
         summary: "show and change settings and quotas",
         run: configs::run,
+    },
+    Tool {
+        name: "console-producer",
+        script: "kafka-console-producer",
+        summary: "send a record for each line of stdin",
+        run: console_producer::run,
+    },
+    Tool {
+        name: "console-consumer",
+        script: "kafka-console-consumer",
+        summary: "print the records of topics",
+        run: console_consumer::run,
     },
     Tool {
         name: "get-offsets",

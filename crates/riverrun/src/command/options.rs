@@ -52,6 +52,17 @@ pub struct Syntax {
     pub purpose: &'static str,
     /// The flags, sorted by name.
     pub flags: &'static [Flag],
+    /// What is shown with a flag that is not known, or used wrongly.
+    pub bad_flags: BadFlags,
+}
+
+/// What Kafka's script shows with a flag that it does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadFlags {
+    /// One line.
+    Line,
+    /// One line and the help.
+    Help,
 }
 
 /// A command line that cannot be obeyed.
@@ -90,7 +101,10 @@ impl Syntax {
     /// Reads a command line; answers `--help`, `--version` and the empty command line itself.
     pub fn parse(&self, args: Vec<String>, form: Form) -> Result<Parsed, Refusal> {
         let nothing_given = args.is_empty();
-        let options = self.read(args)?;
+        let options = self.read(args).map_err(|refusal| match self.bad_flags {
+            BadFlags::Line => refusal,
+            BadFlags::Help => Refusal::WithHelp(refusal.to_string()),
+        })?;
         if nothing_given || options.has("help") {
             return Ok(Parsed::Done(self.show_help(form)));
         }
@@ -222,9 +236,8 @@ fn looks_like_flag(arg: &str) -> bool {
     }
 }
 
-/// Kafka's scripts do not show their help with a flag they do not know.
 fn refused(message: String) -> Refusal {
-    Refusal::WithHelp(message)
+    Refusal::Plain(message)
 }
 
 impl Options {
@@ -272,7 +285,7 @@ impl Options {
     /// Refuses the absence of any of `names`, as Kafka's scripts do.
     pub fn require(&self, names: &[&str]) -> Result<(), Refusal> {
         match names.iter().find(|name| !self.has(name)) {
-            Some(name) => Err(refused(format!("Missing required argument \"[{name}]\""))),
+            Some(name) => Err(Refusal::WithHelp(format!("Missing required argument \"[{name}]\""))),
             None => Ok(()),
         }
     }
@@ -283,7 +296,7 @@ impl Options {
             return Ok(());
         }
         match others.iter().find(|other| self.has(other)) {
-            Some(other) => Err(refused(format!(
+            Some(other) => Err(Refusal::WithHelp(format!(
                 "Option \"[{name}]\" can't be used with option \"[{other}]\""
             ))),
             None => Ok(()),
@@ -297,6 +310,7 @@ mod tests {
 
     const SYNTAX: Syntax = Syntax {
         purpose: "A tool.",
+        bad_flags: BadFlags::Line,
         flags: &[
             Flag {
                 name: "codec",

@@ -8,12 +8,13 @@ mod entity;
 
 use super::Invocation;
 use super::connection::{admin_cluster, block_on};
-use super::options::{Options, Syntax, switch, valued};
+use super::options::{BadFlags, Options, Syntax, switch, valued};
 use client::{ClientError, Cluster};
 use entity::Entities;
 use std::process::ExitCode;
 
 const SYNTAX: Syntax = Syntax {
+    bad_flags: BadFlags::Line,
     purpose: "This tool helps to manipulate and describe entity config for a topic, client, user, broker, ip, \
               client-metrics or group",
     flags: &[
@@ -69,11 +70,6 @@ const SYNTAX: Syntax = Syntax {
 
 /// Runs the tool.
 pub fn run(call: Invocation) -> anyhow::Result<ExitCode> {
-    // Kafka's script shows no help with a flag that it does not know.
-    if let Err(refusal) = SYNTAX.read(call.args.clone()) {
-        eprintln!("{refusal}");
-        return Ok(ExitCode::FAILURE);
-    }
     let line = call.args.join(" ");
     SYNTAX.run(call, |options, form| {
         let entities = Entities::read(options)?;

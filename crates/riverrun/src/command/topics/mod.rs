@@ -5,13 +5,14 @@ mod describe;
 mod new_topic;
 
 use super::connection::{admin_cluster, block_on, bootstrap};
-use super::options::{Options, Refusal, Syntax, switch, valued};
+use super::options::{BadFlags, Options, Refusal, Syntax, switch, valued};
 use super::topic_filter::{TopicFilter, is_internal};
 use super::{Form, Invocation};
 use client::{Cluster, admin};
 use std::process::ExitCode;
 
 const SYNTAX: Syntax = Syntax {
+    bad_flags: BadFlags::Line,
     purpose: "This tool helps to create, delete, describe, or change a topic.",
     flags: &[
         switch("alter", "Raise the number of partitions."),
