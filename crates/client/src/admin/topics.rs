@@ -145,7 +145,6 @@ async fn describe_by_cursor(
             topics,
             response_partition_limit: limit,
             cursor,
-            ..Default::default()
         };
         let answer = channel.send(&request).await?;
         for topic in answer.topics {

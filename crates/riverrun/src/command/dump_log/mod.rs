@@ -10,7 +10,7 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
-use super::options::{Argument, Flag, Parsed, Refusal, Syntax, switch, valued};
+use super::options::{Argument, BadFlags, Flag, Parsed, Refusal, Syntax, switch, valued};
 use super::{Invocation, options};
 use anyhow::Context;
 use decoder::Decoder;
@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const SYNTAX: Syntax = Syntax {
+    bad_flags: BadFlags::Line,
     purpose: "This tool helps to parse a log file and dump its contents to the console, useful for debugging a seemingly \
               corrupt log segment.",
     flags: &[
