@@ -80,20 +80,22 @@ pub async fn remove_when_due(broker: Arc<Broker>, mut due: Due) {
     }
 }
 
-/// Runs `duty` every `interval` (asked anew each time) until the broker stops; the disk may make it wait, so it has a
-/// thread of its own while it runs.
+/// Runs `duty` after `log.initial.task.delay.ms` and then every `interval` (asked anew each time) until the broker stops;
+/// the disk may make it wait, so it has a thread of its own while it runs.
 async fn every(broker: Arc<Broker>, interval: fn(&Broker) -> Duration, duty: impl Fn(&Broker) + Send + Sync + 'static) {
     let duty = Arc::new(duty);
     let mut stopping = broker.stopping.clone();
+    let mut wait = broker.config.load().log.log_initial_task_delay.min(interval(&broker));
     loop {
         tokio::select! {
-            () = tokio::time::sleep(interval(&broker).max(Duration::from_millis(1))) => {}
+            () = tokio::time::sleep(wait.max(Duration::from_millis(1))) => {}
             _ = stopping.wait_for(|stop| *stop) => return,
         }
-        let (broker, duty) = (Arc::clone(&broker), Arc::clone(&duty));
-        if tokio::task::spawn_blocking(move || duty(&broker)).await.is_err() {
+        let (for_duty, duty) = (Arc::clone(&broker), Arc::clone(&duty));
+        if tokio::task::spawn_blocking(move || duty(&for_duty)).await.is_err() {
             warn!("a housekeeping duty failed; it is tried again at its next turn");
         }
+        wait = interval(&broker);
     }
 }
 
