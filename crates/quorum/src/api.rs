@@ -1,6 +1,7 @@
 //! The APIs of the controller's listener: one line and one file each.
 
 network::apis! { crate::Entrance;
+    Fetch, 4..=18 => fetch;
     ApiVersions, 0..=4 => raw api_versions;
     CreateTopics, 2..=7 => create_topics;
     DeleteTopics, 1..=6 => delete_topics;
@@ -14,6 +15,9 @@ network::apis! { crate::Entrance;
     DescribeQuorum, 0..=2 => describe_quorum;
     AlterPartition, 2..=3 => alter_partition;
     UpdateFeatures, 0..=2 => update_features;
+    Envelope, 0..=0 => envelope;
+    FetchSnapshot, 0..=1 => fetch_snapshot;
+    DescribeCluster, 0..=2 => describe_cluster;
     BrokerRegistration, 0..=4 => broker_registration;
     BrokerHeartbeat, 0..=2 => broker_heartbeat;
     UnregisterBroker, 0..=0 => unregister_broker;

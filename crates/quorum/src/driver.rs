@@ -7,6 +7,7 @@
 use crate::error::QuorumError;
 use crate::operation::{Answer, Operation, Refused};
 use crate::publisher::Publisher;
+use crate::registration::Registration;
 use crate::replica::Replica;
 use crate::snapshotter::Snapshotter;
 use base::{Clock, Instant, LeaderEpoch, Offset, Rng};
@@ -55,6 +56,7 @@ pub(crate) struct Driver {
     pub(crate) publisher: Publisher,
     pub(crate) snapshotter: Snapshotter,
     pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) registration: Registration,
     /// What a new cluster begins with.
     pub(crate) bootstrap: Vec<MetadataRecord>,
     /// The epoch in which this node is the active controller.
@@ -292,6 +294,14 @@ impl Driver {
         desk.periodic = Periodic::activate(&desk.settings, now);
         let first = controller::activate(self.runtime.latest(), &desk.settings, &self.bootstrap);
         self.write(first.map(nobody));
+        self.register();
+    }
+
+    /// Registers this controller, if it is not or no longer registered.
+    fn register(&mut self) {
+        if let Some(outcome) = self.registration.due(self.runtime.latest()) {
+            self.write(outcome.map(nobody));
+        }
     }
 
     /// Does what the controller has to do by the clock.
@@ -299,6 +309,7 @@ impl Driver {
         if self.active.is_none() {
             return;
         }
+        self.register();
         // Each turn does one task, and moves its deadline or removes what was due.
         while self.desk.periodic.next_deadline(&self.desk.sessions) <= self.clock.now() {
             let outcome = self.decide(Origin::Direct, |state, context, periodic| {

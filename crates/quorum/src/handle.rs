@@ -11,6 +11,7 @@ use config::listener::Endpoint;
 use controller::{ControllerState, OpContext, Origin};
 use network::{Admission, ConnectionContext, Principal, Reply, RequestContext, Service};
 use protocol::{ApiKey, Segments, frame};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -187,10 +188,15 @@ impl Caller {
 }
 
 /// The body within a framed response: after the length, and the header.
-pub(crate) fn response_body(segments: Segments, api_key: ApiKey, version: i16) -> Result<Bytes, RequestError> {
+fn response_body(segments: Segments, api_key: ApiKey, version: i16) -> Result<Bytes, RequestError> {
     let unreadable = RequestError::Refused("the controller's response cannot be read");
-    let framed = segments.read_all().map_err(|_| unreadable)?;
-    let frame = framed.slice(framed.len().min(4)..);
+    let frame = response_frame(segments).map_err(|_| unreadable)?;
     let (_, body) = frame::decode_response(&frame, api_key, version).map_err(|_| unreadable)?;
     Ok(body)
+}
+
+/// A response without the length before it.
+pub(crate) fn response_frame(segments: Segments) -> io::Result<Bytes> {
+    let framed = segments.read_all()?;
+    Ok(framed.slice(framed.len().min(4)..))
 }

@@ -2,7 +2,7 @@
 
 use crate::error::QuorumError;
 use base::fs::Fs;
-use base::{Clock, LeaderEpoch, Offset, TopicPartition, Uuid};
+use base::{Clock, Offset, TopicPartition, Uuid};
 use bytes::Bytes;
 use config::broker::MetadataLogSettings;
 use raft::quorum_state::{self, QUORUM_STATE_FILE};
@@ -160,11 +160,6 @@ impl MetadataLog {
             quorum_state::encode_version_0(state, voters.ids())
         };
         Ok(self.fs.replace(&self.dir.join(QUORUM_STATE_FILE), &content)?)
-    }
-
-    /// The epochs known to the log's own files, for comparison with what its batches say.
-    pub(crate) fn latest_epoch(&self) -> Option<LeaderEpoch> {
-        self.log.latest_epoch()
     }
 }
 

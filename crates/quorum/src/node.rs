@@ -7,6 +7,7 @@ use crate::handle::{ControllerHandle, Entrance, Quorum};
 use crate::load::{Loaded, load};
 use crate::metadata_log::MetadataLog;
 use crate::publisher::{Published, Publisher};
+use crate::registration::Registration;
 use crate::replica::Replica;
 use crate::snapshotter::Snapshotter;
 use base::fs::Fs;
@@ -93,6 +94,7 @@ pub fn start(
     let settings = ControllerSettings::new(Arc::clone(&config), options.cluster_id.clone(), quorum_nodes);
     let sessions = Sessions::activate(settings.session_timeout, &state, clock.now());
     let periodic = Periodic::activate(&settings, clock.now());
+    let registration = Registration::new(config.node_id, &options.endpoints, &mut rng);
     let snapshotter = Snapshotter::new(&config.metadata_log, snapshots, clock.now());
     let mut replica = Replica::new(raft, log, Arc::clone(&clock), effects);
     replica.bytes_since_snapshot = bytes_since_snapshot;
@@ -113,6 +115,7 @@ pub fn start(
         publisher,
         snapshotter,
         commands: queue,
+        registration,
         bootstrap,
         active: None,
         log_ends,

@@ -123,6 +123,11 @@ impl Raft {
         Ok(raft)
     }
 
+    /// This replica.
+    pub fn own(&self) -> ReplicaKey {
+        self.config.own
+    }
+
     /// The current epoch.
     pub fn epoch(&self) -> LeaderEpoch {
         self.state.epoch()

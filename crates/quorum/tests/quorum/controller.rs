@@ -1,6 +1,6 @@
 //! Asking the controller for things, in the bytes of the wire.
 
-use crate::setup::{STATIC, call, config, register, start, unfence};
+use crate::setup::{STATIC, call, config, lasting, register, start, unfence};
 use base::NodeId;
 use protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use protocol::messages::create_topics_response::CreateTopicsResponse;
@@ -66,7 +66,7 @@ async fn who_is_told_of_a_topic_finds_it_and_so_does_the_next_start() {
     node.stop().await.unwrap();
 
     let node = start(&config);
-    assert_eq!(node.published.borrow().image, image);
+    assert_eq!(lasting(&node.published.borrow().image), lasting(&image));
     node.stop().await.unwrap();
 }
 

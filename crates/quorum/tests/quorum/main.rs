@@ -3,5 +3,7 @@
 mod controller;
 mod format;
 mod kafka_directory;
+mod listener;
+mod observer;
 mod restart;
 mod setup;

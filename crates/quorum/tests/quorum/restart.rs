@@ -1,6 +1,6 @@
 //! What survives a stop, and what survives without one.
 
-use crate::setup::{STATIC, config, register, start, unfence};
+use crate::setup::{STATIC, config, lasting, register, start, unfence};
 use base::NodeId;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -12,8 +12,9 @@ async fn a_new_cluster_begins_with_the_newest_features() {
         published.image.features.metadata_version,
         Some(metadata::MetadataVersion::LATEST_PRODUCTION)
     );
-    // The leader change, the bootstrap transaction's two ends, six features and min.insync.replicas.
-    assert_eq!(published.end.0, 10);
+    // The leader change, the bootstrap transaction's two ends, six features, min.insync.replicas, this controller.
+    assert_eq!(published.end.0, 11);
+    assert_eq!(published.image.controllers.iter().count(), 1);
     node.stop().await.unwrap();
 }
 
@@ -23,7 +24,7 @@ async fn a_broker_registers_and_is_still_registered_after_a_restart() {
     let config = config(dir.path(), &[STATIC]);
     let node = start(&config);
     let registered = register(&node, 1).await;
-    assert_eq!((registered.error_code, registered.broker_epoch), (0, 10));
+    assert_eq!((registered.error_code, registered.broker_epoch), (0, 11));
     let heartbeat = unfence(&node, registered.broker_epoch).await;
     assert_eq!(
         (heartbeat.error_code, heartbeat.is_fenced, heartbeat.is_caught_up),
@@ -34,7 +35,7 @@ async fn a_broker_registers_and_is_still_registered_after_a_restart() {
     node.stop().await.unwrap();
 
     let node = start(&config);
-    assert_eq!(node.published.borrow().image, before);
+    assert_eq!(lasting(&node.published.borrow().image), lasting(&before));
     let again = register(&node, 2).await;
     assert!(
         again.error_code == 101,
@@ -60,7 +61,7 @@ async fn a_node_that_is_not_stopped_loses_nothing_it_answered() {
         // As after a crash: the files as they are while the node runs.
         crate::kafka_directory::copy(dir.path(), copy.path());
         let other = start(&crate::setup::config(copy.path(), &[STATIC]));
-        assert_eq!(other.published.borrow().image, before.image);
+        assert_eq!(lasting(&other.published.borrow().image), lasting(&before.image));
         other.stop().await.unwrap();
         node.stop().await.unwrap();
     }

@@ -4,6 +4,7 @@ use base::clock::SystemClock;
 use base::fs::RealFs;
 use base::{Rng, Uuid};
 use config::{BrokerConfig, Layered};
+use metadata::MetadataImage;
 use network::Principal;
 use protocol::messages::broker_heartbeat_request::BrokerHeartbeatRequest;
 use protocol::messages::broker_heartbeat_response::BrokerHeartbeatResponse;
@@ -127,4 +128,12 @@ pub async fn unfence(node: &QuorumNode, epoch: i64) -> BrokerHeartbeatResponse {
         ..Default::default()
     };
     call(node, 1, &request).await
+}
+
+/// The image without what changes with every start: the controller's incarnation.
+pub fn lasting(image: &MetadataImage) -> MetadataImage {
+    MetadataImage {
+        controllers: Default::default(),
+        ..image.clone()
+    }
 }

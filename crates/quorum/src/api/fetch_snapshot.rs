@@ -1,0 +1,138 @@
+//! FetchSnapshot (key 59): a replica pulls a snapshot of the metadata, piece by piece (KIP-630).
+//!
+//! Exactly one topic, the metadata topic, and its one partition, else INVALID_REQUEST or UNKNOWN_TOPIC_OR_PARTITION. A
+//! snapshot that is gone, or was never there, is SNAPSHOT_NOT_FOUND, a position outside of it POSITION_OUT_OF_RANGE. The
+//! bootstrap snapshot is never served. Every answer has the snapshot's size.
+
+use crate::handle::Entrance;
+use crate::leader;
+use crate::metadata_log::METADATA_TOPIC;
+use crate::replica::Replica;
+use base::fs::{FileRegion, Fs, Open};
+use base::{LeaderEpoch, NodeId, Offset};
+use network::RequestContext;
+use protocol::messages::fetch_snapshot_request::{FetchSnapshotRequest, PartitionSnapshot as Asked};
+use protocol::messages::fetch_snapshot_response::{
+    FetchSnapshotResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionSnapshot, SnapshotId as WireId, TopicSnapshot,
+};
+use protocol::{ErrorCode, Records};
+use raft::{FetchRefusal, SnapshotId};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// No answer holds more than this, whatever was asked for.
+const MAX_BYTES: u64 = 8 << 20;
+
+/// Answers the piece.
+pub async fn handle(
+    entrance: &Arc<Entrance>,
+    context: &RequestContext,
+    request: FetchSnapshotRequest,
+) -> FetchSnapshotResponse {
+    let own = &entrance.quorum.cluster_id;
+    if request.cluster_id.as_ref().is_some_and(|cluster| cluster != own) {
+        return refused(ErrorCode::InconsistentClusterId);
+    }
+    let [topic] = &request.topics[..] else {
+        return refused(ErrorCode::InvalidRequest);
+    };
+    let [asked] = &topic.partitions[..] else {
+        return refused(ErrorCode::InvalidRequest);
+    };
+    let piece = if topic.name == METADATA_TOPIC && asked.partition == 0 {
+        piece(entrance, asked.clone(), request.max_bytes).await
+    } else {
+        error(asked, ErrorCode::UnknownTopicOrPartition)
+    };
+    let endpoint = leader::endpoint(&entrance.quorum, context, NodeId(piece.current_leader.leader_id));
+    FetchSnapshotResponse {
+        node_endpoints: endpoint
+            .map(|endpoint| NodeEndpoint {
+                node_id: entrance.quorum.node_id.0,
+                host: endpoint.host.clone(),
+                port: endpoint.port,
+            })
+            .into_iter()
+            .collect(),
+        topics: vec![TopicSnapshot { name: topic.name.clone(), partitions: vec![piece] }],
+        ..Default::default()
+    }
+}
+
+async fn piece(entrance: &Entrance, asked: Asked, max_bytes: i32) -> PartitionSnapshot {
+    let epoch = LeaderEpoch(asked.current_leader_epoch);
+    let found = entrance.inspect(move |replica| {
+        let place = (Arc::clone(replica.log.fs()), replica.log.dir().to_owned());
+        (leader::current(replica), check(replica, epoch), place)
+    });
+    let Ok(((leader, epoch), checked, (fs, dir))) = found.await else {
+        return error(&asked, ErrorCode::NotLeaderOrFollower);
+    };
+    let mut piece = match checked {
+        Ok(()) => read(&*fs, dir, &asked, max_bytes),
+        Err(code) => error(&asked, code),
+    };
+    piece.current_leader = LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0 };
+    piece
+}
+
+fn check(replica: &Replica, epoch: LeaderEpoch) -> Result<(), ErrorCode> {
+    replica.raft.check_epoch(epoch).map_err(|refusal| match refusal {
+        FetchRefusal::FencedEpoch { .. } => ErrorCode::FencedLeaderEpoch,
+        FetchRefusal::UnknownEpoch { .. } => ErrorCode::UnknownLeaderEpoch,
+        FetchRefusal::NotLeader { .. } | FetchRefusal::Invalid => ErrorCode::NotLeaderOrFollower,
+    })?;
+    replica.raft.leading().map(|_| ()).ok_or(ErrorCode::NotLeaderOrFollower)
+}
+
+fn read(fs: &dyn Fs, dir: PathBuf, asked: &Asked, max_bytes: i32) -> PartitionSnapshot {
+    let id = SnapshotId {
+        end: Offset(asked.snapshot_id.end_offset),
+        epoch: LeaderEpoch(asked.snapshot_id.epoch),
+    };
+    // Negative numbers would make another file name; they are nobody's snapshot.
+    if id == SnapshotId::BOOTSTRAP || id.end < Offset::ZERO || id.epoch < LeaderEpoch(0) {
+        return error(asked, ErrorCode::SnapshotNotFound);
+    }
+    let opened = fs.open(&dir.join(id.file_name()), Open::Read);
+    let Some((file, size)) = opened.and_then(|file| Ok((Arc::clone(&file), file.len()?))).ok() else {
+        return error(asked, ErrorCode::SnapshotNotFound);
+    };
+    let Some(position) = u64::try_from(asked.position).ok().filter(|position| *position < size) else {
+        return error(asked, ErrorCode::PositionOutOfRange);
+    };
+    let wanted = u64::try_from(max_bytes).unwrap_or(0).min(MAX_BYTES).min(size - position);
+    PartitionSnapshot {
+        index: asked.partition,
+        snapshot_id: wire_id(asked),
+        size: i64::try_from(size).unwrap_or(i64::MAX),
+        position: asked.position,
+        unaligned_records: Some(Records::File(FileRegion {
+            file,
+            position,
+            len: u32::try_from(wanted).unwrap_or(0),
+        })),
+        ..Default::default()
+    }
+}
+
+fn error(asked: &Asked, code: ErrorCode) -> PartitionSnapshot {
+    PartitionSnapshot {
+        index: asked.partition,
+        error_code: code.code(),
+        snapshot_id: wire_id(asked),
+        unaligned_records: Some(Records::EMPTY),
+        ..Default::default()
+    }
+}
+
+fn wire_id(asked: &Asked) -> WireId {
+    WireId {
+        end_offset: asked.snapshot_id.end_offset,
+        epoch: asked.snapshot_id.epoch,
+    }
+}
+
+fn refused(code: ErrorCode) -> FetchSnapshotResponse {
+    FetchSnapshotResponse { error_code: code.code(), ..Default::default() }
+}
