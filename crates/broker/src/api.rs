@@ -30,3 +30,47 @@ network::apis! {
     DescribeProducers, 0..=0 => describe_producers;
     DescribeTopicPartitions, 0..=0 => describe_topic_partitions;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::APIS;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    /// `DescribeLogDirs` as `describe_log_dirs`.
+    fn snake_case(name: &str) -> String {
+        let mut snake = String::new();
+        for letter in name.chars() {
+            if letter.is_ascii_uppercase() && !snake.is_empty() {
+                snake.push('_');
+            }
+            snake.push(letter.to_ascii_lowercase());
+        }
+        snake
+    }
+
+    #[test]
+    fn the_list_and_the_folder_agree() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api");
+        let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let files: BTreeSet<String> = files
+            .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        let listed: BTreeSet<String> = APIS.iter().map(|range| snake_case(range.api_key.name())).collect();
+        assert_eq!(listed, files);
+        for range in APIS {
+            let file = folder.join(snake_case(range.api_key.name())).with_extension("rs");
+            let head = format!("//! {} (key {})", range.api_key.name(), range.api_key.code());
+            assert!(std::fs::read_to_string(&file).unwrap().starts_with(&head), "{} begins otherwise", file.display());
+        }
+    }
+
+    #[test]
+    fn every_stable_version_is_served() {
+        for range in APIS {
+            let stable = range.api_key.api().versions.unwrap();
+            assert_eq!((range.min, range.max), (stable.min, stable.max), "{:?}", range.api_key);
+        }
+    }
+}
