@@ -19,7 +19,7 @@ pub fn activate(
         let reason = Some("Controller failover".to_owned());
         records.push(MetadataRecord::AbortTransaction(AbortTransactionRecord { reason }));
     }
-    if state.published().features.metadata_version.is_none() {
+    if state.is_empty() {
         records.extend(bootstrap::first_records(
             bootstrap_records,
             settings.static_min_insync_replicas(),

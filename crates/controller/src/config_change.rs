@@ -6,7 +6,7 @@ mod response;
 mod validate;
 
 pub use describe::TopicDefaults;
-pub use incremental::{Operation, incremental};
+pub use incremental::{KeyChange, incremental};
 pub use response::{Refused, read_resources};
 
 use crate::api_error::ApiError;

@@ -48,9 +48,10 @@ impl ControllerState {
         self.image().features.metadata_version_or_minimum()
     }
 
-    /// Whether the log has no content yet, so that the first leader must write the bootstrap records.
+    /// Whether the log has no content yet, so that the first leader must write the bootstrap records; an open
+    /// transaction does not count, it will be aborted.
     pub fn is_empty(&self) -> bool {
-        self.image().features.metadata_version.is_none()
+        self.published().features.metadata_version.is_none()
     }
 
     /// The broker's registration.

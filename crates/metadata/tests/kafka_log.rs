@@ -1,5 +1,7 @@
 //! A metadata log that Apache Kafka 4.3.1 wrote, read record by record.
 
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping it")]
+
 use base::{LeaderEpoch, NodeId, Offset, Uuid};
 use bytes::Bytes;
 use expect_test::expect;

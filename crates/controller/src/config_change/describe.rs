@@ -2,85 +2,49 @@
 
 use crate::settings::ControllerSettings;
 use crate::state::ControllerState;
-use config::key::Visibility;
+use config::broker::DynamicConfigs;
 use config::settings::Originals;
-use config::table::{BROKER, TOPIC};
-use config::{Settings, topic};
+use config::{BrokerConfig, describe};
 use protocol::messages::create_topics_response::CreatableTopicConfigs;
-
-const DYNAMIC_TOPIC_CONFIG: i8 = 1;
-const DYNAMIC_BROKER_CONFIG: i8 = 2;
-const DYNAMIC_DEFAULT_BROKER_CONFIG: i8 = 3;
-const STATIC_BROKER_CONFIG: i8 = 4;
-const DEFAULT_CONFIG: i8 = 5;
+use std::sync::Arc;
 
 /// What this controller gives a topic that sets nothing itself; made once a request.
 #[derive(Debug)]
 pub struct TopicDefaults {
-    node: Originals,
-    cluster: Originals,
-    statics: Originals,
-    broker: Settings,
+    config: Arc<BrokerConfig>,
 }
 
 impl TopicDefaults {
-    /// The defaults at this state.
+    /// The defaults at this state: this node's configuration with what is set dynamically for it and for all brokers.
     pub fn new(state: &ControllerState, settings: &ControllerSettings) -> Self {
         let configs = &state.image().configs;
-        let node = configs
-            .broker(settings.node_id())
-            .map(|values| values.as_ref().clone())
-            .unwrap_or_default();
-        let cluster = configs
-            .all_brokers()
-            .map(|values| values.as_ref().clone())
-            .unwrap_or_default();
-        let statics = settings.config.originals.clone();
-        let mut effective = statics.clone();
-        effective.extend(cluster.clone());
-        effective.extend(node.clone());
-        // A dynamic value that does not parse was refused when it was set; should one be there all the same, the static
-        // configuration stands.
-        let broker = Settings::resolve(&BROKER, &effective).unwrap_or_else(|_| settings.config.settings.clone());
-        Self {
-            node,
-            cluster,
-            statics,
+        let set = |values: Option<&Arc<Originals>>| values.map(|values| values.as_ref().clone()).unwrap_or_default();
+        let broker = set(configs.broker(settings.node_id()));
+        let dynamic = DynamicConfigs {
             broker,
+            cluster: set(configs.all_brokers()),
+        };
+        // A dynamic value that makes no sense is refused when it is set; should one be there all the same, the static
+        // configuration stands.
+        let config = settings.config.with_dynamic(dynamic).map(Arc::new);
+        Self {
+            config: config.unwrap_or_else(|_| settings.config.clone()),
         }
     }
 
     /// Every key with its value for a topic that sets `own`, sorted by name.
     pub fn describe(&self, own: &Originals) -> Vec<CreatableTopicConfigs> {
         // `own` was validated before; should it not resolve, the topic is shown without configs rather than wrong ones.
-        let Ok(resolved) = topic::resolve(&self.broker, own) else {
-            return Vec::new();
-        };
-        TOPIC
-            .keys()
-            .iter()
-            .filter(|key| key.visibility != Visibility::Internal || own.contains_key(key.name))
-            .map(|key| CreatableTopicConfigs {
-                name: key.name.to_owned(),
-                value: match own.get(key.name) {
-                    Some(text) => Some(text.clone()),
-                    None => resolved.get(key.name).and_then(|value| value.to_text()),
-                },
-                read_only: false,
-                config_source: self.source(key.name, own),
-                is_sensitive: key.is_sensitive(),
+        let entries = describe::topic(&self.config, own).unwrap_or_default();
+        entries
+            .into_iter()
+            .map(|entry| CreatableTopicConfigs {
+                name: entry.name,
+                value: entry.value,
+                read_only: entry.read_only,
+                config_source: entry.source.id(),
+                is_sensitive: entry.sensitive,
             })
             .collect()
-    }
-
-    fn source(&self, key: &str, own: &Originals) -> i8 {
-        let sets = |layer: &Originals| topic::broker_synonyms(key).any(|name| layer.contains_key(name));
-        match () {
-            () if own.contains_key(key) => DYNAMIC_TOPIC_CONFIG,
-            () if sets(&self.node) => DYNAMIC_BROKER_CONFIG,
-            () if sets(&self.cluster) => DYNAMIC_DEFAULT_BROKER_CONFIG,
-            () if sets(&self.statics) => STATIC_BROKER_CONFIG,
-            () => DEFAULT_CONFIG,
-        }
     }
 }

@@ -5,9 +5,10 @@
 
 use super::{Outcome, check_size};
 use crate::api_error::ApiError;
-use crate::config_change::{Operation, change_existing, incremental, read_resources};
+use crate::config_change::{KeyChange, change_existing, incremental, read_resources};
 use crate::context::OpContext;
 use crate::state::ControllerState;
+use config::alter::Operation;
 use metadata::image::ConfigResource;
 use protocol::ErrorCode;
 use protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, IncrementalAlterConfigsRequest};
@@ -77,19 +78,18 @@ fn change(
     resource: &ConfigResource,
     asked: &AlterConfigsResource,
 ) -> Result<Vec<MetadataRecord>, ApiError> {
-    let invalid = |message: String| ApiError::new(ErrorCode::InvalidRequest, message);
     let mut operations = BTreeMap::new();
     for config in &asked.configs {
-        let (name, value) = (config.name.clone(), config.value.clone());
-        let missing = || invalid(format!("Null value not supported for : {name}"));
-        let operation = match config.config_operation {
-            0 => Operation::Set(value),
-            1 => Operation::Delete,
-            2 => Operation::Append(value.ok_or_else(missing)?),
-            3 => Operation::Subtract(value.ok_or_else(missing)?),
-            code => return Err(invalid(format!("Unknown operations type {code}"))),
-        };
-        operations.insert(name, operation);
+        let code = config.config_operation;
+        let unknown = || ApiError::new(ErrorCode::InvalidRequest, format!("Unknown operations type {code}"));
+        let operation = Operation::from_id(code).ok_or_else(unknown)?;
+        operations.insert(
+            config.name.clone(),
+            KeyChange {
+                operation,
+                argument: config.value.clone(),
+            },
+        );
     }
     change_existing(state, cx, resource, incremental(state, resource, operations)?)
 }
