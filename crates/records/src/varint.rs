@@ -3,19 +3,27 @@
 /// The zig-zag varint at the start of `bytes` (at most 10 bytes) and the bytes after it.
 #[inline]
 pub fn read_varlong(bytes: &[u8]) -> Option<(i64, &[u8])> {
-    let (first, rest) = bytes.split_first()?;
-    if *first < 0x80 {
-        return Some((unzigzag(u64::from(*first)), rest));
+    // Nearly every number in a record takes one byte or two.
+    match bytes {
+        [first, rest @ ..] if *first < 0x80 => Some((unzigzag(u64::from(*first)), rest)),
+        [first, second, rest @ ..] if *second < 0x80 => {
+            Some((unzigzag(u64::from(first & 0x7f) | u64::from(*second) << 7), rest))
+        }
+        _ => read_long_varlong(bytes),
     }
-    let mut value = u64::from(first & 0x7f);
-    for (index, byte) in rest.iter().enumerate().take(9) {
-        let shift = 7 * (index + 1);
+}
+
+#[inline(never)]
+fn read_long_varlong(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let mut value = 0;
+    for (index, byte) in bytes.iter().enumerate().take(10) {
+        let shift = 7 * index;
         value |= u64::from(byte & 0x7f) << shift;
         if *byte < 0x80 {
             if shift == 63 && *byte > 1 {
                 return None;
             }
-            return Some((unzigzag(value), &rest[index + 1..]));
+            return Some((unzigzag(value), &bytes[index + 1..]));
         }
     }
     None
@@ -44,6 +52,7 @@ pub fn varlong_len(value: i64) -> usize {
     bits.div_ceil(7)
 }
 
+#[inline]
 fn unzigzag(value: u64) -> i64 {
     ((value >> 1) as i64) ^ -((value & 1) as i64)
 }

@@ -96,6 +96,7 @@ impl Log {
             }
         }
         self.check_size(&extent)?;
+        extent.check_span()?;
         let rolled = self.writing(|log| {
             if epoch.0 >= 0 && !batches.is_empty() && log.latest_epoch().is_none_or(|latest| latest < epoch) {
                 log.epochs.assign(epoch, log.log_end)?;
@@ -135,6 +136,7 @@ impl Log {
         if batches.is_empty() {
             return Ok(self.appended(&extent, false));
         }
+        extent.check_span()?;
         let rolled = self.writing(|log| {
             for batch in batches.batches().flatten() {
                 let (epoch, base) = (batch.header().partition_leader_epoch, batch.header().base_offset);
@@ -292,6 +294,14 @@ impl Extent {
         if header.attributes.timestamp_type() == TimestampType::LogAppendTime {
             self.log_append_time = self.max_timestamp;
         }
+    }
+
+    fn check_span(&self) -> Result<(), AppendError> {
+        let (first, last) = (self.first_offset, self.last_offset);
+        if last.since(first) > i64::from(i32::MAX) {
+            return Err(AppendError::OffsetOverflow { first, last });
+        }
+        Ok(())
     }
 
     fn incoming(&self) -> Incoming {

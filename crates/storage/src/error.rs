@@ -43,6 +43,14 @@ pub enum AppendError {
         /// `segment.bytes`.
         max: u32,
     },
+    /// INVALID_RECORD: one append spans more offsets than a segment's index can tell apart.
+    #[error("offsets {first} to {last} do not fit into one segment")]
+    OffsetOverflow {
+        /// The first.
+        first: Offset,
+        /// The last.
+        last: Offset,
+    },
     /// A follower's batches do not continue its log: its fetcher must truncate or stop.
     #[error("offset {found} was to be appended where {expected} is next")]
     UnexpectedOffset {

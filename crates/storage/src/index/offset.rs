@@ -53,10 +53,10 @@ impl OffsetIndex {
         Ok(self.entries.last()?.map(|entry| decode(self.base, &entry)))
     }
 
-    /// Notes a batch; the caller has made sure that `offset` is within 2^31 of the base.
+    /// Notes a batch; fails if `offset` is not within 2^31 of the base.
     pub(crate) fn push(&mut self, offset: Offset, position: u32) -> io::Result<()> {
         let mut entry = [0; 8];
-        entry[..4].copy_from_slice(&relative(self.base, offset).to_be_bytes());
+        entry[..4].copy_from_slice(&relative(self.base, offset)?.to_be_bytes());
         entry[4..].copy_from_slice(&position.to_be_bytes());
         self.entries.push(entry)
     }
@@ -116,14 +116,11 @@ impl<F: Fn(&[u8; 8]) -> bool> OffsetSearch<F> {
     }
 }
 
-/// `offset - base` as an index stores it.
-pub(crate) fn relative(base: Offset, offset: Offset) -> u32 {
-    let relative = offset.since(base);
-    debug_assert!(
-        (0..=i64::from(i32::MAX)).contains(&relative),
-        "{relative} does not fit an index"
-    );
-    relative as u32
+/// `offset - base` as an index stores it; `InvalidData` if it does not fit.
+pub(crate) fn relative(base: Offset, offset: Offset) -> io::Result<u32> {
+    let relative = i32::try_from(offset.since(base)).ok();
+    let relative = relative.and_then(|relative| u32::try_from(relative).ok());
+    relative.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 fn decode(base: Offset, entry: &[u8; 8]) -> OffsetPosition {

@@ -66,7 +66,7 @@ impl TimeIndex {
         }
         let mut bytes = [0; 12];
         bytes[..8].copy_from_slice(&entry.timestamp.0.to_be_bytes());
-        bytes[8..].copy_from_slice(&relative(self.base, entry.offset).to_be_bytes());
+        bytes[8..].copy_from_slice(&relative(self.base, entry.offset)?.to_be_bytes());
         self.entries.push(bytes)
     }
 

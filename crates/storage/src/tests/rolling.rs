@@ -106,6 +106,14 @@ fn relative_offsets_fit_an_index() {
     assert!(!follow(&mut log, far));
     assert!(follow(&mut log, far + 1));
     assert_eq!(bases(&log), [0, far + 1]);
+    let apart = [at(far * 2), at(far * 4)].concat();
+    let apart = records::ReplicatedBatches::verify(apart.into()).expect("whole");
+    let (first, last) = (Offset(far * 2), Offset(far * 4));
+    assert_eq!(
+        log.append_as_follower(&apart, NOW),
+        Err(crate::AppendError::OffsetOverflow { first, last })
+    );
+    assert_eq!(log.log_end_offset(), Offset(far + 2));
 }
 
 fn at(base: i64) -> bytes::Bytes {
