@@ -38,7 +38,8 @@ const LARGEST_BLOCK: usize = i32::MAX as usize;
 pub fn dump(request: &Request, path: &Path, findings: &mut Findings, out: &mut dyn Write) -> anyhow::Result<()> {
     print_title(path, out)?;
     let mut file = BatchFile::open(path, request.max_bytes)?;
-    let mut last_offset = None;
+    // As in Kafka 4.3, the first record of every segment but a log's first is said to leave a gap.
+    let mut last_offset = -1;
     let mut position = 0;
     while let Some(batch) = file.next()? {
         print_batch(&batch, position, out)?;
@@ -53,11 +54,10 @@ pub fn dump(request: &Request, path: &Path, findings: &mut Findings, out: &mut d
         for record in Records::new(&block, header.record_count) {
             let record = record.with_context(|| format!("batch at offset {}", header.base_offset))?;
             let record = RecordAt::new(header, record);
-            match last_offset {
-                Some(last) if record.offset != last + 1 => findings.gap(path, last, record.offset),
-                Some(_) | None => {}
+            if record.offset != last_offset + 1 {
+                findings.gap(path, last_offset, record.offset);
             }
-            last_offset = Some(record.offset);
+            last_offset = record.offset;
             print_record(header, &record, metadata, contents, out)?;
         }
     }

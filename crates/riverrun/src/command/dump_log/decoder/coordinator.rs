@@ -26,8 +26,11 @@ pub enum Topic {
 struct RecordType {
     id: i16,
     key: fn(&[u8]) -> Result<Value, DecodeError>,
-    value: fn(&[u8]) -> Result<(i16, Value), DecodeError>,
+    value: fn(&[u8]) -> Versioned,
 }
+
+/// The version of a value's fields, and the fields.
+type Versioned = Result<(i16, Value), DecodeError>;
 
 const fn record<K: Message + Json, V: Message + Json>(id: i16) -> RecordType {
     RecordType {
@@ -52,7 +55,7 @@ macro_rules! records {
 }
 
 /// A classic group, with what its members' opaque bytes mean if it is a group of consumers.
-fn classic_group(bytes: &[u8]) -> Result<(i16, Value), DecodeError> {
+fn classic_group(bytes: &[u8]) -> Versioned {
     let frame = Bytes::copy_from_slice(bytes);
     let mut reader = Reader::new(&frame);
     let version = reader.i16()?;
