@@ -4,11 +4,12 @@ use crate::error::ClientError;
 use base::{Offset, Timestamp};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// What became of a batch; shared by all its records.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    done: OnceLock<Result<Written, ClientError>>,
+    done: OnceLock<(Result<Written, ClientError>, Instant)>,
     changed: Notify,
 }
 
@@ -22,7 +23,7 @@ pub(super) struct Written {
 
 impl Outcome {
     pub fn settle(&self, result: Result<Written, ClientError>) {
-        drop(self.done.set(result));
+        drop(self.done.set((result, Instant::now())));
         self.changed.notify_waiters();
     }
 }
@@ -49,7 +50,8 @@ pub struct Receipt {
 impl Receipt {
     /// What became of the record, if that is settled.
     pub fn peek(&self) -> Option<Result<Delivered, ClientError>> {
-        let result = self.outcome.done.get()?.clone();
+        let (result, _) = self.outcome.done.get()?;
+        let result = result.clone();
         Some(result.map(|written| Delivered {
             partition: self.partition,
             offset: match written.base {
@@ -58,6 +60,16 @@ impl Receipt {
             },
             append_time: written.append_time,
         }))
+    }
+
+    /// The partition that the record goes to.
+    pub fn partition(&self) -> i32 {
+        self.partition
+    }
+
+    /// When it was settled.
+    pub fn settled_at(&self) -> Option<Instant> {
+        self.outcome.done.get().map(|(_, at)| *at)
     }
 
     /// Waits until it is settled.

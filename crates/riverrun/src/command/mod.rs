@@ -9,11 +9,13 @@ mod configs;
 mod connection;
 mod console_consumer;
 mod console_producer;
+mod consumer_perf_test;
 mod dump_log;
 mod get_offsets;
 mod java;
 mod log_dirs;
 mod options;
+mod producer_perf_test;
 mod progress;
 mod serve;
 mod storage;
@@ -98,6 +100,18 @@ const TOOLS: &[Tool] = &[
         script: "kafka-log-dirs",
         summary: "show what lies in the brokers' log directories",
         run: log_dirs::run,
+    },
+    Tool {
+        name: "producer-perf-test",
+        script: "kafka-producer-perf-test",
+        summary: "send records as fast as asked for, and measure",
+        run: producer_perf_test::run,
+    },
+    Tool {
+        name: "consumer-perf-test",
+        script: "kafka-consumer-perf-test",
+        summary: "read records as fast as they come, and measure",
+        run: consumer_perf_test::run,
     },
     Tool {
         name: "dump-log",
