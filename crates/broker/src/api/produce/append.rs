@@ -198,7 +198,7 @@ fn append_error(refused: &AppendRefused) -> ErrorCode {
             AppendError::Storage(_) => ErrorCode::KafkaStorageError,
             AppendError::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
             AppendError::UnexpectedOffset { .. } => ErrorCode::UnknownServerError,
-            AppendError::NoMarker => ErrorCode::InvalidRecord,
+            AppendError::NoMarker | AppendError::OffsetOverflow { .. } => ErrorCode::InvalidRecord,
             AppendError::Producer(error) => match error {
                 ProducerError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
                 ProducerError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
