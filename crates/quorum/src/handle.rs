@@ -47,7 +47,7 @@ impl Entrance {
         D: Into<Decision<T>>,
         T: Send + 'static,
     {
-        let (operation, answer) = Asked::new(decide);
+        let (operation, answer) = Asked::ask(decide);
         let command = Command::Operate {
             operation,
             origin: self.origin,

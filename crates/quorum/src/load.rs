@@ -38,7 +38,7 @@ pub(crate) fn load(log: &MetadataLog, static_voters: VoterSet) -> Result<Loaded,
     let mut state = Loaded {
         state: ControllerState::default(),
         history: QuorumHistory::new(static_voters),
-        shape: LogShape::new(log.start(), log.start(), Vec::new(), newest),
+        shape: LogShape::new(log.start(), log.start(), Vec::new(), None),
         snapshots: files
             .into_iter()
             .filter(|file| file.id != SnapshotId::BOOTSTRAP)
@@ -58,6 +58,10 @@ pub(crate) fn load(log: &MetadataLog, static_voters: VoterSet) -> Result<Loaded,
         });
     }
     log.read_all(|bytes| state.take_batches(bytes, covered))?;
+    // Only now: the log before the snapshot's end is of older epochs than the snapshot.
+    if let Some(id) = newest {
+        state.shape.add_snapshot(id);
+    }
     if log.end() < covered {
         return Err(QuorumError::Behind {
             dir: log.dir().to_owned(),

@@ -73,7 +73,7 @@ where
     T: Send + 'static,
 {
     /// The operation, and where its answer will come out.
-    pub(crate) fn new(decide: F) -> (Box<dyn Operation>, oneshot::Receiver<Result<T, Refused>>) {
+    pub(crate) fn ask(decide: F) -> (Box<dyn Operation>, oneshot::Receiver<Result<T, Refused>>) {
         let (reply, answer) = oneshot::channel();
         (Box::new(Self { decide, reply }), answer)
     }

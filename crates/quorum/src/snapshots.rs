@@ -102,7 +102,7 @@ pub(crate) struct Assignment {
 #[derive(Debug)]
 pub(crate) enum Content {
     /// Those that make this image.
-    Image(MetadataImage),
+    Image(Box<MetadataImage>),
     /// These, at the newest metadata.version.
     Records(Vec<MetadataRecord>),
 }

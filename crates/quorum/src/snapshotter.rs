@@ -155,7 +155,7 @@ fn assignment(replica: &Replica, runtime: &Runtime<ControllerState, Answer>) -> 
             kraft_version: history.kraft_version_at(end),
             voters: history.voters_at(end).cloned(),
         },
-        content: Content::Image(state.published().clone()),
+        content: Content::Image(Box::new(state.published().clone())),
         now: replica.now().wall,
     })
 }

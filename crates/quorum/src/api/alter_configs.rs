@@ -25,7 +25,6 @@ fn refused(request: &AlterConfigsRequest, refused: Refused) -> AlterConfigsRespo
             resource_name: resource.resource_name.clone(),
             error_code: refused.code(),
             error_message: Some(refused.to_string()),
-            ..Default::default()
         });
     AlterConfigsResponse { responses: results.collect(), ..Default::default() }
 }

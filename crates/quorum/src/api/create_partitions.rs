@@ -24,7 +24,6 @@ fn refused(request: &CreatePartitionsRequest, refused: Refused) -> CreatePartiti
             name: topic.name.clone(),
             error_code: refused.code(),
             error_message: Some(refused.to_string()),
-            ..Default::default()
         });
     CreatePartitionsResponse { results: results.collect(), ..Default::default() }
 }

@@ -25,7 +25,6 @@ fn refused(request: &IncrementalAlterConfigsRequest, refused: Refused) -> Increm
             resource_name: resource.resource_name.clone(),
             error_code: refused.code(),
             error_message: Some(refused.to_string()),
-            ..Default::default()
         });
     IncrementalAlterConfigsResponse { responses: results.collect(), ..Default::default() }
 }

@@ -1,5 +1,7 @@
 //! A node's part in the quorum on real files: started, asked, stopped, killed, started again.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers are tests too")]
+
 mod controller;
 mod format;
 mod kafka_directory;

@@ -30,7 +30,7 @@ fn fetch(offset: i64, epoch: i32, max_wait_ms: i32) -> FetchRequest {
             topic_id: Uuid::METADATA_TOPIC,
             partitions: vec![FetchPartition {
                 partition: 0,
-                current_leader_epoch: EPOCH,
+                current_leader_epoch: -1,
                 fetch_offset: offset,
                 last_fetched_epoch: epoch,
                 high_watermark: i64::MAX,
@@ -161,14 +161,14 @@ fn piece(end_offset: i64, position: i64) -> FetchSnapshotRequest {
     }
 }
 
-/// Waits until the leader answers a replica at 0 with a snapshot.
-async fn snapshot_end(node: &QuorumNode) -> i64 {
-    for _ in 0..1000 {
+/// Waits until the leader answers a replica at 0 with a snapshot of `epoch`, and says where it ends.
+async fn snapshot_end(node: &QuorumNode, epoch: i32) -> i64 {
+    for incarnation in 0..1000 {
         // Each operation is an occasion to look whether a snapshot is due, or done.
-        register(node, 1).await;
-        let end = pull(node, &fetch(0, 0, 0)).await.snapshot_id.end_offset;
-        if end >= 0 {
-            return end;
+        register(node, (incarnation % 250) as u8).await;
+        let id = pull(node, &fetch(0, 0, 0)).await.snapshot_id;
+        if id.epoch == epoch {
+            return id.end_offset;
         }
         tokio::task::yield_now().await;
     }
@@ -183,7 +183,7 @@ async fn a_new_observer_takes_the_snapshot_and_so_does_a_restart() {
         &[STATIC, "metadata.log.max.record.bytes.between.snapshots=500"],
     );
     let node = start(&config);
-    let end = snapshot_end(&node).await;
+    let end = snapshot_end(&node, EPOCH).await;
     let mut whole = Vec::new();
     loop {
         let mut response = call(&node, 1, &piece(end, whole.len() as i64)).await;
@@ -207,4 +207,18 @@ async fn a_new_observer_takes_the_snapshot_and_so_does_a_restart() {
     let node = start(&config);
     assert_eq!(lasting(&node.published.borrow().image), lasting(&image));
     node.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_epoch_may_leave_a_snapshot_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(
+        dir.path(),
+        &[STATIC, "metadata.log.max.record.bytes.between.snapshots=500"],
+    );
+    for epoch in 1..4 {
+        let node = start(&config);
+        snapshot_end(&node, epoch).await;
+        node.stop().await.unwrap();
+    }
 }

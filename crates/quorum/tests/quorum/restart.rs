@@ -48,13 +48,11 @@ async fn a_broker_registers_and_is_still_registered_after_a_restart() {
 async fn a_node_that_is_not_stopped_loses_nothing_it_answered() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), &[STATIC]);
-    let mut incarnation = 1;
     let mut end = 0;
-    for _ in 0..3 {
+    for incarnation in 1..4 {
         let copy = tempfile::tempdir().unwrap();
         let node = start(&config);
         let registered = register(&node, incarnation).await;
-        incarnation += 1;
         let before = node.published.borrow().clone();
         assert!(before.end.0 > end, "{registered:?}");
         end = before.end.0;
