@@ -62,7 +62,11 @@ mod tests {
         for range in APIS {
             let file = folder.join(snake_case(range.api_key.name())).with_extension("rs");
             let head = format!("//! {} (key {})", range.api_key.name(), range.api_key.code());
-            assert!(std::fs::read_to_string(&file).unwrap().starts_with(&head), "{} begins otherwise", file.display());
+            assert!(
+                std::fs::read_to_string(&file).unwrap().starts_with(&head),
+                "{} begins otherwise",
+                file.display()
+            );
         }
     }
 

@@ -25,7 +25,9 @@ const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
-/// The replica id of consumers, and the one with which tools read any replica.
+/// The first version whose answer names the leader epoch.
+const EPOCHS_FROM: i16 = 4;
+/// The replica id with which tools read any replica to its end.
 const DEBUGGING_CONSUMER: i32 = -2;
 
 /// Answers for each partition.
@@ -76,7 +78,7 @@ fn look_up(broker: &Broker, asked: &Asked<'_>) -> Result<ListOffsetsPartitionRes
         partition_index: index,
         timestamp,
         offset: offset.0,
-        leader_epoch: epoch.0,
+        leader_epoch: if asked.version >= EPOCHS_FROM { epoch.0 } else { LeaderEpoch::NONE.0 },
         ..Default::default()
     };
     let latest = if asked.replica >= 0 || asked.replica == DEBUGGING_CONSUMER {
