@@ -69,6 +69,9 @@ pub enum Refusal {
     /// A producer id without a sequence number.
     #[error("invalid sequence number {0} in a record batch with a producer id")]
     Sequence(i32),
+    /// A transactional batch without a producer; noticed, as in Kafka, only when the batch is written anew.
+    #[error("cannot write transactional records without a valid producer id")]
+    TransactionWithoutProducer,
     /// A codec number that means nothing.
     #[error("unknown compression type {0}")]
     Codec(u8),
@@ -148,9 +151,13 @@ impl VerifiedBatch {
         if !rest.is_empty() {
             return Err(Refusal::MoreThanOneBatch.into());
         }
-        let codec = check_header(batch.header())?;
+        // In Kafka's order, since it decides which error a batch with several faults is answered with.
+        if batch.header().base_offset != Offset::ZERO {
+            return Err(Refusal::BaseOffset(batch.header().base_offset.0).into());
+        }
         check_size(batch.bytes().len(), rules)?;
         batch.check()?;
+        let codec = check_header(batch.header())?;
         let block = match codec {
             Codec::None => batch.body(),
             codec => {
@@ -177,9 +184,6 @@ impl VerifiedBatch {
 }
 
 fn check_header(header: &BatchHeader) -> Result<Codec, Refusal> {
-    if header.base_offset != Offset::ZERO {
-        return Err(Refusal::BaseOffset(header.base_offset.0));
-    }
     let (count, last_offset_delta) = (header.record_count, header.last_offset_delta);
     if count <= 0 || last_offset_delta != count - 1 {
         return Err(Refusal::Count {
@@ -252,11 +256,10 @@ fn refusal(
     if rules.key_required && record.key.is_none() {
         return Some(RecordRefusal::NoKey);
     }
-    if header.attributes.timestamp_type() == TimestampType::LogAppendTime {
-        return Some(RecordRefusal::ProducerSetLogAppendTime);
-    }
     if rules.timestamp_type == TimestampType::LogAppendTime || timestamp == Timestamp::NONE {
-        return None;
+        // On a topic of CreateTime the claim is dropped instead, and the records keep their own times.
+        let claimed = header.attributes.timestamp_type() == TimestampType::LogAppendTime;
+        return claimed.then_some(RecordRefusal::ProducerSetLogAppendTime);
     }
     // In 128 bits: neither the record's time nor the limits are bounded.
     let age = i128::from(now.0) - i128::from(timestamp.0);
@@ -307,6 +310,9 @@ fn rebuild(
         sent.base_sequence,
     );
     if sent.attributes.is_transactional() {
+        if !sent.has_producer() {
+            return Err(Refusal::TransactionWithoutProducer.into());
+        }
         builder = builder.transactional();
     }
     if rules.timestamp_type == TimestampType::LogAppendTime {

@@ -213,25 +213,40 @@ fn timestamps_are_held_to_the_topics_window() {
 }
 
 #[test]
-fn a_producer_may_not_claim_the_brokers_time() {
+fn a_claim_to_the_brokers_time_is_refused_where_the_broker_stamps_and_dropped_where_not() {
     let mut builder = BatchBuilder::new().log_append_time(NOW);
     builder.append(NOW, None, None, &[]);
     let bytes = builder.build().to_bytes();
-    for timestamp_type in [TimestampType::CreateTime, TimestampType::LogAppendTime] {
-        let error = verify(
-            &bytes,
-            &ProduceRules {
-                timestamp_type,
-                ..ProduceRules::default()
-            },
-        )
-        .expect_err("refused");
-        let expected = RecordError {
-            index: 0,
-            reason: RecordRefusal::ProducerSetLogAppendTime,
+    let verify_as = |timestamp_type| {
+        let rules = ProduceRules {
+            timestamp_type,
+            ..ProduceRules::default()
         };
-        assert_eq!(error, VerifyError::Records(vec![expected]));
-    }
+        verify(&bytes, &rules)
+    };
+    let error = verify_as(TimestampType::LogAppendTime).expect_err("refused");
+    let expected = RecordError {
+        index: 0,
+        reason: RecordRefusal::ProducerSetLogAppendTime,
+    };
+    assert_eq!(error, VerifyError::Records(vec![expected]));
+    assert!(error.is_timestamp());
+    let batch = verify_as(TimestampType::CreateTime).expect("accepted, as Kafka does");
+    assert_eq!(batch.header().attributes.timestamp_type(), TimestampType::CreateTime);
+}
+
+#[test]
+fn a_transaction_needs_a_producer_when_the_batch_is_written_anew() {
+    let mut builder = BatchBuilder::new().transactional();
+    builder.append(NOW, None, None, &[]);
+    let bytes = builder.build().to_bytes();
+    assert!(verify(&bytes, &ProduceRules::default()).is_ok());
+    let compression = TopicCompression::Target(Codec::Lz4, Level::default_of(Codec::Lz4));
+    let rules = ProduceRules {
+        compression,
+        ..ProduceRules::default()
+    };
+    assert_eq!(verify(&bytes, &rules), Err(Refusal::TransactionWithoutProducer.into()));
 }
 
 #[test]
