@@ -9,6 +9,7 @@ pub mod fetch_session;
 pub mod forward;
 pub mod hosting;
 pub mod housekeeping;
+mod leader_hint;
 pub mod lifecycle;
 pub mod log_config;
 pub mod log_dirs;

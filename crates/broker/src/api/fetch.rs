@@ -44,7 +44,7 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
     };
     let (Opened::Sessionless(wanted) | Opened::Full { wanted, .. } | Opened::Incremental { wanted, .. }) = &opened;
     let reads = read_or_wait(broker, wanted, &limits).await;
-    respond(context, &response::build(broker, context.api_version, opened, reads))
+    respond(context, &response::build(broker, context, opened, reads))
 }
 
 fn session_request(view: &FetchView<'_>, version: i16) -> SessionRequest {

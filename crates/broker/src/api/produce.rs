@@ -40,7 +40,7 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
         }
         Some(RequiredAcks::All | RequiredAcks::Leader) | None => {}
     }
-    respond(context, &response::build(broker, context.api_version, items))
+    respond(context, &response::build(broker, context, items))
 }
 
 fn without_answer(items: &[Item]) -> Reply {

@@ -2,17 +2,23 @@
 
 use super::read::Read;
 use crate::Broker;
+use crate::leader_hint::LeaderHints;
 use crate::fetch_session::{Cached, FetchPartitionKey, Opened, Session};
-use protocol::messages::fetch_response::{FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData};
+use network::RequestContext;
+use protocol::messages::fetch_response::{
+    FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+};
 use protocol::{ErrorCode, Records};
 use std::sync::MutexGuard;
 
 /// The first version that names the current leader beside an error about it.
-const LEADERS_FROM: i16 = 12;
+const LEADERS_FROM: i16 = 16;
 
 /// Builds the response and notes in the session what it told.
-pub(super) fn build(broker: &Broker, version: i16, opened: Opened, reads: Vec<Read>) -> FetchResponse {
-    let mut gathered = Gathered { broker, version, topics: Vec::new(), last: None };
+pub(super) fn build(broker: &Broker, context: &RequestContext, opened: Opened, reads: Vec<Read>) -> FetchResponse {
+    let image = broker.image.borrow().image.clone();
+    let hints = LeaderHints::new(&image, &context.connection.listener);
+    let mut gathered = Gathered { hints, version: context.api_version, topics: Vec::new(), last: None };
     let session_id = match opened {
         Opened::Sessionless(wanted) => {
             for (wanted, read) in wanted.iter().zip(reads) {
@@ -43,7 +49,18 @@ pub(super) fn build(broker: &Broker, version: i16, opened: Opened, reads: Vec<Re
             id
         }
     };
-    FetchResponse { session_id, responses: gathered.topics, ..Default::default() }
+    let endpoints = gathered.hints.endpoints().into_iter().map(|endpoint| NodeEndpoint {
+        node_id: endpoint.node.0,
+        host: endpoint.host,
+        port: endpoint.port,
+        rack: endpoint.rack,
+    });
+    FetchResponse {
+        session_id,
+        node_endpoints: endpoints.collect(),
+        responses: gathered.topics,
+        ..Default::default()
+    }
 }
 
 fn lock(session: &std::sync::Mutex<Session>) -> MutexGuard<'_, Session> {
@@ -64,7 +81,7 @@ fn note(cached: &mut Cached, read: &Read) -> bool {
 }
 
 struct Gathered<'a> {
-    broker: &'a Broker,
+    hints: LeaderHints<'a>,
     version: i16,
     topics: Vec<FetchableTopicResponse>,
     last: Option<FetchPartitionKey>,
@@ -87,17 +104,14 @@ impl Gathered<'_> {
         }
     }
 
-    fn leader(&self, key: &FetchPartitionKey, error: ErrorCode) -> LeaderIdAndEpoch {
+    fn leader(&mut self, key: &FetchPartitionKey, error: ErrorCode) -> LeaderIdAndEpoch {
         let is_about_leader = matches!(error, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch);
         if self.version < LEADERS_FROM || !is_about_leader {
             return LeaderIdAndEpoch::default();
         }
-        let image = self.broker.image.borrow().image.clone();
-        let topic = if key.topic.is_empty() { image.topics.get_by_id(key.topic_id) } else { image.topics.get(&key.topic) };
-        match topic.and_then(|topic| topic.partition(key.index)) {
-            Some(partition) => LeaderIdAndEpoch { leader_id: partition.leader.0, leader_epoch: partition.leader_epoch.0 },
-            None => LeaderIdAndEpoch::default(),
-        }
+        let topic = self.hints.topic(&key.topic, key.topic_id);
+        let (leader, epoch) = self.hints.name(topic, key.index);
+        LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0 }
     }
 }
 

@@ -2,16 +2,21 @@
 
 use super::append::{Item, TopicName};
 use crate::Broker;
+use crate::leader_hint::LeaderHints;
+use base::Uuid;
+use network::RequestContext;
 use protocol::ErrorCode;
 use protocol::messages::produce_response::{
-    LeaderIdAndEpoch, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
+    LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
 };
 
 /// The first version that names the current leader beside an error about it (KIP-951).
 const LEADERS_FROM: i16 = 10;
 
 /// Gathers the items topic by topic, in the request's order.
-pub(super) fn build(broker: &Broker, version: i16, items: Vec<Item>) -> ProduceResponse {
+pub(super) fn build(broker: &Broker, context: &RequestContext, items: Vec<Item>) -> ProduceResponse {
+    let image = broker.image.borrow().image.clone();
+    let mut hints = LeaderHints::new(&image, &context.connection.listener);
     let mut response = ProduceResponse::default();
     let mut current: Option<TopicName> = None;
     for item in items {
@@ -19,12 +24,31 @@ pub(super) fn build(broker: &Broker, version: i16, items: Vec<Item>) -> ProduceR
             response.responses.push(topic(&item.topic));
             current = Some(item.topic.clone());
         }
-        let leader = if version >= LEADERS_FROM { leader(broker, &item) } else { LeaderIdAndEpoch::default() };
+        let mut leader = LeaderIdAndEpoch::default();
+        if context.api_version >= LEADERS_FROM && item.error == ErrorCode::NotLeaderOrFollower {
+            leader = name_leader(&mut hints, &item);
+        }
         if let Some(last) = response.responses.last_mut() {
             last.partition_responses.push(partition(item, leader));
         }
     }
+    let endpoints = hints.endpoints().into_iter().map(|endpoint| NodeEndpoint {
+        node_id: endpoint.node.0,
+        host: endpoint.host,
+        port: endpoint.port,
+        rack: endpoint.rack,
+    });
+    response.node_endpoints = endpoints.collect();
     response
+}
+
+fn name_leader(hints: &mut LeaderHints<'_>, item: &Item) -> LeaderIdAndEpoch {
+    let topic = match &item.topic {
+        TopicName::Name(name) => hints.topic(name, Uuid::ZERO),
+        TopicName::Id(id) => hints.topic("", *id),
+    };
+    let (leader, epoch) = hints.name(topic, item.index);
+    LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0 }
 }
 
 fn topic(name: &TopicName) -> TopicProduceResponse {
@@ -44,20 +68,5 @@ fn partition(item: Item, current_leader: LeaderIdAndEpoch) -> PartitionProduceRe
         record_errors: item.record_errors,
         error_message: item.message,
         current_leader,
-    }
-}
-
-fn leader(broker: &Broker, item: &Item) -> LeaderIdAndEpoch {
-    if item.error != ErrorCode::NotLeaderOrFollower {
-        return LeaderIdAndEpoch::default();
-    }
-    let image = broker.image.borrow().image.clone();
-    let topic = match &item.topic {
-        TopicName::Name(name) => image.topics.get(name),
-        TopicName::Id(id) => image.topics.get_by_id(*id),
-    };
-    match topic.and_then(|topic| topic.partition(item.index)) {
-        Some(partition) => LeaderIdAndEpoch { leader_id: partition.leader.0, leader_epoch: partition.leader_epoch.0 },
-        None => LeaderIdAndEpoch::default(),
     }
 }
