@@ -1,6 +1,7 @@
 """Fills topics of every kind, and tells what a broker serves of them, for the test that swaps brokers over one directory.
 
 disk.py write PHASE MILLIS    produces the records of a phase, created at MILLIS and after; phase 1 makes the topics
+disk.py trim PHASE MILLIS     deletes records
 disk.py transact PHASE MILLIS commits a transaction, aborts another
 disk.py read MILLIS           prints every topic's configs, offsets and records, a line each, in a fixed order
 """
@@ -82,8 +83,9 @@ def write(phase, time):
         produce(topic, small)[1]()
     produce("disk-compact", keyed)[1]()
     produce("disk-recompressed", small, compression_type="gzip")[1]()
-    trim = 10 * phase
-    done(ADMIN.delete_records([TopicPartition("disk-trimmed", 0, trim)]))
+
+def trim(phase, _time):
+    done(ADMIN.delete_records([TopicPartition("disk-trimmed", 0, 10 * phase)]))
 
 
 def transact(phase, time):
@@ -140,4 +142,4 @@ def read(time):
 
 
 if __name__ == "__main__":
-    {"write": write, "transact": transact, "read": read}[sys.argv[1]](*map(int, sys.argv[2:]))
+    {"write": write, "trim": trim, "transact": transact, "read": read}[sys.argv[1]](*map(int, sys.argv[2:]))

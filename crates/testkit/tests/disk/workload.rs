@@ -18,6 +18,11 @@ pub fn write(broker: &dyn Cluster, phase: i32) -> Result<()> {
     run(broker, &["write", &phase.to_string(), &TIME.to_string()]).map(drop)
 }
 
+/// Deletes the first records of a log.
+pub fn trim(broker: &dyn Cluster, phase: i32) -> Result<()> {
+    run(broker, &["trim", &phase.to_string(), &TIME.to_string()]).map(drop)
+}
+
 /// Commits a transaction and aborts another.
 pub fn transact(broker: &dyn Cluster, phase: i32) -> Result<()> {
     run(broker, &["transact", &phase.to_string(), &TIME.to_string()]).map(drop)
