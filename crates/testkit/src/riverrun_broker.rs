@@ -87,16 +87,13 @@ impl RiverrunBroker {
         Ok(())
     }
 
-    /// Waits for the line `riverrun ready: listening on HOST:PORT, …` beyond what the file held before.
+    /// Waits for the line `riverrun … is ready: listening on HOST:PORT, …` beyond what the file held before.
     fn ready_line(&self, process: &mut Process, from: usize) -> Result<String> {
         let deadline = Instant::now() + READY_LINE_DEADLINE;
         loop {
             let text = std::fs::read(self.output())?;
             let fresh = String::from_utf8_lossy(text.get(from..).unwrap_or_default());
-            if let Some(line) = fresh
-                .lines()
-                .find(|line| line.contains("riverrun ready: listening on "))
-            {
+            if let Some(line) = fresh.lines().find(|line| line.contains("ready: listening on ")) {
                 return Ok(line.to_owned());
             }
             if let Some(status) = process.ended()? {
@@ -145,6 +142,10 @@ impl Cluster for RiverrunBroker {
         let from = std::fs::metadata(self.output()).map_or(0, |file| usize::try_from(file.len()).unwrap_or(0));
         let mut command = Command::new(dependencies::riverrun()?);
         command.arg("serve").arg("--config").arg(self.properties());
+        // The tests' own variables look like configuration.
+        for name in ["RIVERRUN_TEST_DEPS", "RIVERRUN_BIN"] {
+            command.env_remove(name);
+        }
         let mut process = Process::start(&mut command, &self.output())?;
         let line = self.ready_line(&mut process, from)?;
         anyhow::ensure!(
