@@ -2,6 +2,7 @@
 
 use crate::Broker;
 use crate::api::list_offsets::absent;
+use crate::api::metadata::is_internal;
 use crate::partitions::{Hosted, HostedTopic};
 use base::{Offset, Timestamp, Uuid};
 use bytes::Bytes;
@@ -139,11 +140,6 @@ fn one(
             Wakes::none()
         }
     }
-}
-
-/// Topics that only the broker writes to.
-fn is_internal(name: &str) -> bool {
-    matches!(name, "__consumer_offsets" | "__transaction_state" | "__share_group_state")
 }
 
 fn not_hosted(broker: &Broker, name: &TopicName, topic: Option<&HostedTopic>, index: i32) -> ErrorCode {
