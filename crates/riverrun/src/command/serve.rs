@@ -3,6 +3,7 @@
 mod identity;
 mod local_controller;
 mod node;
+mod open_files;
 mod settings;
 mod signals;
 

@@ -2,6 +2,7 @@
 
 use super::identity;
 use super::local_controller::LocalController;
+use super::open_files;
 use super::settings::Settings;
 use super::signals::Signals;
 use anyhow::{Context, Result};
@@ -31,6 +32,7 @@ struct Node {
 /// Runs the node until a signal, and stops it cleanly.
 pub(super) async fn run(settings: Settings, started: Instant) -> Result<()> {
     let mut signals = Signals::catch()?;
+    open_files::raise_limit();
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     let identity = identity::establish(fs.as_ref(), &settings.config, settings.format)?;
     let clients = bind_all(&settings.config, &settings.config.listeners).await?;
