@@ -132,6 +132,11 @@ pub enum RequestError {
 }
 
 impl ControllerHandle {
+    /// Whether there is no controller in this process any more: it was stopped, or its disk failed.
+    pub fn is_stopped(&self) -> bool {
+        self.quorum.commands.is_closed()
+    }
+
     /// Sends a request's body and answers the response's body, both in the encoding of `version`: for a client whose
     /// request the broker passes on (it has an address), or for the broker itself.
     ///
@@ -156,7 +161,7 @@ impl ControllerHandle {
         if entrance.admit(api_key, version) == Admission::Refuse {
             return Err(RequestError::NotServed { api_key, version });
         }
-        if self.quorum.commands.is_closed() {
+        if self.is_stopped() {
             return Err(RequestError::Stopped);
         }
         let context = caller.context(api_key, version);

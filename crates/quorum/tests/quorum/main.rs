@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers are tests too")]
 
 mod controller;
+mod crash;
+mod disk;
 mod format;
 mod kafka_directory;
 mod listener;

@@ -1,7 +1,7 @@
 //! A node's configuration and directory, and the requests of a broker.
 
 use base::clock::SystemClock;
-use base::fs::RealFs;
+use base::fs::{Fs, RealFs};
 use base::{Rng, Uuid};
 use config::{BrokerConfig, Layered};
 use metadata::MetadataImage;
@@ -11,9 +11,10 @@ use protocol::messages::broker_heartbeat_response::BrokerHeartbeatResponse;
 use protocol::messages::broker_registration_request::{BrokerRegistrationRequest, Feature, Listener};
 use protocol::messages::broker_registration_response::BrokerRegistrationResponse;
 use protocol::{Message, Request};
-use quorum::{Caller, ControllerHandle, QuorumError, QuorumNode, QuorumOptions};
+use quorum::{Caller, ControllerHandle, QuorumError, QuorumNode, QuorumOptions, RequestError};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub const CLUSTER: &str = "AAAAAAAAAAAAAAAAAAAABQ";
 /// The directory of the voter in Kafka's log.
@@ -51,11 +52,18 @@ pub fn options(config: &Arc<BrokerConfig>, directory_id: Uuid) -> QuorumOptions 
 }
 
 pub fn try_start_with(options: QuorumOptions) -> Result<QuorumNode, QuorumError> {
+    // Every process draws other ids.
+    static STARTS: AtomicU64 = AtomicU64::new(0);
+    let rng = Rng::from_seed(STARTS.fetch_add(1, Ordering::Relaxed));
+    start_on(Arc::new(RealFs), options, rng)
+}
+
+pub fn start_on(fs: Arc<dyn Fs>, options: QuorumOptions, rng: Rng) -> Result<QuorumNode, QuorumError> {
     quorum::start(
         options,
-        Arc::new(RealFs),
+        fs,
         Arc::new(SystemClock::new()),
-        Rng::from_seed(7),
+        rng,
         tokio::runtime::Handle::current(),
     )
 }
@@ -74,9 +82,17 @@ pub async fn call<R: Request>(node: &QuorumNode, version: i16, request: &R) -> R
 }
 
 pub async fn call_at<R: Request>(controller: &ControllerHandle, version: i16, request: &R) -> R::Response {
+    try_call(controller, version, request).await.unwrap()
+}
+
+pub async fn try_call<R: Request>(
+    controller: &ControllerHandle,
+    version: i16,
+    request: &R,
+) -> Result<R::Response, RequestError> {
     let body = request.to_bytes(version).unwrap();
-    let answer = controller.request(broker(), R::KEY, version, body).await.unwrap();
-    R::Response::from_bytes(&answer, version).unwrap()
+    let answer = controller.request(broker(), R::KEY, version, body).await?;
+    Ok(R::Response::from_bytes(&answer, version).unwrap())
 }
 
 pub fn broker() -> Caller {
@@ -89,6 +105,10 @@ pub fn broker() -> Caller {
 
 /// Registers broker 1 as its `incarnation`th process.
 pub async fn register(node: &QuorumNode, incarnation: u8) -> BrokerRegistrationResponse {
+    call(node, 4, &registration(node, incarnation)).await
+}
+
+pub fn registration(node: &QuorumNode, incarnation: u8) -> BrokerRegistrationRequest {
     let published = node.published.borrow().clone();
     let mut features: Vec<_> = published.image.features.all().keys().cloned().collect();
     features.push("kraft.version".to_owned());
@@ -100,7 +120,7 @@ pub async fn register(node: &QuorumNode, incarnation: u8) -> BrokerRegistrationR
             max_supported_version: known.max,
         }
     };
-    let request = BrokerRegistrationRequest {
+    BrokerRegistrationRequest {
         broker_id: 1,
         cluster_id: CLUSTER.to_owned(),
         incarnation_id: Uuid([incarnation; 16]),
@@ -114,20 +134,22 @@ pub async fn register(node: &QuorumNode, incarnation: u8) -> BrokerRegistrationR
         log_dirs: vec![DIRECTORY.parse().unwrap()],
         previous_broker_epoch: -1,
         ..Default::default()
-    };
-    call(node, 4, &request).await
+    }
 }
 
 /// Says that the broker with `epoch` has applied everything and wants to work.
 pub async fn unfence(node: &QuorumNode, epoch: i64) -> BrokerHeartbeatResponse {
-    let request = BrokerHeartbeatRequest {
+    call(node, 1, &heartbeat(node, epoch)).await
+}
+
+pub fn heartbeat(node: &QuorumNode, epoch: i64) -> BrokerHeartbeatRequest {
+    BrokerHeartbeatRequest {
         broker_id: 1,
         broker_epoch: epoch,
         current_metadata_offset: node.published.borrow().end.0 - 1,
         want_fence: false,
         ..Default::default()
-    };
-    call(node, 1, &request).await
+    }
 }
 
 /// The image without what changes with every start: the controller's incarnation.
