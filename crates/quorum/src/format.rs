@@ -7,12 +7,14 @@ use base::fs::Fs;
 use base::{NodeId, Rng, Timestamp, Uuid};
 use protocol::metadata_records::MetadataRecord;
 use raft::snapshot::SnapshotHeader;
-use raft::voters::{Endpoint, KRaftVersionRange, Voter};
-use raft::{ReplicaKey, SnapshotId, VoterSet};
+use raft::SnapshotId;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use storage::dirs::METADATA_DIR;
 use storage::dirs::meta_properties::MetaProperties;
+
+pub use raft::voters::{Endpoint, KRaftVersionRange, Voter};
+pub use raft::{ReplicaKey, VoterSet};
 
 /// Who votes in the new cluster's quorum.
 #[derive(Clone, Debug, PartialEq, Eq)]
