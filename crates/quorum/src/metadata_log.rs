@@ -50,9 +50,12 @@ impl MetadataLog {
             producer_id_expiration_ms: i64::MAX,
             jitter_seed: 0,
         })?;
-        // One directory sync, of the log directory, makes the new directory itself durable.
         if partition_metadata::read(&*fs, &dir)?.is_none() {
             partition_metadata::write(&*fs, &dir, Uuid::METADATA_TOPIC)?;
+        }
+        // The directory's own name must be durable before anything in it is relied on. The quorum state is the first such
+        // thing: where there is one, this was done before.
+        if !fs.exists(&dir.join(QUORUM_STATE_FILE)) {
             fs.sync_dir(metadata_dir)?;
         }
         Ok(Self { fs, clock, dir, log })
