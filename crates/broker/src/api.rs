@@ -18,16 +18,19 @@ network::apis! {
     DeleteRecords, 0..=2 => delete_records;
     InitProducerId, 0..=5 => init_producer_id;
     OffsetForLeaderEpoch, 2..=4 => offset_for_leader_epoch;
+    DescribeConfigs, 1..=4 => describe_configs;
     AlterConfigs, 0..=2 => raw alter_configs;
     DescribeLogDirs, 1..=5 => describe_log_dirs;
     CreatePartitions, 0..=3 => raw create_partitions;
     ElectLeaders, 0..=2 => raw elect_leaders;
     IncrementalAlterConfigs, 0..=1 => raw incremental_alter_configs;
+    DescribeClientQuotas, 0..=1 => describe_client_quotas;
     AlterClientQuotas, 0..=1 => raw alter_client_quotas;
     DescribeQuorum, 0..=2 => raw describe_quorum;
     UpdateFeatures, 0..=2 => raw update_features;
     DescribeCluster, 0..=2 => describe_cluster;
     DescribeProducers, 0..=0 => describe_producers;
+    ListConfigResources, 0..=1 => list_config_resources;
     DescribeTopicPartitions, 0..=0 => describe_topic_partitions;
 }
 

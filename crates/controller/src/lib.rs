@@ -20,7 +20,6 @@ pub mod placement;
 pub mod sessions;
 pub mod settings;
 pub mod state;
-pub mod topic_name;
 
 pub use activation::activate;
 pub use api_error::ApiError;

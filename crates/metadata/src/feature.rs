@@ -17,9 +17,10 @@ pub struct Feature {
 
 /// Every feature of Kafka 4.3, in the order of its enumeration, `metadata.version` first.
 ///
-/// `max` stays below `kafka_max` exactly where the level promises requests that this program does not serve yet:
-/// transactions (transaction.version), consumer groups (group.version), share groups and streams groups. A client that
-/// saw the level would use them.
+/// `max` equals `kafka_max` throughout. A level allows the nodes to use certain records and requests among themselves; a
+/// node that refused one could neither start on a directory that Kafka wrote nor join a cluster of Kafka's nodes. Whether
+/// this program serves what a level is about, clients learn from the list of APIs in ApiVersions, which never names more
+/// than is served. Lower `max` for a level whose records this program would write or read wrongly.
 pub const FEATURES: [Feature; 7] = [
     Feature {
         name: MetadataVersion::FEATURE_NAME,

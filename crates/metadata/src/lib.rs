@@ -13,6 +13,7 @@ pub mod loader;
 pub mod metadata_version;
 pub mod record_version;
 pub mod snapshot;
+pub mod topic_name;
 
 pub use apply::ApplyError;
 pub use image::MetadataImage;

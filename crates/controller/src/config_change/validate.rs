@@ -3,10 +3,10 @@
 use crate::api_error::ApiError;
 use crate::settings::ControllerSettings;
 use crate::state::ControllerState;
-use crate::topic_name;
 use base::NodeId;
 use config::alter::{self, AlterError};
 use metadata::image::{ConfigResource, ConfigResourceType};
+use metadata::topic_name;
 use protocol::ErrorCode;
 use std::collections::BTreeMap;
 
