@@ -31,8 +31,10 @@ pub fn elect_leaders(
     let election = match request.election_type {
         0 => ElectionType::Preferred,
         1 => ElectionType::Unclean,
-        // The response has no room for the message "Unknown election type".
-        _ => return refused(ErrorCode::InvalidRequest),
+        code => {
+            let message = format!("Unknown election type {code}");
+            return refused(request, &ApiError::new(ErrorCode::InvalidRequest, message));
+        }
     };
     let mut records = Vec::new();
     let mut elect = |topic: &str, partition: i32| {
@@ -72,7 +74,7 @@ pub fn elect_leaders(
             .collect(),
     };
     if let Err(error) = check_size(&records) {
-        return refused(error.code);
+        return refused(request, &error);
     }
     let response = ElectLeadersResponse {
         replica_election_results: results,
@@ -81,9 +83,26 @@ pub fn elect_leaders(
     Outcome::splittable(records, response)
 }
 
-fn refused(code: ErrorCode) -> Outcome<ElectLeadersResponse> {
+/// The same refusal for everything that was named.
+fn refused(request: &ElectLeadersRequest, error: &ApiError) -> Outcome<ElectLeadersResponse> {
+    let error_code = error.code.code();
+    let partition = |partition_id: &i32| PartitionResult {
+        partition_id: *partition_id,
+        error_code,
+        error_message: error.message.clone(),
+    };
+    let topics = request
+        .topic_partitions
+        .iter()
+        .flatten()
+        .map(|topic| ReplicaElectionResult {
+            topic: topic.topic.clone(),
+            partition_result: topic.partitions.iter().map(partition).collect(),
+        });
+    let replica_election_results = topics.collect();
     Outcome::unchanged(ElectLeadersResponse {
-        error_code: code.code(),
+        error_code,
+        replica_election_results,
         ..Default::default()
     })
 }
