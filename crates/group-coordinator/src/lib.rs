@@ -1,0 +1,25 @@
+//! Consumer groups of the classic protocol and their committed offsets: what one partition of `__consumer_offsets` holds.
+//!
+//! Two states make a coordinator. [`GroupState`] is the shard's: folded from the log, versioned by `coordinator_runtime`,
+//! it knows every committed offset and what was last written of every group. [`GroupCoordinator`] is what lives only as
+//! long as a leadership: who is joining, whose session ends when, who waits for an answer. The functions in [`op`] read
+//! the first, change the second and answer an [`Outcome`]: records, and what is to happen once they are committed or
+//! lost ([`Completion`]). Answers come out of [`GroupCoordinator::take_replies`], to whoever asked with that [`Token`].
+
+pub mod classic;
+pub mod completion;
+pub mod coordinator;
+pub mod load;
+pub mod op;
+pub mod partition_for;
+pub mod record;
+pub mod settings;
+pub mod state;
+pub mod timers;
+
+pub use completion::{Answer, Completion, Lost, Outcome, Reply, Token};
+pub use coordinator::{GroupCoordinator, Moment};
+pub use partition_for::partition_for;
+pub use record::GroupRecord;
+pub use settings::GroupSettings;
+pub use state::GroupState;

@@ -1,0 +1,178 @@
+//! What the log says: committed offsets, offsets of open transactions, and what was last written of each group.
+
+use crate::record::{GroupRecord, TransactionEnd};
+use base::{Offset, ProducerId, Timestamp, Uuid};
+use coordinator_runtime::Shard;
+use imbl::OrdMap;
+use protocol::internal::group_metadata_value::GroupMetadataValue;
+use protocol::internal::offset_commit_value::OffsetCommitValue;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// A topic's partition, ordered by topic.
+pub type Place = (Arc<str>, i32);
+
+/// An offset that a group committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommittedOffset {
+    /// Where the group reads on.
+    pub offset: i64,
+    /// The leader epoch of the record before it; -1 if the client gave none.
+    pub leader_epoch: i32,
+    /// The client's own note.
+    pub metadata: Arc<str>,
+    /// When it was committed.
+    pub committed_at: Timestamp,
+    /// When it expires, if the client said so (OffsetCommit 2 to 4).
+    pub expires_at: Option<Timestamp>,
+    /// The topic's id; zero if it was not known then.
+    pub topic_id: Uuid,
+    /// Where the record lies.
+    pub record: Offset,
+}
+
+impl CommittedOffset {
+    fn read(value: &OffsetCommitValue, record: Offset) -> Self {
+        Self {
+            offset: value.offset,
+            leader_epoch: value.leader_epoch,
+            metadata: value.metadata.as_str().into(),
+            committed_at: Timestamp(value.commit_timestamp),
+            expires_at: (value.expire_timestamp != -1).then_some(Timestamp(value.expire_timestamp)),
+            topic_id: value.topic_id,
+            record,
+        }
+    }
+}
+
+/// What the log says of one group.
+#[derive(Clone, Debug, Default)]
+pub struct StoredGroup {
+    /// Its last generation; none for a group that only commits offsets.
+    pub metadata: Option<Arc<GroupMetadataValue>>,
+    /// Its offsets.
+    pub offsets: OrdMap<Place, CommittedOffset>,
+}
+
+/// The offsets of one open transaction, by group and place.
+type Pending = OrdMap<(Arc<str>, Arc<str>, i32), CommittedOffset>;
+
+/// The state at one offset. A clone is a version: it shares everything with the original.
+#[derive(Clone, Debug, Default)]
+pub struct GroupState {
+    groups: OrdMap<Arc<str>, Arc<StoredGroup>>,
+    pending: OrdMap<ProducerId, Pending>,
+}
+
+impl GroupState {
+    /// A group.
+    pub fn group(&self, id: &str) -> Option<&Arc<StoredGroup>> {
+        self.groups.get(id)
+    }
+
+    /// All groups, in the order of their names.
+    pub fn groups(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<StoredGroup>)> {
+        self.groups.iter()
+    }
+
+    /// Whether an open transaction holds an offset of this group for this place.
+    pub fn is_pending(&self, group: &Arc<str>, place: &Place) -> bool {
+        let key = (Arc::clone(group), Arc::clone(&place.0), place.1);
+        self.pending.values().any(|pending| pending.contains_key(&key))
+    }
+
+    /// Whether an open transaction holds any offset of this group.
+    pub fn has_pending(&self, group: &str) -> bool {
+        let mut all = self.pending.values().flat_map(|pending| pending.keys());
+        all.any(|(holder, ..)| holder.as_ref() == group)
+    }
+
+    /// What open transactions hold for this group.
+    pub fn pending_places(&self, group: &str) -> Vec<Place> {
+        let all = self.pending.values().flat_map(|pending| pending.keys());
+        let mine = all.filter(|(holder, ..)| holder.as_ref() == group);
+        mine.map(|(_, topic, partition)| (Arc::clone(topic), *partition)).collect()
+    }
+
+    fn change(&mut self, id: &Arc<str>, change: impl FnOnce(&mut StoredGroup)) {
+        let entry = self.groups.entry(Arc::clone(id)).or_default();
+        change(Arc::make_mut(entry));
+    }
+
+    fn remove_offset(&mut self, id: &Arc<str>, place: &Place) {
+        if self.groups.contains_key(id) {
+            self.change(id, |group| {
+                group.offsets.remove(place);
+            });
+        }
+        let key = (Arc::clone(id), Arc::clone(&place.0), place.1);
+        let holders: Vec<ProducerId> = self.pending.keys().copied().collect();
+        for producer in holders {
+            if let Some(pending) = self.pending.get_mut(&producer) {
+                pending.remove(&key);
+            }
+        }
+    }
+
+    /// A group that keeps offsets goes on as one that only commits: so it is when Kafka makes a consumer group of it.
+    fn remove_group(&mut self, id: &Arc<str>) {
+        match self.groups.get(id) {
+            Some(group) if !group.offsets.is_empty() => self.change(id, |group| group.metadata = None),
+            _ => {
+                self.groups.remove(id);
+            }
+        }
+    }
+
+    fn end_transaction(&mut self, producer: ProducerId, end: TransactionEnd) {
+        let Some(pending) = self.pending.remove(&producer) else { return };
+        if end == TransactionEnd::Aborted {
+            return;
+        }
+        for ((group, topic, partition), offset) in &pending {
+            let place = (Arc::clone(topic), *partition);
+            self.change(group, |group| {
+                // A plain commit written after it is newer, whenever the marker comes.
+                if group.offsets.get(&place).is_none_or(|known| offset.record > known.record) {
+                    group.offsets.insert(place, offset.clone());
+                }
+            });
+        }
+    }
+}
+
+impl Shard for GroupState {
+    type Record = GroupRecord;
+    type Error = Infallible;
+
+    fn replay(&mut self, offset: Offset, record: &GroupRecord) -> Result<(), Infallible> {
+        match record {
+            GroupRecord::Offset { group, topic, partition, value, producer } => {
+                let place = (Arc::clone(topic), *partition);
+                let Some(value) = value else {
+                    self.remove_offset(group, &place);
+                    return Ok(());
+                };
+                let committed = CommittedOffset::read(value, offset);
+                self.change(group, |_| {});
+                if *producer == ProducerId::NONE {
+                    self.change(group, |group| {
+                        group.offsets.insert(place, committed);
+                    });
+                } else {
+                    let key = (Arc::clone(group), place.0, place.1);
+                    self.pending.entry(*producer).or_default().insert(key, committed);
+                }
+            }
+            GroupRecord::Group { group, value: Some(value) } => {
+                self.change(group, |group| group.metadata = Some(Arc::clone(value)));
+            }
+            GroupRecord::Group { group, value: None } => self.remove_group(group),
+            GroupRecord::TransactionEnd { producer, end } => self.end_transaction(*producer, *end),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
