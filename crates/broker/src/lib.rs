@@ -25,21 +25,10 @@ use base::fs::Fs;
 use base::{Clock, NodeId, Rng};
 use channel::ControllerChannel;
 use config::BrokerConfig;
-use metadata::MetadataImage;
+use metadata::Published;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
-
-/// What the broker knows of the cluster: the image and the metadata log's offset it was taken at.
-#[derive(Clone, Debug)]
-pub struct Published {
-    /// The cluster.
-    pub image: Arc<MetadataImage>,
-    /// The offset after the last record in the image.
-    pub end_offset: i64,
-    /// The level of `kraft.version`, which stands in the metadata log's control records and not in the image.
-    pub kraft_version: i16,
-}
 
 /// The broker's handles.
 #[derive(Debug)]
@@ -58,6 +47,8 @@ pub struct Broker {
     pub rng: Mutex<Rng>,
     /// The newest image that this broker has applied: partitions in it are hosted.
     pub image: watch::Receiver<Published>,
+    /// What the quorum has committed; `image` follows it.
+    pub committed: watch::Receiver<Published>,
     /// The way to the controller.
     pub controller: Arc<dyn ControllerChannel>,
     /// The hosted partitions.

@@ -4,7 +4,7 @@ use crate::Broker;
 use crate::channel::{self, ControllerError};
 use base::Uuid;
 use config::Endpoint;
-use metadata::feature;
+use metadata::{Published, feature};
 use protocol::ErrorCode;
 use protocol::messages::broker_heartbeat_request::BrokerHeartbeatRequest;
 use protocol::messages::broker_heartbeat_response::BrokerHeartbeatResponse;
@@ -92,12 +92,12 @@ fn registration_request(broker: &Broker, registration: &Registration) -> BrokerR
 /// Asks to be unfenced until the broker's own image shows that it is.
 pub async fn unfence(broker: &Broker) -> Result<(), LifecycleError> {
     let mut image = broker.image.clone();
-    let is_unfenced = |published: &crate::Published| {
+    let is_unfenced = |published: &Published| {
         let epoch = broker.epoch.load(Ordering::Acquire);
         let own = published.image.brokers.get(broker.node);
         own.is_some_and(|own| own.epoch.0 == epoch && !own.fenced)
     };
-    let registered = |published: &crate::Published| published.end_offset > broker.epoch.load(Ordering::Acquire);
+    let registered = |published: &Published| published.end.0 > broker.epoch.load(Ordering::Acquire);
     if image.wait_for(registered).await.is_err() {
         return Err(ControllerError::Unavailable.into());
     }
@@ -128,7 +128,7 @@ async fn heartbeat(broker: &Broker, wish: Wish) -> Result<BrokerHeartbeatRespons
     let request = BrokerHeartbeatRequest {
         broker_id: broker.node.0,
         broker_epoch: broker.epoch.load(Ordering::Acquire),
-        current_metadata_offset: broker.image.borrow().end_offset - 1,
+        current_metadata_offset: broker.image.borrow().end.0 - 1,
         want_fence: false,
         want_shut_down: wish == Wish::ShutDown,
         offline_log_dirs: offline.collect(),

@@ -1,14 +1,14 @@
 //! Turning a new picture of the cluster into hosted partitions and settings.
 
+use crate::Broker;
 use crate::hosting::{self, HostingError};
 use crate::housekeeping::Removals;
 use crate::log_config::{self, PartitionSettings};
 use crate::partitions::{Hosted, HostedTopic};
-use crate::{Broker, Published};
 use base::TopicPartition;
-use metadata::MetadataImage;
 use metadata::delta::{TopicChange, changed_partitions, changed_topics};
 use metadata::image::{ConfigResourceType, TopicImage};
+use metadata::{MetadataImage, Published};
 use partition::Wakes;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -27,7 +27,8 @@ pub async fn follow(
     while from_quorum.changed().await.is_ok() {
         let next = from_quorum.borrow_and_update().clone();
         let before = applied.borrow().clone();
-        apply(&broker, &before.image, &next.image, &removals);
+        // Opening logs waits for the disk; other tasks of this worker move elsewhere meanwhile.
+        tokio::task::block_in_place(|| apply(&broker, &before.image, &next.image, &removals));
         applied.send_replace(next);
     }
 }

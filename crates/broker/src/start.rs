@@ -8,12 +8,12 @@ use crate::log_dirs::{LogDirError, LogDirs};
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
 use crate::service::BrokerService;
-use crate::{Broker, Published, log_config, publisher};
+use crate::{Broker, log_config, publisher};
 use arc_swap::ArcSwap;
 use base::fs::Fs;
 use base::{Clock, Rng, Uuid};
 use config::{BrokerConfig, ConfigError, Endpoint};
-use metadata::MetadataImage;
+use metadata::{MetadataImage, Published};
 use network::Listener;
 use network::listener::Serving;
 use std::path::PathBuf;
@@ -78,12 +78,7 @@ pub async fn start(
 ) -> Result<RunningBroker, StartError> {
     let (stop, stopping) = watch::channel(false);
     let from_quorum = options.published.clone();
-    let empty = Published {
-        image: Arc::new(MetadataImage::default()),
-        end_offset: 0,
-        kraft_version: 0,
-    };
-    let (applied, image) = watch::channel(empty);
+    let (applied, image) = watch::channel(Published::nothing());
     let (removals, due) = Removals::new(Arc::clone(&options.clock));
     let broker = Arc::new(assemble(options, image, stopping)?);
     take_first_image(&broker, from_quorum.borrow().clone(), &applied, &removals);
@@ -141,6 +136,7 @@ fn assemble(
         fetch_sessions: FetchSessions::new(slots, Rng::from_seed(rng.next_u64())),
         rng: Mutex::new(rng),
         image,
+        committed: published,
         controller,
         partitions: Partitions::default(),
         log_dirs,

@@ -3,12 +3,12 @@
 use crate::api;
 use crate::driver::Command;
 use crate::operation::{Asked, Decision, Refused};
-use crate::publisher::Published;
 use crate::replica::Replica;
 use base::NodeId;
 use bytes::Bytes;
 use config::listener::Endpoint;
 use controller::{ControllerState, OpContext, Origin};
+use metadata::Published;
 use network::{Admission, ConnectionContext, Principal, Reply, RequestContext, Service};
 use protocol::{ApiKey, Segments, frame};
 use std::io;

@@ -27,4 +27,3 @@ pub use error::QuorumError;
 pub use handle::{Caller, ControllerHandle, Entrance, Quorum, RequestError};
 pub use node::{QuorumNode, QuorumOptions, start};
 pub use operation::Refused;
-pub use publisher::Published;

@@ -2,21 +2,10 @@
 
 use base::Offset;
 use controller::ControllerState;
-use metadata::MetadataImage;
+use metadata::Published;
 use protocol::metadata_records::MetadataRecord;
 use std::sync::Arc;
 use tokio::sync::watch;
-
-/// The committed metadata at one moment.
-#[derive(Clone, Debug)]
-pub struct Published {
-    /// The cluster.
-    pub image: Arc<MetadataImage>,
-    /// The offset after the last committed record. It also moves when the image does not.
-    pub end: Offset,
-    /// The level of `kraft.version`, which stands in the log's control records and not in the image.
-    pub kraft_version: i16,
-}
 
 /// The sending end of what [`crate::QuorumNode`] shows.
 #[derive(Debug)]

@@ -64,7 +64,7 @@ fn answer(broker: &Broker, context: &RequestContext, request: ApiVersionsRequest
     ApiVersionsResponse {
         api_keys: api::APIS.iter().map(|range| entry(range.api_key.api(), Versions::new(range.min, range.max))).collect(),
         supported_features: supported.collect(),
-        finalized_features_epoch: published.end_offset - 1,
+        finalized_features_epoch: published.end.0 - 1,
         finalized_features: finalized.collect(),
         ..Default::default()
     }

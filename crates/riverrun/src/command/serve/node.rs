@@ -9,7 +9,6 @@ use anyhow::{Context, Result};
 use base::clock::SystemClock;
 use base::fs::{Fs, RealFs};
 use base::{Clock, Rng};
-use broker::Published;
 use broker::start::{BrokerOptions, RunningBroker};
 use config::{BrokerConfig, Endpoint};
 use network::listener::Serving;
@@ -17,7 +16,6 @@ use network::{Listener, ListenerSettings};
 use quorum::{QuorumNode, QuorumOptions};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
 
 /// How long the controller's connections may take to finish what they are in.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -83,7 +81,7 @@ async fn start(
         fs,
         rng,
         controller: Arc::new(LocalController(quorum.controller.clone())),
-        published: follow(quorum.published.clone()),
+        published: quorum.published.clone(),
     };
     let broker = broker::start::start(options, clients, endpoints).await?;
     Ok(Node {
@@ -101,25 +99,6 @@ impl Node {
         }
         self.quorum.stop().await.context("the metadata log could not be closed")
     }
-}
-
-/// The quorum's picture of the cluster as the broker takes it.
-fn follow(mut from: watch::Receiver<quorum::Published>) -> watch::Receiver<Published> {
-    let translate = |published: &quorum::Published| Published {
-        image: Arc::clone(&published.image),
-        end_offset: published.end.0,
-        kraft_version: published.kraft_version,
-    };
-    let (to, receiver) = watch::channel(translate(&from.borrow_and_update()));
-    tokio::spawn(async move {
-        while from.changed().await.is_ok() {
-            let published = translate(&from.borrow_and_update());
-            if to.send(published).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 async fn bind_all(config: &BrokerConfig, endpoints: &[Endpoint]) -> Result<Vec<Listener>> {
