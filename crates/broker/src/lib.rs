@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod channel;
+pub mod config_check;
 pub mod fetch_session;
 pub mod forward;
 pub mod hosting;

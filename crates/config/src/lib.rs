@@ -27,7 +27,7 @@ pub use key::{Importance, Key, Support, Type, UpdateMode};
 pub use layer::Layered;
 pub use listener::{Endpoint, ListenerName, SecurityProtocol};
 pub use properties::Properties;
-pub use settings::Settings;
+pub use settings::{Originals, Settings};
 pub use table::Table;
 pub use topic::TopicConfig;
 pub use value::Value;
