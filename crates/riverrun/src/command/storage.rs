@@ -6,6 +6,8 @@ mod format;
 mod info;
 mod voters;
 
+pub(super) use voters::standalone;
+
 use anyhow::{Context, Result};
 use arguments::{Arguments, Command, Parsed};
 use base::{Rng, Uuid};

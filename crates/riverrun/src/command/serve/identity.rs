@@ -1,12 +1,18 @@
 //! Who this node is: what `meta.properties` in its directories says, or a new identity on the first start.
 
 use super::settings::FormatNew;
+use crate::command::storage::standalone;
 use anyhow::{Context, Result, bail};
+use base::clock::SystemClock;
 use base::fs::Fs;
-use base::{Rng, Uuid};
+use base::{Clock, Rng, Uuid};
 use config::BrokerConfig;
+use metadata::MetadataVersion;
+use metadata::bootstrap::bootstrap_records;
+use quorum::format::{FirstVoters, Formatting, format};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use storage::dirs::meta_properties::MetaProperties;
 
 /// A node's identity.
@@ -18,16 +24,16 @@ pub(super) struct Identity {
 }
 
 /// Reads the identity, formatting new directories if that is allowed.
-pub(super) fn establish(fs: &dyn Fs, config: &BrokerConfig, format: FormatNew) -> Result<Identity> {
+pub(super) fn establish(fs: &Arc<dyn Fs>, config: &BrokerConfig, format_new: FormatNew) -> Result<Identity> {
     let mut dirs: BTreeSet<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
     let metadata_dir = PathBuf::from(&config.metadata_log_dir);
     dirs.insert(metadata_dir.clone());
     let mut found = Vec::new();
     for dir in &dirs {
-        found.push((dir, MetaProperties::read(fs, dir)?));
+        found.push((dir, MetaProperties::read(&**fs, dir)?));
     }
     if found.iter().all(|(_, properties)| properties.is_none()) {
-        if format == FormatNew::No {
+        if format_new == FormatNew::No {
             bail!(
                 "no meta.properties in {}: the directory is not formatted. Format it once with\n  \
                  riverrun storage format --standalone --cluster-id $(riverrun storage random-uuid) --config FILE",
@@ -46,7 +52,7 @@ pub(super) fn establish(fs: &dyn Fs, config: &BrokerConfig, format: FormatNew) -
         cluster_id.with_context(|| format!("no cluster.id in {}/meta.properties", metadata_dir.display()))?;
     let mut metadata_directory_id = Uuid::ZERO;
     for (dir, properties) in found {
-        let id = directory_id(fs, config, dir, properties, &cluster_id)?;
+        let id = directory_id(&**fs, config, dir, properties, &cluster_id)?;
         if *dir == metadata_dir {
             metadata_directory_id = id;
         }
@@ -75,16 +81,28 @@ fn directory_id(
     Ok(id)
 }
 
-fn format_first_start(fs: &dyn Fs, config: &BrokerConfig) -> Result<()> {
-    let cluster_id = Uuid::random(&mut Rng::from_os()).to_string();
+/// As `storage format --standalone`, or as for a quorum whose voters are configured.
+fn format_first_start(fs: &Arc<dyn Fs>, config: &BrokerConfig) -> Result<()> {
     let dirs: BTreeSet<&str> = config
         .log_dirs
         .iter()
         .map(String::as_str)
         .chain([config.metadata_log_dir.as_str()])
         .collect();
-    for dir in dirs {
-        directory_id(fs, config, Path::new(dir), None, &cluster_id)?;
-    }
+    let voters = if config.voters.is_empty() {
+        standalone(config)?
+    } else {
+        FirstVoters::Static
+    };
+    let mut rng = Rng::from_os();
+    let formatting = Formatting {
+        cluster_id: Uuid::random(&mut rng).to_string(),
+        node_id: config.node_id,
+        dirs: dirs.into_iter().map(PathBuf::from).collect(),
+        metadata_dir: PathBuf::from(&config.metadata_log_dir),
+        bootstrap: bootstrap_records(MetadataVersion::LATEST_PRODUCTION, &[]),
+        voters,
+    };
+    format(fs, &formatting, SystemClock::new().wall(), &mut rng)?;
     Ok(())
 }

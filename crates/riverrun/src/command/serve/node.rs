@@ -32,20 +32,24 @@ pub(super) async fn run(settings: Settings, started: Instant) -> Result<()> {
     let mut signals = Signals::catch()?;
     open_files::raise_limit();
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
-    let identity = identity::establish(fs.as_ref(), &settings.config, settings.format)?;
+    let identity = identity::establish(&fs, &settings.config, settings.format)?;
     let clients = bind_all(&settings.config, &settings.config.listeners).await?;
     let address = clients
         .first()
         .map(Listener::address)
         .context("there is no listener for clients")?;
     let cluster_id = identity.cluster_id.clone();
-    let node = start(settings.config, identity, fs, clients).await?;
+    let mut node = start(settings.config, identity, fs, clients).await?;
     let millis = started.elapsed().as_millis();
     println!(
         "riverrun {} is ready: listening on {address}, cluster {cluster_id}, started in {millis} ms",
         env!("CARGO_PKG_VERSION")
     );
-    signals.first().await;
+    tokio::select! {
+        () = signals.first() => {}
+        // Without the metadata log nothing that a client is told can be kept; the process ends, as Kafka's does.
+        lost = node.quorum.ended() => return lost.context("the metadata log is lost"),
+    }
     signals.end_at_next();
     node.stop().await
 }
