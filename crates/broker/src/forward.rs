@@ -9,7 +9,7 @@ use std::time::Duration;
 use tracing::warn;
 
 /// How long an answer waits for the broker's own image.
-const CATCH_UP: Duration = Duration::from_secs(1);
+const CATCH_UP: Duration = Duration::from_secs(5);
 
 /// Hands a request to the active controller in the bytes it came in, and the answer to the client.
 pub async fn forward(broker: &Broker, context: &RequestContext, body: Bytes) -> Reply {
