@@ -45,6 +45,7 @@ pub struct Registration {
 /// Registers, retrying while an earlier incarnation's session lasts; answers the broker epoch.
 pub async fn register(broker: &Broker, registration: &Registration) -> Result<i64, LifecycleError> {
     let request = registration_request(broker, registration);
+    let mut told = false;
     loop {
         let response = channel::call(broker.controller.as_ref(), REGISTRATION_VERSION, &request).await?;
         match ErrorCode::from(response.error_code) {
@@ -54,7 +55,9 @@ pub async fn register(broker: &Broker, registration: &Registration) -> Result<i6
                 return Ok(response.broker_epoch);
             }
             error @ (ErrorCode::DuplicateBrokerRegistration | ErrorCode::NotController) => {
-                warn!(%error, "registration is tried again");
+                if !std::mem::replace(&mut told, true) {
+                    warn!(%error, "registration is refused for now and tried again");
+                }
                 tokio::time::sleep(RETRY).await;
             }
             error => return Err(LifecycleError::Refused(error, error.message())),

@@ -57,6 +57,11 @@ impl Sessions {
         sessions
     }
 
+    /// Ends the sessions of a broker that is known to be gone: its next incarnation may register at once.
+    pub fn end(&mut self, broker: NodeId) {
+        self.contacts.retain(|(id, _), _| *id != broker);
+    }
+
     /// Takes note of a sign of life.
     pub fn touch(&mut self, broker: NodeId, epoch: BrokerEpoch, now: Instant) {
         self.contacts.insert((broker, epoch), now);

@@ -49,13 +49,26 @@ impl GroupCoordinator {
     /// are to be written at once: groups that are over `group.max.size` begin a rebalance.
     pub fn take_over(state: &GroupState, settings: GroupSettings, rng: Rng, moment: Moment) -> Self {
         let mut timers = Timers::default();
-        timers.set(Timer::Expiry, moment.now.plus(settings.offsets_retention_check_interval));
+        timers.set(
+            Timer::Expiry,
+            moment.now.plus(settings.offsets_retention_check_interval),
+        );
         let mut coordinator = Self {
             groups: BTreeMap::new(),
-            desk: Desk { settings, timers, rng, moment, replies: Vec::new() },
+            desk: Desk {
+                settings,
+                timers,
+                rng,
+                moment,
+                replies: Vec::new(),
+            },
         };
         for (id, stored) in state.groups() {
-            if stored.metadata.as_ref().is_some_and(|metadata| !metadata.members.is_empty()) {
+            if stored
+                .metadata
+                .as_ref()
+                .is_some_and(|metadata| !metadata.members.is_empty())
+            {
                 coordinator.open(state, id);
             }
         }
@@ -101,10 +114,15 @@ impl GroupCoordinator {
 
     /// Forgets a group that is being deleted.
     pub(crate) fn drop_group(&mut self, id: &str, error: ErrorCode) {
-        let Some(mut group) = self.groups.remove(id) else { return };
+        let Some(mut group) = self.groups.remove(id) else {
+            return;
+        };
         let members: Vec<Arc<str>> = group.members().keys().chain(group.pending()).cloned().collect();
         for member in members {
-            self.desk.timers.cancel(&Timer::Session { group: Arc::clone(&group.id), member });
+            self.desk.timers.cancel(&Timer::Session {
+                group: Arc::clone(&group.id),
+                member,
+            });
         }
         self.desk.timers.cancel(&Timer::Join(Arc::clone(&group.id)));
         self.desk.timers.cancel(&Timer::Sync(Arc::clone(&group.id)));
@@ -127,7 +145,9 @@ impl GroupCoordinator {
                 self.desk.timers.set(Timer::Expiry, next);
                 op::expire_offsets::expire_offsets(self, state)
             }
-            Timer::Session { group, member } => self.with(&group, |desk, group| rebalance::session_ended(desk, group, &member)),
+            Timer::Session { group, member } => {
+                self.with(&group, |desk, group| rebalance::session_ended(desk, group, &member))
+            }
             Timer::Join(group) => self.with(&group, rebalance::join_time_up),
             Timer::Sync(group) => self.with(&group, rebalance::sync_time_up),
         })
@@ -146,7 +166,11 @@ impl GroupCoordinator {
         match completion {
             Completion::Nothing | Completion::Created { .. } => {}
             Completion::Reply(reply) => self.desk.replies.push(reply),
-            Completion::Assigned { group, generation, assignment } => {
+            Completion::Assigned {
+                group,
+                generation,
+                assignment,
+            } => {
                 if let Some(group) = self.groups.get_mut(&group) {
                     rebalance::assigned(&mut self.desk, group, generation, &assignment);
                 }

@@ -77,7 +77,13 @@ impl GroupRecord {
     /// If a name or the metadata is longer than the format allows, or for a marker, which is not a data record.
     pub fn encode(&self) -> Result<(Bytes, Option<Bytes>), EncodeError> {
         match self {
-            Self::Offset { group, topic, partition, value, .. } => {
+            Self::Offset {
+                group,
+                topic,
+                partition,
+                value,
+                ..
+            } => {
                 let key = OffsetCommitKey {
                     group: group.to_string(),
                     topic: topic.to_string(),
@@ -87,9 +93,13 @@ impl GroupRecord {
                 Ok((key, value.as_ref().map(encode_offset).transpose()?))
             }
             Self::Group { group, value } => {
-                let key = GroupMetadataKey { group: group.to_string() };
+                let key = GroupMetadataKey {
+                    group: group.to_string(),
+                };
                 let key = versioned::encode_key(GroupMetadataKey::RECORD_TYPE, &key)?;
-                let value = value.as_ref().map(|value| versioned::encode(value.as_ref(), GROUP_VERSION));
+                let value = value
+                    .as_ref()
+                    .map(|value| versioned::encode(value.as_ref(), GROUP_VERSION));
                 Ok((key, value.transpose()?))
             }
             Self::TransactionEnd { .. } => unreachable!("markers are written by the transaction coordinator"),

@@ -91,7 +91,8 @@ impl GroupState {
     pub fn pending_places(&self, group: &str) -> Vec<Place> {
         let all = self.pending.values().flat_map(|pending| pending.keys());
         let mine = all.filter(|(holder, ..)| holder.as_ref() == group);
-        mine.map(|(_, topic, partition)| (Arc::clone(topic), *partition)).collect()
+        mine.map(|(_, topic, partition)| (Arc::clone(topic), *partition))
+            .collect()
     }
 
     fn change(&mut self, id: &Arc<str>, change: impl FnOnce(&mut StoredGroup)) {
@@ -125,7 +126,9 @@ impl GroupState {
     }
 
     fn end_transaction(&mut self, producer: ProducerId, end: TransactionEnd) {
-        let Some(pending) = self.pending.remove(&producer) else { return };
+        let Some(pending) = self.pending.remove(&producer) else {
+            return;
+        };
         if end == TransactionEnd::Aborted {
             return;
         }
@@ -133,7 +136,11 @@ impl GroupState {
             let place = (Arc::clone(topic), *partition);
             self.change(group, |group| {
                 // A plain commit written after it is newer, whenever the marker comes.
-                if group.offsets.get(&place).is_none_or(|known| offset.record > known.record) {
+                if group
+                    .offsets
+                    .get(&place)
+                    .is_none_or(|known| offset.record > known.record)
+                {
                     group.offsets.insert(place, offset.clone());
                 }
             });
@@ -147,7 +154,13 @@ impl Shard for GroupState {
 
     fn replay(&mut self, offset: Offset, record: &GroupRecord) -> Result<(), Infallible> {
         match record {
-            GroupRecord::Offset { group, topic, partition, value, producer } => {
+            GroupRecord::Offset {
+                group,
+                topic,
+                partition,
+                value,
+                producer,
+            } => {
                 let place = (Arc::clone(topic), *partition);
                 let Some(value) = value else {
                     self.remove_offset(group, &place);
@@ -164,7 +177,10 @@ impl Shard for GroupState {
                     self.pending.entry(*producer).or_default().insert(key, committed);
                 }
             }
-            GroupRecord::Group { group, value: Some(value) } => {
+            GroupRecord::Group {
+                group,
+                value: Some(value),
+            } => {
                 self.change(group, |group| group.metadata = Some(Arc::clone(value)));
             }
             GroupRecord::Group { group, value: None } => self.remove_group(group),

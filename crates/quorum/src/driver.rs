@@ -10,7 +10,7 @@ use crate::publisher::Publisher;
 use crate::registration::Registration;
 use crate::replica::Replica;
 use crate::snapshotter::Snapshotter;
-use base::{Clock, Instant, LeaderEpoch, Offset, Rng};
+use base::{Clock, Instant, LeaderEpoch, NodeId, Offset, Rng};
 use bytes::Bytes;
 use controller::{ControllerSettings, ControllerState, OpContext, Origin, Periodic, Sessions};
 use coordinator_runtime::{Atomicity, Outcome, Runtime, Settled};
@@ -53,6 +53,9 @@ pub(crate) struct Driver {
     pub(crate) replica: Replica,
     pub(crate) runtime: Runtime<ControllerState, Answer>,
     pub(crate) desk: Desk,
+    /// This node's own broker until the first office: whatever incarnation of it is registered ended with the process
+    /// before this one, so nobody has to wait for its session to run out.
+    pub(crate) previous_life: Option<NodeId>,
     pub(crate) publisher: Publisher,
     pub(crate) snapshotter: Snapshotter,
     pub(crate) commands: mpsc::Receiver<Command>,
@@ -291,6 +294,9 @@ impl Driver {
         let now = self.clock.now();
         let desk = &mut self.desk;
         desk.sessions = Sessions::activate(desk.settings.session_timeout, self.runtime.latest(), now);
+        if let Some(own) = self.previous_life.take() {
+            desk.sessions.end(own);
+        }
         desk.periodic = Periodic::activate(&desk.settings, now);
         let first = controller::activate(self.runtime.latest(), &desk.settings, &self.bootstrap);
         self.write(first.map(nobody));

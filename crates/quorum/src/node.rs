@@ -113,6 +113,7 @@ pub fn start(
             periodic,
             rng,
         },
+        previous_life: config.roles.broker.then_some(config.node_id),
         publisher,
         snapshotter,
         commands: queue,

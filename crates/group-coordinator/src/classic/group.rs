@@ -84,7 +84,10 @@ pub struct ClassicGroup {
 impl ClassicGroup {
     /// A group without members or past.
     pub fn new(id: &str, now: Timestamp) -> Self {
-        Self { since: Some(now), ..Self::load(id, None) }
+        Self {
+            since: Some(now),
+            ..Self::load(id, None)
+        }
     }
 
     /// A group as the log has it; without metadata, one that only commits offsets.
@@ -187,7 +190,8 @@ impl ClassicGroup {
     /// Takes a member in. A member whose protocol type differs from the group's has been refused before.
     pub(crate) fn add(&mut self, member: Member) {
         if let Some(instance_id) = &member.instance_id {
-            self.static_members.insert(Arc::clone(instance_id), Arc::clone(&member.id));
+            self.static_members
+                .insert(Arc::clone(instance_id), Arc::clone(&member.id));
         }
         if self.leader.is_none() {
             self.leader = Some(Arc::clone(&member.id));
@@ -219,7 +223,9 @@ impl ClassicGroup {
     /// A static member's place under another id.
     pub(crate) fn rename(&mut self, old: &str, new: &Arc<str>) {
         let was_leader = self.is_leader(old);
-        let Some(mut member) = self.members.remove(old) else { return };
+        let Some(mut member) = self.members.remove(old) else {
+            return;
+        };
         member.id = Arc::clone(new);
         if let Some(instance_id) = &member.instance_id {
             self.static_members.insert(Arc::clone(instance_id), Arc::clone(new));
@@ -234,7 +240,13 @@ impl ClassicGroup {
     }
 
     /// Takes over what a member says when it joins again; the one who waited for its last join is returned.
-    pub(crate) fn update(&mut self, id: &str, protocols: Vec<Protocol>, timeouts: (i32, i32), join: Option<Token>) -> Option<Token> {
+    pub(crate) fn update(
+        &mut self,
+        id: &str,
+        protocols: Vec<Protocol>,
+        timeouts: (i32, i32),
+        join: Option<Token>,
+    ) -> Option<Token> {
         let (session_timeout_ms, rebalance_timeout_ms) = timeouts;
         let before = self.members.get(id).map(|member| member.protocols.clone())?;
         self.count(&before, Count::Out);
@@ -280,7 +292,8 @@ impl ClassicGroup {
         if self.phase == Phase::Empty {
             return !kind.is_empty() && !protocols.is_empty();
         }
-        let everyones = |protocol: &Protocol| self.counts.get(&protocol.name).copied().unwrap_or(0) == self.members.len();
+        let everyones =
+            |protocol: &Protocol| self.counts.get(&protocol.name).copied().unwrap_or(0) == self.members.len();
         self.protocol_type.as_deref() == Some(kind) && protocols.iter().any(everyones)
     }
 
@@ -298,7 +311,11 @@ impl ClassicGroup {
     /// has.
     pub(crate) fn elect_joined_leader(&mut self) -> bool {
         let Some(leader) = &self.leader else { return false };
-        if self.members.get(leader).is_some_and(|member| member.awaiting_join.is_some()) {
+        if self
+            .members
+            .get(leader)
+            .is_some_and(|member| member.awaiting_join.is_some())
+        {
             return true;
         }
         let joined = self.members.values().find(|member| member.awaiting_join.is_some());
@@ -317,7 +334,11 @@ impl ClassicGroup {
         self.pending_sync.clear();
         self.protocol = self.select_protocol();
         self.understand_subscriptions();
-        let phase = if self.members.is_empty() { Phase::Empty } else { Phase::CompletingRebalance };
+        let phase = if self.members.is_empty() {
+            Phase::Empty
+        } else {
+            Phase::CompletingRebalance
+        };
         self.enter(phase, now);
     }
 
@@ -384,7 +405,10 @@ fn load_member(member: &MemberMetadata, protocol: Arc<str>) -> Member {
         client_host: member.client_host.as_str().into(),
         rebalance_timeout_ms,
         session_timeout_ms: member.session_timeout,
-        protocols: vec![Protocol { name: protocol, metadata: member.subscription.clone() }],
+        protocols: vec![Protocol {
+            name: protocol,
+            metadata: member.subscription.clone(),
+        }],
         assignment: member.assignment.clone(),
         awaiting_join: None,
         awaiting_sync: None,

@@ -52,7 +52,10 @@ impl Member {
     /// The first of its protocols that everybody can do.
     pub(crate) fn vote(&self, counts: &BTreeMap<Arc<str>, usize>, members: usize) -> Option<Arc<str>> {
         let everyones = |protocol: &&Protocol| counts.get(&protocol.name) == Some(&members);
-        self.protocols.iter().find(everyones).map(|protocol| Arc::clone(&protocol.name))
+        self.protocols
+            .iter()
+            .find(everyones)
+            .map(|protocol| Arc::clone(&protocol.name))
     }
 
     /// Whether its silence is no reason to remove it: it waits for us.

@@ -19,7 +19,10 @@ fn nothing() -> Outcome {
 }
 
 fn session(group: &Arc<str>, member: &Arc<str>) -> Timer {
-    Timer::Session { group: Arc::clone(group), member: Arc::clone(member) }
+    Timer::Session {
+        group: Arc::clone(group),
+        member: Arc::clone(member),
+    }
 }
 
 /// A member was heard of: it has its session timeout again.
@@ -58,15 +61,21 @@ pub(crate) fn prepare(desk: &mut Desk, group: &mut ClassicGroup) -> Outcome {
     if was_empty {
         let delay = desk.settings.initial_rebalance_delay;
         let remains = group.rebalance_timeout().saturating_sub(delay);
-        group.initial_delay = Some(InitialDelay { delay, remains, somebody_came: false });
-        desk.timers.set(Timer::Join(Arc::clone(&group.id)), desk.moment.now.plus(delay));
+        group.initial_delay = Some(InitialDelay {
+            delay,
+            remains,
+            somebody_came: false,
+        });
+        desk.timers
+            .set(Timer::Join(Arc::clone(&group.id)), desk.moment.now.plus(delay));
         return nothing();
     }
     if group.all_joined() {
         return complete(desk, group);
     }
     let patience = group.rebalance_timeout();
-    desk.timers.set(Timer::Join(Arc::clone(&group.id)), desk.moment.now.plus(patience));
+    desk.timers
+        .set(Timer::Join(Arc::clone(&group.id)), desk.moment.now.plus(patience));
     nothing()
 }
 
@@ -88,10 +97,15 @@ pub(crate) fn join_time_up(desk: &mut Desk, group: &mut ClassicGroup) -> Outcome
         delay.remains = delay.remains.saturating_sub(delay.delay);
         delay.delay = next;
         delay.somebody_came = false;
-        desk.timers.set(Timer::Join(Arc::clone(&group.id)), desk.moment.now.plus(next));
+        desk.timers
+            .set(Timer::Join(Arc::clone(&group.id)), desk.moment.now.plus(next));
         return nothing();
     }
-    if group.phase == Phase::PreparingRebalance { complete(desk, group) } else { nothing() }
+    if group.phase == Phase::PreparingRebalance {
+        complete(desk, group)
+    } else {
+        nothing()
+    }
 }
 
 /// Ends the joining: whoever is not here is out (static members may come later), the rest begin a generation.
@@ -99,7 +113,12 @@ pub(crate) fn complete(desk: &mut Desk, group: &mut ClassicGroup) -> Outcome {
     desk.timers.cancel(&Timer::Join(Arc::clone(&group.id)));
     group.initial_delay = None;
     let absent = |member: &&Member| member.awaiting_join.is_none() && member.instance_id.is_none();
-    let absent: Vec<Arc<str>> = group.members().values().filter(absent).map(|member| Arc::clone(&member.id)).collect();
+    let absent: Vec<Arc<str>> = group
+        .members()
+        .values()
+        .filter(absent)
+        .map(|member| Arc::clone(&member.id))
+        .collect();
     for member in absent {
         tracing::info!(group = %group.id, %member, "a member that did not rejoin in time is removed");
         group.remove(&member);
@@ -108,7 +127,8 @@ pub(crate) fn complete(desk: &mut Desk, group: &mut ClassicGroup) -> Outcome {
     if !group.members().is_empty() && !group.elect_joined_leader() {
         // Only static members, and none of them is here: their sessions decide.
         let patience = group.rebalance_timeout();
-        desk.timers.set(Timer::Join(Arc::clone(&group.id)), desk.moment.now.plus(patience));
+        desk.timers
+            .set(Timer::Join(Arc::clone(&group.id)), desk.moment.now.plus(patience));
         return nothing();
     }
     group.begin_generation(desk.moment.wall);
@@ -119,7 +139,8 @@ pub(crate) fn complete(desk: &mut Desk, group: &mut ClassicGroup) -> Outcome {
     }
     answer_joins(desk, group);
     let patience = group.rebalance_timeout();
-    desk.timers.set(Timer::Sync(Arc::clone(&group.id)), desk.moment.now.plus(patience));
+    desk.timers
+        .set(Timer::Sync(Arc::clone(&group.id)), desk.moment.now.plus(patience));
     nothing()
 }
 
@@ -128,7 +149,10 @@ pub(crate) fn record(
     group: &ClassicGroup,
     value: protocol::internal::group_metadata_value::GroupMetadataValue,
 ) -> GroupRecord {
-    GroupRecord::Group { group: Arc::clone(&group.id), value: Some(Arc::new(value)) }
+    GroupRecord::Group {
+        group: Arc::clone(&group.id),
+        value: Some(Arc::new(value)),
+    }
 }
 
 fn answer_joins(desk: &mut Desk, group: &mut ClassicGroup) {
@@ -161,19 +185,31 @@ pub(crate) fn joined(group: &ClassicGroup, member: &str) -> JoinGroupResponse {
         protocol_name: group.protocol.as_deref().map(str::to_owned),
         leader: group.leader.as_deref().unwrap_or("").to_owned(),
         member_id: member.to_owned(),
-        members: if group.is_leader(member) { everyone.collect() } else { Vec::new() },
+        members: if group.is_leader(member) {
+            everyone.collect()
+        } else {
+            Vec::new()
+        },
         ..Default::default()
     }
 }
 
 /// A join that failed.
 pub(crate) fn join_refused(member: &str, error: ErrorCode) -> JoinGroupResponse {
-    JoinGroupResponse { error_code: error.code(), generation_id: -1, member_id: member.to_owned(), ..Default::default() }
+    JoinGroupResponse {
+        error_code: error.code(),
+        generation_id: -1,
+        member_id: member.to_owned(),
+        ..Default::default()
+    }
 }
 
 /// A sync that failed.
 pub(crate) fn sync_refused(error: ErrorCode) -> SyncGroupResponse {
-    SyncGroupResponse { error_code: error.code(), ..Default::default() }
+    SyncGroupResponse {
+        error_code: error.code(),
+        ..Default::default()
+    }
 }
 
 /// A member was silent for too long.
@@ -238,7 +274,12 @@ pub(crate) fn synced(desk: &mut Desk, group: &mut ClassicGroup, member: &str) {
 }
 
 /// The leader's assignment is safe: everyone gets its part.
-pub(crate) fn assigned(desk: &mut Desk, group: &mut ClassicGroup, generation: i32, assignment: &BTreeMap<Arc<str>, Bytes>) {
+pub(crate) fn assigned(
+    desk: &mut Desk,
+    group: &mut ClassicGroup,
+    generation: i32,
+    assignment: &BTreeMap<Arc<str>, Bytes>,
+) {
     if group.phase != Phase::CompletingRebalance || group.generation != generation {
         return;
     }
@@ -270,7 +311,11 @@ fn answer_syncs(desk: &mut Desk, group: &mut ClassicGroup, error: ErrorCode) {
     for id in ids {
         let Some(token) = group.take_sync(&id) else { continue };
         let Some(member) = group.member(&id) else { continue };
-        let answer = if error == ErrorCode::None { assignment_of(group, member) } else { sync_refused(error) };
+        let answer = if error == ErrorCode::None {
+            assignment_of(group, member)
+        } else {
+            sync_refused(error)
+        };
         desk.reply(token, Answer::Sync(answer));
         await_heartbeat(desk, &group.id, member);
     }

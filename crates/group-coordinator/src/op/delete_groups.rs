@@ -33,16 +33,37 @@ pub fn delete_groups(
                 ErrorCode::None
             }
         };
-        results.push(DeletableGroupResult { group_id, error_code: error.code(), ..Default::default() });
+        results.push(DeletableGroupResult {
+            group_id,
+            error_code: error.code(),
+            ..Default::default()
+        });
     }
     answer_with(records, token, Answer::DeleteGroups(results))
 }
 
 /// The tombstones of a group and its offsets. It is forgotten at once; should the records be lost, the log still has it.
-pub(super) fn erase(coordinator: &mut GroupCoordinator, state: &GroupState, id: &Arc<str>, records: &mut Vec<GroupRecord>) {
+pub(super) fn erase(
+    coordinator: &mut GroupCoordinator,
+    state: &GroupState,
+    id: &Arc<str>,
+    records: &mut Vec<GroupRecord>,
+) {
     let mut places: BTreeSet<_> = state.pending_places(id).into_iter().collect();
-    places.extend(state.group(id).into_iter().flat_map(|group| group.offsets.keys().cloned()));
-    records.extend(places.iter().map(|(topic, partition)| GroupRecord::no_offset(id, topic, *partition)));
-    records.push(GroupRecord::Group { group: Arc::clone(id), value: None });
+    places.extend(
+        state
+            .group(id)
+            .into_iter()
+            .flat_map(|group| group.offsets.keys().cloned()),
+    );
+    records.extend(
+        places
+            .iter()
+            .map(|(topic, partition)| GroupRecord::no_offset(id, topic, *partition)),
+    );
+    records.push(GroupRecord::Group {
+        group: Arc::clone(id),
+        value: None,
+    });
     coordinator.drop_group(id, ErrorCode::UnknownMemberId);
 }

@@ -15,7 +15,9 @@ pub(crate) fn expire_offsets(coordinator: &mut GroupCoordinator, state: &GroupSt
     let now = coordinator.desk.moment.wall;
     let retention = i64::try_from(coordinator.desk.settings.offsets_retention.as_millis()).unwrap_or(i64::MAX);
     for (id, stored) in state.groups() {
-        let Some((group, _)) = coordinator.open(state, id) else { continue };
+        let Some((group, _)) = coordinator.open(state, id) else {
+            continue;
+        };
         let Some(rule) = Rule::of(group) else { continue };
         let expired = expired(state, group, stored, &|offset| rule.has_expired(offset, now, retention));
         let all_expired = expired.len() == stored.offsets.len();
@@ -41,7 +43,8 @@ fn expired(
     let gone = stored.offsets.iter().filter(|(place, offset)| {
         !group.is_subscribed_to(&place.0) && has_expired(offset) && !state.is_pending(&group.id, place)
     });
-    gone.map(|((topic, partition), _)| GroupRecord::no_offset(&group.id, topic, *partition)).collect()
+    gone.map(|((topic, partition), _)| GroupRecord::no_offset(&group.id, topic, *partition))
+        .collect()
 }
 
 /// Since when an offset's retention counts.

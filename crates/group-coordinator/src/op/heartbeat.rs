@@ -30,7 +30,9 @@ fn alive(coordinator: &mut GroupCoordinator, state: &GroupState, request: &Heart
     if request.group_id.is_empty() {
         return Err(ErrorCode::InvalidGroupId);
     }
-    let (group, desk) = coordinator.open(state, &request.group_id).ok_or(ErrorCode::UnknownMemberId)?;
+    let (group, desk) = coordinator
+        .open(state, &request.group_id)
+        .ok_or(ErrorCode::UnknownMemberId)?;
     validate::member(group, &request.member_id, request.group_instance_id.as_deref())?;
     if request.generation_id != group.generation {
         return Err(ErrorCode::IllegalGeneration);

@@ -74,7 +74,9 @@ pub fn join_group(
 ) -> Outcome {
     coordinator.desk.moment = moment;
     if let Err((member, error)) = check(&coordinator.desk, &request) {
-        coordinator.desk.reply(token, Answer::Join(rebalance::join_refused(&member, error)));
+        coordinator
+            .desk
+            .reply(token, Answer::Join(rebalance::join_refused(&member, error)));
         return nothing();
     }
     let is_known = coordinator.open(state, &request.group_id).is_some();
@@ -87,10 +89,17 @@ pub fn join_group(
     let new = || ClassicGroup::new(&id, moment.wall);
     let group = coordinator.groups.entry(Arc::clone(&id)).or_insert_with(new);
     tracing::debug!(group = %id, member = %request.member_id, reason = request.reason.as_deref(), "a member joins");
-    let announcement = (!is_known).then(|| rebalance::record(group, ClassicGroup::new(&id, moment.wall).to_value(|_| bytes::Bytes::new())));
+    let announcement = (!is_known).then(|| {
+        rebalance::record(
+            group,
+            ClassicGroup::new(&id, moment.wall).to_value(|_| bytes::Bytes::new()),
+        )
+    });
     let outcome = take_in(&mut coordinator.desk, group, request, token);
     match announcement {
-        Some(record) if outcome.records.is_empty() => Outcome::atomic(vec![record], Completion::Created { group: id, by: token }),
+        Some(record) if outcome.records.is_empty() => {
+            Outcome::atomic(vec![record], Completion::Created { group: id, by: token })
+        }
         _ => outcome,
     }
 }
@@ -166,7 +175,10 @@ fn take_in_new(desk: &mut Desk, group: &mut ClassicGroup, request: JoinGroup, to
             group.add_pending(Arc::clone(&id));
             let patience = crate::classic::member::millis(request.session_timeout_ms);
             rebalance::await_member(desk, &group.id, &id, patience);
-            desk.reply(token, Answer::Join(rebalance::join_refused(&id, ErrorCode::MemberIdRequired)));
+            desk.reply(
+                token,
+                Answer::Join(rebalance::join_refused(&id, ErrorCode::MemberIdRequired)),
+            );
             nothing()
         }
     }
@@ -207,14 +219,19 @@ fn add(desk: &mut Desk, group: &mut ClassicGroup, request: JoinGroup, id: Arc<st
 /// A member joins again: because it was asked to, because something changed, or because an answer was lost.
 fn rejoin(desk: &mut Desk, group: &mut ClassicGroup, request: JoinGroup, token: Token) -> Outcome {
     let id = Arc::clone(&request.member_id);
-    let has_changed = group.member(&id).is_none_or(|member| member.protocols != request.protocols);
+    let has_changed = group
+        .member(&id)
+        .is_none_or(|member| member.protocols != request.protocols);
     let begins_anew = match group.phase {
         Phase::PreparingRebalance => true,
         Phase::CompletingRebalance => has_changed,
         // The leader may know of changes that its own subscription does not show, as of new partitions.
         Phase::Stable => has_changed || group.is_leader(&id),
         Phase::Empty => {
-            desk.reply(token, Answer::Join(rebalance::join_refused(&id, ErrorCode::UnknownMemberId)));
+            desk.reply(
+                token,
+                Answer::Join(rebalance::join_refused(&id, ErrorCode::UnknownMemberId)),
+            );
             return nothing();
         }
     };
@@ -235,6 +252,9 @@ fn rejoin(desk: &mut Desk, group: &mut ClassicGroup, request: JoinGroup, token: 
 fn update(desk: &mut Desk, group: &mut ClassicGroup, request: JoinGroup, id: &str, token: Token) {
     let timeouts = (request.session_timeout_ms, request.rebalance_timeout_ms);
     if let Some(earlier) = group.update(id, request.protocols, timeouts, Some(token)) {
-        desk.reply(earlier, Answer::Join(rebalance::join_refused(id, ErrorCode::UnknownMemberId)));
+        desk.reply(
+            earlier,
+            Answer::Join(rebalance::join_refused(id, ErrorCode::UnknownMemberId)),
+        );
     }
 }

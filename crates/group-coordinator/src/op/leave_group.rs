@@ -22,12 +22,21 @@ pub fn leave_group(
 ) -> Outcome {
     coordinator.desk.moment = moment;
     if request.group_id.is_empty() {
-        let response = LeaveGroupResponse { error_code: ErrorCode::InvalidGroupId.code(), ..Default::default() };
+        let response = LeaveGroupResponse {
+            error_code: ErrorCode::InvalidGroupId.code(),
+            ..Default::default()
+        };
         return answer(token, Answer::Leave(response));
     }
     let Some((group, desk)) = coordinator.open(state, &request.group_id) else {
-        let members = request.members.into_iter().map(|member| told(member, ErrorCode::UnknownMemberId));
-        let response = LeaveGroupResponse { members: members.collect(), ..Default::default() };
+        let members = request
+            .members
+            .into_iter()
+            .map(|member| told(member, ErrorCode::UnknownMemberId));
+        let response = LeaveGroupResponse {
+            members: members.collect(),
+            ..Default::default()
+        };
         return answer(token, Answer::Leave(response));
     };
     let mut members = Vec::with_capacity(request.members.len());
@@ -40,9 +49,16 @@ pub fn leave_group(
         gone += usize::from(error == ErrorCode::None);
         members.push(told(member, error));
     }
-    let response = LeaveGroupResponse { members, ..Default::default() };
+    let response = LeaveGroupResponse {
+        members,
+        ..Default::default()
+    };
     let rebalanced = if gone > 0 { go_on(desk, group) } else { super::nothing() };
-    debug_assert_eq!(rebalanced.response, Completion::Nothing, "a rebalance leaves nothing to do");
+    debug_assert_eq!(
+        rebalanced.response,
+        Completion::Nothing,
+        "a rebalance leaves nothing to do"
+    );
     answer_with(rebalanced.records, token, Answer::Leave(response))
 }
 

@@ -9,8 +9,14 @@ use protocol::messages::list_groups_response::ListedGroup;
 const CLASSIC: &str = "Classic";
 
 /// The committed groups that the filters let through; an empty filter lets all through, names are compared without case.
-pub fn list_groups(coordinator: &GroupCoordinator, committed: &GroupState, request: &ListGroupsRequest) -> Vec<ListedGroup> {
-    let passes = |filter: &[String], name: &str| filter.is_empty() || filter.iter().any(|wanted| wanted.trim().eq_ignore_ascii_case(name));
+pub fn list_groups(
+    coordinator: &GroupCoordinator,
+    committed: &GroupState,
+    request: &ListGroupsRequest,
+) -> Vec<ListedGroup> {
+    let passes = |filter: &[String], name: &str| {
+        filter.is_empty() || filter.iter().any(|wanted| wanted.trim().eq_ignore_ascii_case(name))
+    };
     if !passes(&request.types_filter, CLASSIC) {
         return Vec::new();
     }
@@ -22,5 +28,7 @@ pub fn list_groups(coordinator: &GroupCoordinator, committed: &GroupState, reque
             group_type: CLASSIC.to_owned(),
         })
     });
-    groups.filter(|group| passes(&request.states_filter, &group.group_state)).collect()
+    groups
+        .filter(|group| passes(&request.states_filter, &group.group_state))
+        .collect()
 }

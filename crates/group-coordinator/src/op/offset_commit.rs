@@ -54,8 +54,15 @@ pub fn offset_commit(
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in topic.partitions {
             let partition_index = partition.partition_index;
-            let error = if is_too_long(&partition, longest) { ErrorCode::OffsetMetadataTooLarge } else { ErrorCode::None };
-            partitions.push(OffsetCommitResponsePartition { partition_index, error_code: error.code() });
+            let error = if is_too_long(&partition, longest) {
+                ErrorCode::OffsetMetadataTooLarge
+            } else {
+                ErrorCode::None
+            };
+            partitions.push(OffsetCommitResponsePartition {
+                partition_index,
+                error_code: error.code(),
+            });
             if error == ErrorCode::None {
                 let value = value(partition, topic.topic_id, moment.wall.0, expiry);
                 records.push(GroupRecord::Offset {
@@ -67,7 +74,11 @@ pub fn offset_commit(
                 });
             }
         }
-        response.topics.push(OffsetCommitResponseTopic { name: topic.name, topic_id: topic.topic_id, partitions });
+        response.topics.push(OffsetCommitResponseTopic {
+            name: topic.name,
+            topic_id: topic.topic_id,
+            partitions,
+        });
     }
     answer_with(records, token, Answer::OffsetCommit(response))
 }
@@ -128,5 +139,8 @@ pub fn refused(request: &OffsetCommitRequest, error: ErrorCode) -> OffsetCommitR
             })
             .collect(),
     });
-    OffsetCommitResponse { topics: topics.collect(), ..Default::default() }
+    OffsetCommitResponse {
+        topics: topics.collect(),
+        ..Default::default()
+    }
 }

@@ -31,7 +31,10 @@ pub fn offset_delete(
         Some(_) => ErrorCode::None,
     };
     if error != ErrorCode::None {
-        let response = OffsetDeleteResponse { error_code: error.code(), ..Default::default() };
+        let response = OffsetDeleteResponse {
+            error_code: error.code(),
+            ..Default::default()
+        };
         return answer(token, Answer::OffsetDelete(response));
     }
     let id: Arc<str> = request.group_id.as_str().into();
@@ -39,8 +42,15 @@ pub fn offset_delete(
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in request.topics {
         let name: Arc<str> = topic.name.as_str().into();
-        let is_read = coordinator.groups.get(&id).is_some_and(|group| group.is_subscribed_to(&name));
-        let error = if is_read { ErrorCode::GroupSubscribedToTopic } else { ErrorCode::None };
+        let is_read = coordinator
+            .groups
+            .get(&id)
+            .is_some_and(|group| group.is_subscribed_to(&name));
+        let error = if is_read {
+            ErrorCode::GroupSubscribedToTopic
+        } else {
+            ErrorCode::None
+        };
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in topic.partitions {
             let partition_index = partition.partition_index;
@@ -49,9 +59,22 @@ pub fn offset_delete(
             if !is_read && (is_there || state.is_pending(&id, &place)) {
                 records.push(GroupRecord::no_offset(&id, &name, partition_index));
             }
-            partitions.push(OffsetDeleteResponsePartition { partition_index, error_code: error.code() });
+            partitions.push(OffsetDeleteResponsePartition {
+                partition_index,
+                error_code: error.code(),
+            });
         }
-        topics.push(OffsetDeleteResponseTopic { name: topic.name, partitions });
+        topics.push(OffsetDeleteResponseTopic {
+            name: topic.name,
+            partitions,
+        });
     }
-    answer_with(records, token, Answer::OffsetDelete(OffsetDeleteResponse { topics, ..Default::default() }))
+    answer_with(
+        records,
+        token,
+        Answer::OffsetDelete(OffsetDeleteResponse {
+            topics,
+            ..Default::default()
+        }),
+    )
 }

@@ -35,13 +35,25 @@ pub fn stable_offset_fetch(state: &GroupState, request: &OffsetFetchRequestGroup
 fn look_up(state: &GroupState, request: &OffsetFetchRequestGroup, stability: Stability) -> OffsetFetchResponseGroup {
     let group: Arc<str> = request.group_id.as_str().into();
     let topics = match &request.topics {
-        Some(topics) => topics.iter().map(|topic| of_topic(state, &group, topic, stability)).collect(),
+        Some(topics) => topics
+            .iter()
+            .map(|topic| of_topic(state, &group, topic, stability))
+            .collect(),
         None => all(state, &group, stability),
     };
-    OffsetFetchResponseGroup { group_id: request.group_id.clone(), topics, ..Default::default() }
+    OffsetFetchResponseGroup {
+        group_id: request.group_id.clone(),
+        topics,
+        ..Default::default()
+    }
 }
 
-fn of_topic(state: &GroupState, group: &Arc<str>, topic: &OffsetFetchRequestTopics, stability: Stability) -> OffsetFetchResponseTopics {
+fn of_topic(
+    state: &GroupState,
+    group: &Arc<str>,
+    topic: &OffsetFetchRequestTopics,
+    stability: Stability,
+) -> OffsetFetchResponseTopics {
     let name: Arc<str> = topic.name.as_str().into();
     let stored = state.group(group);
     let partitions = topic.partition_indexes.iter().map(|index| {
@@ -50,7 +62,11 @@ fn of_topic(state: &GroupState, group: &Arc<str>, topic: &OffsetFetchRequestTopi
         let committed = committed.filter(|committed| is_of(committed, topic.topic_id));
         of_partition(state, group, &place, committed, stability)
     });
-    OffsetFetchResponseTopics { name: topic.name.clone(), topic_id: topic.topic_id, partitions: partitions.collect() }
+    OffsetFetchResponseTopics {
+        name: topic.name.clone(),
+        topic_id: topic.topic_id,
+        partitions: partitions.collect(),
+    }
 }
 
 fn is_of(committed: &CommittedOffset, topic: Uuid) -> bool {
@@ -59,7 +75,9 @@ fn is_of(committed: &CommittedOffset, topic: Uuid) -> bool {
 
 fn all(state: &GroupState, group: &Arc<str>, stability: Stability) -> Vec<OffsetFetchResponseTopics> {
     let mut topics: Vec<OffsetFetchResponseTopics> = Vec::new();
-    let Some(stored) = state.group(group) else { return topics };
+    let Some(stored) = state.group(group) else {
+        return topics;
+    };
     for (place, committed) in &stored.offsets {
         let partition = of_partition(state, group, place, Some(committed), stability);
         match topics.last_mut() {
@@ -89,9 +107,10 @@ fn of_partition(
         error_code: ErrorCode::None.code(),
     };
     match committed {
-        _ if stability == Stability::Required && state.is_pending(group, place) => {
-            OffsetFetchResponsePartitions { error_code: ErrorCode::UnstableOffsetCommit.code(), ..nothing }
-        }
+        _ if stability == Stability::Required && state.is_pending(group, place) => OffsetFetchResponsePartitions {
+            error_code: ErrorCode::UnstableOffsetCommit.code(),
+            ..nothing
+        },
         None => nothing,
         Some(committed) => OffsetFetchResponsePartitions {
             committed_offset: committed.offset,

@@ -32,7 +32,9 @@ pub fn sync_group(
             Err(error) => error,
         },
     };
-    coordinator.desk.reply(token, Answer::Sync(rebalance::sync_refused(refused)));
+    coordinator
+        .desk
+        .reply(token, Answer::Sync(rebalance::sync_refused(refused)));
     nothing()
 }
 
@@ -53,7 +55,10 @@ fn check(group: &ClassicGroup, request: &SyncGroupRequest) -> Result<(), ErrorCo
 fn sync(desk: &mut Desk, group: &mut ClassicGroup, request: SyncGroupRequest, token: Token) -> Outcome {
     match group.phase {
         Phase::Empty | Phase::PreparingRebalance => {
-            desk.reply(token, Answer::Sync(rebalance::sync_refused(ErrorCode::RebalanceInProgress)));
+            desk.reply(
+                token,
+                Answer::Sync(rebalance::sync_refused(ErrorCode::RebalanceInProgress)),
+            );
             nothing()
         }
         Phase::Stable => {
@@ -68,10 +73,17 @@ fn sync(desk: &mut Desk, group: &mut ClassicGroup, request: SyncGroupRequest, to
                 .member_mut(&request.member_id)
                 .and_then(|member| member.awaiting_sync.replace(token));
             if let Some(earlier) = earlier {
-                desk.reply(earlier, Answer::Sync(rebalance::sync_refused(ErrorCode::RebalanceInProgress)));
+                desk.reply(
+                    earlier,
+                    Answer::Sync(rebalance::sync_refused(ErrorCode::RebalanceInProgress)),
+                );
             }
             rebalance::synced(desk, group, &request.member_id);
-            if group.is_leader(&request.member_id) { assign(group, request) } else { nothing() }
+            if group.is_leader(&request.member_id) {
+                assign(group, request)
+            } else {
+                nothing()
+            }
         }
     }
 }

@@ -10,9 +10,23 @@ use std::sync::Arc;
 pub fn topics_deleted(state: &GroupState, topics: &BTreeSet<Arc<str>>) -> Outcome {
     let mut records = Vec::new();
     for (id, stored) in state.groups() {
-        let mut places: BTreeSet<_> = stored.offsets.keys().filter(|(topic, _)| topics.contains(topic)).cloned().collect();
-        places.extend(state.pending_places(id).into_iter().filter(|(topic, _)| topics.contains(topic)));
-        records.extend(places.iter().map(|(topic, partition)| GroupRecord::no_offset(id, topic, *partition)));
+        let mut places: BTreeSet<_> = stored
+            .offsets
+            .keys()
+            .filter(|(topic, _)| topics.contains(topic))
+            .cloned()
+            .collect();
+        places.extend(
+            state
+                .pending_places(id)
+                .into_iter()
+                .filter(|(topic, _)| topics.contains(topic)),
+        );
+        records.extend(
+            places
+                .iter()
+                .map(|(topic, partition)| GroupRecord::no_offset(id, topic, *partition)),
+        );
     }
     Outcome::splittable(records, Completion::Nothing)
 }

@@ -37,10 +37,17 @@ async fn a_broker_registers_and_is_still_registered_after_a_restart() {
     let node = start(&config);
     assert_eq!(lasting(&node.published.borrow().image), lasting(&before));
     let again = register(&node, 2).await;
-    assert!(
-        again.error_code == 101,
-        "the first incarnation's session is still alive: {again:?}"
+    assert_eq!(
+        again.error_code, 0,
+        "this node's earlier incarnation ended with its process: {again:?}"
     );
+    let third = register(&node, 3).await;
+    assert_eq!(
+        third.error_code, 0,
+        "the second was never unfenced, so it has no session: {third:?}"
+    );
+    unfence(&node, third.broker_epoch).await;
+    assert_eq!(register(&node, 4).await.error_code, 101, "the third's session is alive");
     node.stop().await.unwrap();
 }
 

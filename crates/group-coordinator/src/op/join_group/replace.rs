@@ -19,7 +19,9 @@ pub(super) fn replace(
 ) -> Outcome {
     let old_leader = group.leader.clone();
     fence(desk, group, old);
-    let Some(before) = group.member(old).cloned() else { return super::nothing() };
+    let Some(before) = group.member(old).cloned() else {
+        return super::nothing();
+    };
     group.rename(old, &new);
     let skip = request.skip_assignment;
     super::update(desk, group, request, &new, token);
@@ -40,7 +42,10 @@ pub(super) fn replace(
                 old_leader,
                 skip,
             };
-            Outcome::atomic(vec![rebalance::record(group, value)], Completion::Replaced(Box::new(replaced)))
+            Outcome::atomic(
+                vec![rebalance::record(group, value)],
+                Completion::Replaced(Box::new(replaced)),
+            )
         }
         Phase::Stable | Phase::CompletingRebalance => rebalance::prepare(desk, group),
         Phase::PreparingRebalance | Phase::Empty => rebalance::complete_if_all_joined(desk, group),
@@ -51,16 +56,24 @@ pub(super) fn replace(
 fn fence(desk: &mut Desk, group: &mut ClassicGroup, old: &Arc<str>) {
     rebalance::forget_member(desk, &group.id, old);
     if let Some(token) = group.take_join(old) {
-        desk.reply(token, Answer::Join(rebalance::join_refused(old, ErrorCode::FencedInstanceId)));
+        desk.reply(
+            token,
+            Answer::Join(rebalance::join_refused(old, ErrorCode::FencedInstanceId)),
+        );
     }
     if let Some(token) = group.take_sync(old) {
-        desk.reply(token, Answer::Sync(rebalance::sync_refused(ErrorCode::FencedInstanceId)));
+        desk.reply(
+            token,
+            Answer::Sync(rebalance::sync_refused(ErrorCode::FencedInstanceId)),
+        );
     }
 }
 
 /// The new id is safe: the member is told where the group is.
 pub fn replaced(desk: &mut Desk, group: &mut ClassicGroup, replaced: &Replaced) {
-    let Some(token) = group.take_join(&replaced.new) else { return };
+    let Some(token) = group.take_join(&replaced.new) else {
+        return;
+    };
     let mut answer = rebalance::joined(group, &replaced.new);
     match replaced.skip {
         SkipAssignment::Known => answer.skip_assignment = group.is_leader(&replaced.new),
