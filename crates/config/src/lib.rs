@@ -7,6 +7,7 @@
 pub mod alter;
 pub mod broker;
 pub mod describe;
+pub mod document;
 pub mod error;
 pub mod key;
 pub mod layer;

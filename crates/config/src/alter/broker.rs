@@ -88,6 +88,15 @@ fn check_built(broker: &BrokerConfig, configs: &Originals) -> Result<(), AlterEr
     Ok(())
 }
 
+/// Pools of threads, which Kafka neither doubles nor halves at once.
+const THREADS: &[&str] = &[
+    "num.io.threads",
+    "num.replica.fetchers",
+    "num.recovery.threads.per.data.dir",
+    "background.threads",
+    "log.cleaner.threads",
+];
+
 fn check_whole(broker: &BrokerConfig, dynamic: DynamicConfigs) -> Result<(), AlterError> {
     let changed = broker.with_dynamic(dynamic).map_err(|error| {
         AlterError::InvalidRequest(match error {
@@ -95,23 +104,30 @@ fn check_whole(broker: &BrokerConfig, dynamic: DynamicConfigs) -> Result<(), Alt
             other => other.to_string(),
         })
     })?;
-    for name in [
-        "num.io.threads",
-        "num.replica.fetchers",
-        "num.recovery.threads.per.data.dir",
-        "background.threads",
-    ] {
+    for name in THREADS {
         let (now, then): (i32, i32) = (broker.settings.read(name), changed.settings.read(name));
-        let relation = if then < now / 2 {
-            format!("value should be at least half the current value {now}")
-        } else if then > now.saturating_mul(2) {
-            format!("value should not be greater than double the current value {now}")
-        } else {
-            continue;
+        let (too_few, too_many) = (then < now / 2, then > now.saturating_mul(2));
+        let refused = match (*name, too_few, too_many) {
+            (_, false, false) => continue,
+            ("log.cleaner.threads", true, _) => {
+                format!("Log cleaner threads cannot be reduced to less than half the current value {now}")
+            }
+            ("log.cleaner.threads", false, _) => {
+                format!("Log cleaner threads cannot be increased to more than double the current value {now}")
+            }
+            (name, true, _) => {
+                let least = "value should be at least half the current value";
+                format!("Dynamic thread count update validation failed for {name}={then}, {least} {now}")
+            }
+            (name, false, _) => {
+                let most = "value should not be greater than double the current value";
+                format!("Dynamic thread count update validation failed for {name}={then}, {most} {now}")
+            }
         };
+        // Kafka puts its exceptions together in this way.
         return Err(AlterError::InvalidRequest(format!(
-            "Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count update validation \
-             failed for {name}={then}, {relation} for configuration Invalid dynamic configuration"
+            "Invalid value org.apache.kafka.common.config.ConfigException: {refused} for configuration Invalid dynamic \
+             configuration"
         )));
     }
     Ok(())

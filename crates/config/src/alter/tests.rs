@@ -155,6 +155,12 @@ fn brokers() {
             "Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count update validation failed for num.io.threads=100, value should not be greater than double the current value 8 for configuration Invalid dynamic configuration",
         ),
         (
+            all,
+            "log.cleaner.threads",
+            "5",
+            "Invalid value org.apache.kafka.common.config.ConfigException: Log cleaner threads cannot be increased to more than double the current value 1 for configuration Invalid dynamic configuration",
+        ),
+        (
             one,
             "ssl.keystore.password",
             "x",
