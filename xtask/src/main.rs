@@ -1,5 +1,6 @@
 //! The project's own chores: `cargo xtask <command>`. One command per file; this file only lists them.
 
+mod bench;
 mod codegen;
 mod test;
 mod tidy;
@@ -11,6 +12,9 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
 enum Command {
+    /// Measure our release build beside Apache Kafka.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Write the protocol crate's generated code from its schema tables.
     Codegen {
         /// Only fail if the generated code is not what the tables say.
@@ -27,6 +31,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
+        Command::Bench(bench) => bench::run(&bench),
         Command::Codegen { check } => codegen::run(check),
         Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(),

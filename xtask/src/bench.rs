@@ -1,0 +1,150 @@
+//! `cargo xtask bench quick`: our release binary beside Apache Kafka, by turns, under the same load generator.
+//!
+//! What counts is work, not time: the broker's CPU-seconds for each gigabyte and each million records, from
+//! `/proc/PID/stat`. Throughput is printed beside it, but on a machine with few cores the generator takes its share.
+
+mod broker;
+mod load;
+mod machine;
+mod report;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use broker::{Broker, Make};
+use clap::{Args, Subcommand};
+use load::{Load, Measured};
+use report::{Results, Start};
+
+/// What can be measured.
+#[derive(Subcommand)]
+pub enum Bench {
+    /// Start-up, idle memory and CPU, throughput and CPU per work, in some minutes.
+    Quick(Options),
+}
+
+/// How it is measured.
+#[derive(Args)]
+pub struct Options {
+    /// How often each of the two is measured; the tables show medians.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// How much of the full load is sent, for a first look.
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// A folder with Apache Kafka's jars; installed with the tests' dependencies if not given.
+    #[arg(long)]
+    kafka_jars: Option<PathBuf>,
+    /// The binary to measure; a release build of this tree if not given.
+    #[arg(long)]
+    riverrun: Option<PathBuf>,
+    /// Where the table goes.
+    #[arg(long, default_value = "docs/performance/quick.md")]
+    output: PathBuf,
+}
+
+/// How long a broker is left alone before its idle memory and CPU are read.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// Runs the command.
+pub fn run(bench: &Bench) -> Result<()> {
+    let Bench::Quick(options) = bench;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("xtask is a folder of the workspace")?;
+    let binary = match &options.riverrun {
+        Some(path) => path.clone(),
+        None => build(root)?,
+    };
+    let jars = match &options.kafka_jars {
+        Some(folder) => folder.clone(),
+        None => crate::test::kafka_jars()?,
+    };
+    let home = root.join("target/bench");
+    std::fs::create_dir_all(&home)?;
+    let makes = [Make::Riverrun(binary.clone()), Make::Kafka(jars)];
+    let mut results = Results::new(machine::describe(root)?);
+    measure_starts(&makes, &binary, &home, options.rounds, &mut results)?;
+    measure_loads(&makes, &binary, &home, options, &mut results)?;
+    let text = results.markdown();
+    println!("\n{text}");
+    let output = root.join(&options.output);
+    std::fs::create_dir_all(output.parent().context("the table goes into a folder")?)?;
+    std::fs::write(&output, &text)?;
+    std::fs::write(output.with_extension("json"), results.json()?)?;
+    Ok(())
+}
+
+fn build(root: &Path) -> Result<PathBuf> {
+    let status = Command::new(env!("CARGO"))
+        .current_dir(root)
+        .args(["build", "--release", "--package", "riverrun"])
+        .status()?;
+    if !status.success() {
+        bail!("the release build failed");
+    }
+    Ok(root.join("target/release/riverrun"))
+}
+
+/// From nothing to the first acknowledged record, and what the broker takes when it has nothing to do.
+fn measure_starts(makes: &[Make], binary: &Path, home: &Path, rounds: usize, results: &mut Results) -> Result<()> {
+    for round in 1..=rounds {
+        for make in makes {
+            let prepared = Broker::prepare(make, &home.join(format!("start-{}-{round}", make.name())))?;
+            let started = Instant::now();
+            let broker = prepared.start()?;
+            load::first_record(binary, broker.address())?;
+            let to_first_record = started.elapsed();
+            let cpu_to_first_record = broker.cpu_seconds()?;
+            std::thread::sleep(IDLE);
+            let (before, since) = (broker.cpu_seconds()?, Instant::now());
+            std::thread::sleep(IDLE);
+            let idle_cpu = (broker.cpu_seconds()? - before) / since.elapsed().as_secs_f64();
+            let start = Start {
+                milliseconds: to_first_record.as_secs_f64() * 1000.0,
+                cpu_seconds: cpu_to_first_record,
+                idle_mebibytes: broker.resident_mebibytes()?,
+                idle_cpu,
+            };
+            println!("{:<9} round {round}: {start}", make.name());
+            results.add_start(make.name(), start);
+            broker.stop()?;
+        }
+    }
+    Ok(())
+}
+
+/// Every load on both by turns, after a warm-up that is not counted: a JVM is slow at first.
+fn measure_loads(makes: &[Make], binary: &Path, home: &Path, options: &Options, results: &mut Results) -> Result<()> {
+    let mut brokers = Vec::new();
+    for make in makes {
+        let broker = Broker::prepare(make, &home.join(format!("load-{}", make.name())))?.start()?;
+        load::first_record(binary, broker.address())?;
+        let warmup = Load::warmup();
+        warmup.run(binary, &broker, "warmup", options.scale)?;
+        brokers.push((make.name(), broker));
+    }
+    for load in Load::all() {
+        for round in 1..=options.rounds {
+            for (name, broker) in &brokers {
+                let topic = format!("{}-{round}", load.name);
+                for measured in load.run(binary, broker, &topic, options.scale)? {
+                    println!("{name:<9} round {round}: {measured}");
+                    results.add_load(name, measured);
+                }
+            }
+        }
+    }
+    for (name, broker) in brokers {
+        results.add_loaded_memory(name, broker.resident_mebibytes()?);
+        broker.stop()?;
+    }
+    Ok(())
+}
+
+/// What a load is called, whichever way the records go.
+fn title(measured: &Measured) -> String {
+    format!("{} {}", measured.direction, measured.load)
+}

@@ -1,0 +1,209 @@
+//! One broker as a process, and what the operating system says of it.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// How long a broker may take to end after SIGTERM.
+const STOP: Duration = Duration::from_secs(60);
+
+/// Which broker.
+pub enum Make {
+    /// Ours: the binary.
+    Riverrun(PathBuf),
+    /// Apache Kafka: the folder of its jars.
+    Kafka(PathBuf),
+}
+
+/// The options that Kafka's own start script gives to the JVM.
+const JVM: [&str; 8] = [
+    "-Xmx1G",
+    "-Xms1G",
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+    "-Djava.awt.headless=true",
+];
+
+const CLUSTER_ID: &str = "riverrunBenchClusterAA";
+
+impl Make {
+    /// Its name in tables.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Riverrun(_) => "riverrun",
+            Self::Kafka(_) => "kafka",
+        }
+    }
+
+    /// The command that formats, or the one that serves.
+    fn command(&self, task: &Task, properties: &Path) -> Command {
+        let mut command = match self {
+            Self::Riverrun(binary) => Command::new(binary),
+            Self::Kafka(jars) => {
+                let mut java = Command::new("java");
+                java.args(JVM).arg("-cp").arg(format!("{}/*", jars.display()));
+                java
+            }
+        };
+        match (self, task) {
+            (Self::Riverrun(_), Task::Format) => command.args(["storage", "format"]),
+            (Self::Riverrun(_), Task::Serve) => command.args(["serve", "--config"]),
+            (Self::Kafka(_), Task::Format) => command.args(["kafka.tools.StorageTool", "format"]),
+            (Self::Kafka(_), Task::Serve) => command.arg("kafka.Kafka"),
+        };
+        if let Task::Format = task {
+            command.args(["--standalone", "--cluster-id", CLUSTER_ID, "--config"]);
+        }
+        command.arg(properties);
+        command
+    }
+}
+
+enum Task {
+    Format,
+    Serve,
+}
+
+/// A broker with a formatted directory, not started yet.
+pub struct Prepared {
+    command: Command,
+    address: String,
+    home: PathBuf,
+}
+
+/// A running broker; killed when dropped.
+pub struct Broker {
+    child: Child,
+    address: String,
+}
+
+impl Broker {
+    /// Formats a new directory at `home`, whatever was there before.
+    pub fn prepare(make: &Make, home: &Path) -> Result<Prepared> {
+        if home.exists() {
+            std::fs::remove_dir_all(home)?;
+        }
+        std::fs::create_dir_all(home)?;
+        let [client, controller] = free_ports()?;
+        let properties = home.join("server.properties");
+        std::fs::write(&properties, server_properties(&home.join("data"), client, controller))?;
+        let output = make.command(&Task::Format, &properties).output()?;
+        if !output.status.success() {
+            bail!(
+                "{} cannot format: {}{}",
+                make.name(),
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        Ok(Prepared {
+            command: make.command(&Task::Serve, &properties),
+            address: format!("127.0.0.1:{client}"),
+            home: home.to_owned(),
+        })
+    }
+
+    /// Where clients reach it.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// CPU-seconds, in user and system mode, of all its threads since its start.
+    pub fn cpu_seconds(&self) -> Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name in parentheses may hold blanks; utime and stime are the 14th and 15th field.
+        let (_, fields) = stat.rsplit_once(')').context("stat has a name in parentheses")?;
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks = ticks.map(str::parse::<f64>).sum::<Result<f64, _>>()?;
+        Ok(ticks / TICKS_PER_SECOND)
+    }
+
+    /// Its resident memory.
+    pub fn resident_mebibytes(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().next());
+        Ok(kibibytes.context("status tells VmRSS")?.parse::<f64>()? / 1024.0)
+    }
+
+    /// Ends it with SIGTERM.
+    pub fn stop(mut self) -> Result<()> {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status()?;
+        anyhow::ensure!(status.success(), "cannot signal the broker");
+        let deadline = Instant::now() + STOP;
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                bail!("still running {STOP:?} after SIGTERM");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
+
+/// `USER_HZ`, which Linux has fixed for what it shows to programs.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Prepared {
+    /// Starts it; whether it serves yet is for the first client to find out.
+    pub fn start(mut self) -> Result<Broker> {
+        let output = File::create(self.home.join("output"))?;
+        let child = self
+            .command
+            .current_dir(&self.home)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .with_context(|| format!("cannot start {:?}", self.command))?;
+        Ok(Broker {
+            child,
+            address: self.address,
+        })
+    }
+}
+
+fn free_ports() -> Result<[u16; 2]> {
+    let listeners = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
+    Ok([listeners[0].local_addr()?.port(), listeners[1].local_addr()?.port()])
+}
+
+/// Both run with their defaults; only what a single node needs is set.
+fn server_properties(data: &Path, client: u16, controller: u16) -> String {
+    let mut text = String::new();
+    let lines = [
+        ("process.roles", "broker,controller".to_owned()),
+        ("node.id", "1".to_owned()),
+        (
+            "listeners",
+            format!("PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}"),
+        ),
+        ("controller.listener.names", "CONTROLLER".to_owned()),
+        ("controller.quorum.bootstrap.servers", format!("127.0.0.1:{controller}")),
+        ("log.dirs", data.display().to_string()),
+        ("num.partitions", "4".to_owned()),
+        ("offsets.topic.replication.factor", "1".to_owned()),
+        ("transaction.state.log.replication.factor", "1".to_owned()),
+        ("transaction.state.log.min.isr", "1".to_owned()),
+    ];
+    for (key, value) in lines {
+        writeln!(text, "{key}={value}").expect("a string takes any text");
+    }
+    text
+}

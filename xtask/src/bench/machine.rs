@@ -1,0 +1,56 @@
+//! What the numbers were measured on.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+use serde::Serialize;
+
+/// The machine and the tree.
+#[derive(Serialize)]
+pub struct Machine {
+    /// The processor.
+    pub processor: String,
+    /// How many of it.
+    pub cores: usize,
+    /// The kernel.
+    pub kernel: String,
+    /// TCP's congestion control, which matters even on loopback.
+    pub congestion_control: String,
+    /// Processes that wanted to run beside the benchmark, at its start.
+    pub load_average: String,
+    /// The commit that was measured.
+    pub commit: String,
+    /// The day.
+    pub date: String,
+}
+
+/// Looks at the machine.
+pub fn describe(root: &Path) -> Result<Machine> {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+    let cpuinfo = read("/proc/cpuinfo");
+    let processor = cpuinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .unwrap_or_default();
+    let said = |command: &mut Command| -> Result<String> {
+        Ok(String::from_utf8_lossy(&command.output()?.stdout).trim().to_owned())
+    };
+    Ok(Machine {
+        processor: processor.trim_start_matches([' ', '\t', ':']).to_owned(),
+        cores: std::thread::available_parallelism()?.get(),
+        kernel: read("/proc/sys/kernel/osrelease"),
+        congestion_control: read("/proc/sys/net/ipv4/tcp_congestion_control"),
+        load_average: read("/proc/loadavg")
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+        commit: said(
+            Command::new("git")
+                .current_dir(root)
+                .args(["rev-parse", "--short", "HEAD"]),
+        )?,
+        date: said(Command::new("date").args(["-u", "+%Y-%m-%d"]))?,
+    })
+}
