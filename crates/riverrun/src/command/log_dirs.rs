@@ -5,7 +5,7 @@ use super::connection::{admin_cluster, block_on, bootstrap};
 use super::options::{BadFlags, Options, Syntax, switch, valued};
 use anyhow::bail;
 use base::NodeId;
-use client::admin::{self, LogDir};
+use client::admin::{self, LogDir, LogDirReplica};
 use protocol::ErrorCode;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -105,11 +105,10 @@ fn json(found: &[(NodeId, Vec<LogDir>)], topics: &[&str]) -> String {
 }
 
 fn dir_json(dir: &LogDir, topics: &[&str]) -> String {
-    let wanted = dir
-        .replicas
-        .iter()
-        .filter(|replica| topics.is_empty() || topics.contains(&&*replica.partition.topic));
-    let partitions = wanted.map(|replica| {
+    let wanted = |replica: &&LogDirReplica| topics.is_empty() || topics.contains(&&*replica.partition.topic);
+    let mut replicas: Vec<_> = dir.replicas.iter().filter(wanted).collect();
+    replicas.sort_by(|left, right| left.partition.cmp(&right.partition));
+    let partitions = replicas.into_iter().map(|replica| {
         format!(
             "{{\"partition\":{},\"size\":{},\"offsetLag\":{},\"isFuture\":{}}}",
             quoted(&replica.partition.to_string()),
@@ -137,7 +136,6 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use base::TopicPartition;
-    use client::admin::LogDirReplica;
     use expect_test::expect;
 
     #[test]

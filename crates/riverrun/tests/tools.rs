@@ -1,0 +1,85 @@
+//! The everyday tools against Apache Kafka and against Riverrun: one script, one transcript.
+//!
+//! The transcript was compared, line by line, with what Apache Kafka 4.3.1's own scripts print.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use expect_test::expect_file;
+use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
+
+/// One tool a line; a line that begins with `<` is the stdin of the next one, its lines separated by `|`.
+const SCRIPT: &str = include_str!("tools/script.txt");
+
+#[test]
+fn the_tools_print_the_same_with_apache_kafka() {
+    let kafka = KafkaBroker::start(&Settings::default()).expect("Kafka starts");
+    expect_file!["tools/transcript.txt"].assert_eq(&play(&kafka));
+}
+
+#[test]
+fn the_tools_print_the_same_with_riverrun() {
+    let riverrun = RiverrunBroker::start(&Settings::default()).expect("Riverrun starts");
+    expect_file!["tools/transcript.txt"].assert_eq(&play(&riverrun));
+}
+
+fn play(broker: &impl Cluster) -> String {
+    let mut transcript = String::new();
+    let mut stdin = String::new();
+    for line in SCRIPT.lines() {
+        if let Some(input) = line.strip_prefix("< ") {
+            stdin = input.replace('|', "\n") + "\n";
+            continue;
+        }
+        let (code, output, errors) = run(broker.bootstrap(), line, &std::mem::take(&mut stdin));
+        writeln!(transcript, "$ {line}").expect("a string takes any text");
+        transcript += &output;
+        for error in errors.lines() {
+            writeln!(transcript, "stderr: {error}").expect("a string takes any text");
+        }
+        writeln!(transcript, "exit: {code}").expect("a string takes any text");
+    }
+    normal(&transcript, broker)
+}
+
+fn run(bootstrap: &str, line: &str, stdin: &str) -> (i32, String, String) {
+    let mut words = line.split(' ');
+    let mut child = Command::new(env!("CARGO_BIN_EXE_riverrun"))
+        .arg(words.next().expect("a tool"))
+        .args(["--bootstrap-server", bootstrap])
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the tool starts");
+    // A tool that reads no input may be gone before it is written.
+    let _ = child.stdin.take().expect("piped").write_all(stdin.as_bytes());
+    let output = child.wait_with_output().expect("the tool ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("tools print text");
+    (
+        output.status.code().unwrap_or(-1),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+/// What differs from run to run: addresses, directories, topic ids.
+fn normal(transcript: &str, broker: &impl Cluster) -> String {
+    let directory = broker.data_dir().display().to_string();
+    let text = transcript
+        .replace(broker.bootstrap(), "HOST:PORT")
+        .replace(&directory, "DIRECTORY");
+    let mut result = String::new();
+    for line in text.lines() {
+        match line.split_once("\tTopicId: ") {
+            Some((before, after)) => {
+                let (_, rest) = after.split_once('\t').unwrap_or((after, ""));
+                writeln!(result, "{before}\tTopicId: ID\t{rest}").expect("a string takes any text");
+            }
+            None => writeln!(result, "{line}").expect("a string takes any text"),
+        }
+    }
+    result
+}
