@@ -42,6 +42,11 @@ pub async fn handle(
         response: DescribeTopicPartitionsResponse::default(),
     };
     for name in &names {
+        if page.left == 0 {
+            // The limit was reached at a topic's end: the next page begins with the next topic that was asked for.
+            page.response.next_cursor = Some(Cursor { topic_name: name.clone(), partition_index: 0 });
+            break;
+        }
         let from = cursor.as_ref().filter(|(topic, _)| topic == name).map_or(0, |(_, index)| *index);
         if !page.add(name, from) {
             break;
@@ -75,15 +80,7 @@ impl Page<'_> {
             self.response.next_cursor = Some(Cursor { topic_name: name.to_owned(), partition_index });
             return false;
         }
-        self.left > 0 || self.end_page_after(name)
-    }
-
-    /// The limit was reached at a topic's end: the next page begins with the topic after it, if there is one.
-    fn end_page_after(&mut self, name: &str) -> bool {
-        let next = self.image.topics.iter_from(name).find(|topic| &*topic.name > name);
-        self.response.next_cursor =
-            next.map(|topic| Cursor { topic_name: topic.name.to_string(), partition_index: 0 });
-        false
+        true
     }
 
     fn describe(&self, partition_index: i32, partition: &PartitionImage) -> DescribeTopicPartitionsResponsePartition {

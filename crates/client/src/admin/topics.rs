@@ -140,7 +140,11 @@ async fn describe_by_cursor(
     loop {
         let from = cursor.as_ref().map_or("", |cursor| cursor.topic_name.as_str());
         let left = sorted.iter().filter(|name| name.as_str() >= from);
-        let topics = left.map(|name| TopicRequest { name: name.clone() }).collect();
+        let topics: Vec<_> = left.map(|name| TopicRequest { name: name.clone() }).collect();
+        // No topics at all would mean every topic.
+        if topics.is_empty() {
+            return Ok(found);
+        }
         let request = DescribeTopicPartitionsRequest {
             topics,
             response_partition_limit: limit,
