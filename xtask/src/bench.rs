@@ -1,7 +1,7 @@
 //! `cargo xtask bench quick`: our release binary beside Apache Kafka, by turns, under the same load generator.
 //!
 //! What counts is work, not time: the broker's CPU-seconds for each gigabyte and each million records, from
-//! `/proc/PID/stat`. Throughput is printed beside it, but on a machine with few cores the generator takes its share.
+//! `/proc`. Throughput is printed beside it, but on a machine with few cores the generator takes its share.
 
 mod broker;
 mod load;

@@ -116,14 +116,22 @@ impl Broker {
         &self.address
     }
 
-    /// CPU-seconds, in user and system mode, of all its threads since its start.
+    /// CPU-seconds, in user and system mode, of all its threads since their start. The scheduler counts nanoseconds,
+    /// where `/proc/PID/stat` would round to hundredths of a second; neither broker ends threads while it is measured.
     pub fn cpu_seconds(&self) -> Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name in parentheses may hold blanks; utime and stime are the 14th and 15th field.
-        let (_, fields) = stat.rsplit_once(')').context("stat has a name in parentheses")?;
-        let ticks = fields.split_whitespace().skip(11).take(2);
-        let ticks = ticks.map(str::parse::<f64>).sum::<Result<f64, _>>()?;
-        Ok(ticks / TICKS_PER_SECOND)
+        let mut nanoseconds = 0.0;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            // A thread that ends right now has nothing more to tell.
+            let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else {
+                continue;
+            };
+            let running = text
+                .split_whitespace()
+                .next()
+                .context("schedstat begins with the time on a processor")?;
+            nanoseconds += running.parse::<f64>()?;
+        }
+        Ok(nanoseconds / 1e9)
     }
 
     /// Its resident memory.
@@ -148,9 +156,6 @@ impl Broker {
         Ok(())
     }
 }
-
-/// `USER_HZ`, which Linux has fixed for what it shows to programs.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 impl Drop for Broker {
     fn drop(&mut self) {

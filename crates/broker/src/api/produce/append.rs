@@ -4,14 +4,14 @@ use crate::Broker;
 use crate::api::list_offsets::absent;
 use crate::api::metadata::is_internal;
 use crate::partitions::{Hosted, HostedTopic};
-use base::{Offset, Timestamp, Uuid};
+use base::{Offset, Timestamp, TopicPartition, Uuid};
 use bytes::Bytes;
 use partition::{AppendRefused, Appended, RequiredAcks, Wakes};
 use protocol::ErrorCode;
 use protocol::messages::produce_response::BatchIndexAndErrorMessage;
 use protocol::views::TopicRef;
 use protocol::views::produce::{ProducePartition, ProduceView};
-use records::{BatchError, ProduceRules, VerifiedBatch, VerifyError};
+use records::{BatchError, ProduceRules, RecordError, RecordRefusal, VerifiedBatch, VerifyError};
 use std::cell::RefCell;
 use std::sync::Arc;
 use storage::producer_state::ProducerError;
@@ -136,7 +136,8 @@ fn one(
     match verify(&bytes, &rules, now) {
         Ok(batch) => append(hosted, batch, acks, now, item),
         Err(error) => {
-            refuse(error, item);
+            let name = topic.map_or_else(|| Arc::from(""), |topic| Arc::clone(&topic.name));
+            refuse(error, &TopicPartition::new(name, item.index), item);
             Wakes::none()
         }
     }
@@ -205,7 +206,7 @@ fn append_error(refused: &AppendRefused) -> ErrorCode {
     }
 }
 
-fn refuse(error: VerifyError, item: &mut Item) {
+fn refuse(error: VerifyError, partition: &TopicPartition, item: &mut Item) {
     let code = match &error {
         VerifyError::Batch(BatchError::Magic(_)) => ErrorCode::InvalidRecord,
         VerifyError::Batch(_) | VerifyError::Decompress(_) => ErrorCode::CorruptMessage,
@@ -216,11 +217,28 @@ fn refuse(error: VerifyError, item: &mut Item) {
         VerifyError::Compress(_) => ErrorCode::UnknownServerError,
     };
     item.fail(code, Some(error.to_string()));
-    if let VerifyError::Records(errors) = error {
-        let errors = errors.iter().map(|error| BatchIndexAndErrorMessage {
-            batch_index: error.index,
-            batch_index_error_message: Some(error.reason.to_string()),
-        });
-        item.record_errors = errors.collect();
+    if let VerifyError::Records(errors) = &error {
+        item.record_errors = errors.iter().map(|error| record_error(error, partition)).collect();
+        if code == ErrorCode::InvalidRecord {
+            item.message = Some(format!("{error}{}", first_errors(&item.record_errors)));
+        }
     }
+}
+
+fn record_error(error: &RecordError, partition: &TopicPartition) -> BatchIndexAndErrorMessage {
+    let message = match error.reason {
+        RecordRefusal::NoKey => format!("{} in topic partition {partition}", error.reason),
+        RecordRefusal::TimestampOutOfRange { .. } | RecordRefusal::ProducerSetLogAppendTime => error.reason.to_string(),
+    };
+    BatchIndexAndErrorMessage { batch_index: error.index, batch_index_error_message: Some(message) }
+}
+
+/// What Kafka adds to the sentence about the batch: the first three of its records' errors.
+fn first_errors(errors: &[BatchIndexAndErrorMessage]) -> String {
+    let shown = errors.iter().take(3).map(|error| {
+        let message = error.batch_index_error_message.as_deref().unwrap_or("null");
+        format!("RecordError(batchIndex={}, message='{message}')", error.batch_index)
+    });
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    format!(", and only showing the first three errors at most: [{shown}]")
 }
