@@ -1,5 +1,7 @@
 //! A listener with a small service behind it, over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use base::fs::{FileRegion, Fs, Open, RealFs};
 use bytes::Bytes;
 use network::{Admission, Listener, ListenerSettings, Reply, RequestContext, Service};

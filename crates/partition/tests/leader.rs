@@ -1,5 +1,7 @@
 //! A leader's partition on a real disk: watermarks, who is woken, what is refused.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use base::fs::RealFs;
 use base::{LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, Timestamp, TopicPartition, Uuid};
 use partition::{

@@ -3,6 +3,9 @@
 use crate::command::connection::ClientProperties;
 use anyhow::{bail, ensure};
 
+/// A header's key and its value, absent where the line gives only a key.
+type Header<'a> = (&'a [u8], Option<&'a [u8]>);
+
 /// How lines are read.
 #[derive(Clone, Debug)]
 pub struct LineReader {
@@ -119,7 +122,7 @@ impl LineReader {
         }
     }
 
-    fn split_headers<'a>(&self, text: &'a [u8], number: u64) -> anyhow::Result<Vec<(&'a [u8], Option<&'a [u8]>)>> {
+    fn split_headers<'a>(&self, text: &'a [u8], number: u64) -> anyhow::Result<Vec<Header<'a>>> {
         let mut headers = Vec::new();
         for pair in split(text, &self.headers_separator) {
             let Some(at) = find(pair, &self.headers_key_separator) else {
