@@ -6,6 +6,8 @@ use crate::housekeeping::Removals;
 use crate::log_config::{self, PartitionSettings};
 use crate::partitions::{Hosted, HostedTopic};
 use base::TopicPartition;
+use config::broker::DynamicConfigs;
+use config::synonym::broker_key;
 use metadata::delta::{TopicChange, changed_partitions, changed_topics};
 use metadata::image::{ConfigResourceType, TopicImage};
 use metadata::{MetadataImage, Published};
@@ -170,14 +172,23 @@ fn update_settings(broker: &Broker, old: &MetadataImage, new: &MetadataImage) ->
     if wanted == log_config::dynamic(old, broker.node) {
         return false;
     }
-    match broker.config.load().with_dynamic(wanted) {
-        Ok(config) => {
-            broker.config.store(Arc::new(config));
-            true
-        }
-        Err(error) => {
-            warn!(%error, "dynamic broker settings cannot be applied; the old ones stay");
-            false
+    warn_of_no_effect(&wanted, &broker.config.load().dynamic);
+    let (config, refused) = broker.config.load().with_usable_dynamic(wanted);
+    for reason in refused {
+        warn!(reason, "a dynamic broker config cannot be applied");
+    }
+    broker.config.store(Arc::new(config));
+    true
+}
+
+/// Says which of the values that are new tune what is not built.
+fn warn_of_no_effect(wanted: &DynamicConfigs, before: &DynamicConfigs) {
+    for (wanted, before) in [(&wanted.cluster, &before.cluster), (&wanted.broker, &before.broker)] {
+        for (name, value) in wanted.iter().filter(|(name, value)| before.get(*name) != Some(value)) {
+            let notice = broker_key(name).and_then(|key| config::layer::notice(key, value));
+            if let Some(notice) = notice {
+                warn!("{notice}");
+            }
         }
     }
 }

@@ -19,8 +19,13 @@ Riverrun does with each key of Apache Kafka 4.3:
 
 ";
 
-const SUPPORTS: [(Support, &str, &str); 4] = [
+const SUPPORTS: [(Support, &str, &str); 5] = [
     (Support::Honoured, "Honoured", "These do what they do in Kafka."),
+    (
+        Support::HonouredAtStart,
+        "Honoured at the start",
+        "These do what they do in Kafka, but a dynamic change of them is refused: change the file and restart.",
+    ),
     (
         Support::Refused,
         "Not built yet: refused",
@@ -93,7 +98,7 @@ fn write_table<'a>(page: &mut String, keys: impl Iterator<Item = &'a Key>) {
             key.name,
             default(key),
             accepts(key),
-            changes(key.mode),
+            changes(key),
             key.doc,
             if not_yet { " *Not built yet.*" } else { "" }
         );
@@ -117,8 +122,11 @@ fn accepts(key: &Key) -> String {
     }
 }
 
-fn changes(mode: UpdateMode) -> &'static str {
-    match mode {
+fn changes(key: &Key) -> &'static str {
+    if key.support == Support::HonouredAtStart {
+        return "restart";
+    }
+    match key.mode {
         UpdateMode::ReadOnly => "restart",
         UpdateMode::PerBroker => "per broker",
         UpdateMode::ClusterWide => "at once",

@@ -95,6 +95,9 @@ pub enum UpdateMode {
 pub enum Support {
     /// It has Kafka's effect.
     Honoured,
+    /// It has Kafka's effect, but where Kafka takes a change over at once, Riverrun does at the next start only: a dynamic
+    /// change is refused.
+    HonouredAtStart,
     /// There is nothing here for it to act on (it tunes the JVM or a part of Kafka that Riverrun does without), and
     /// nothing that a client could notice is missing.
     NotApplicable,

@@ -1,7 +1,7 @@
 //! The sources of a configuration in their order: command line, environment, file, and what holds with none of them.
 
 use crate::error::ConfigError;
-use crate::key::Support;
+use crate::key::{Key, Support};
 use crate::listener::listener_name;
 use crate::properties::Properties;
 use crate::settings::Originals;
@@ -255,17 +255,21 @@ fn warn_about(table: &'static Table, name: &str, entry: &Entry) -> Option<String
             None => format!("{source}: unknown key {name} is not used"),
         });
     };
-    if key.default_text() == Some(entry.value.trim()) {
+    notice(key, &entry.value).map(|notice| format!("{source}: {notice}"))
+}
+
+/// What to tell somebody who sets `key` to `value`: that it changes nothing, if that is so.
+pub fn notice(key: &Key, value: &str) -> Option<String> {
+    if key.default_text() == Some(value.trim()) {
         return None;
     }
+    let name = key.name;
     match key.support {
         Support::NotYet => Some(format!(
-            "{source}: {name} has no effect yet: Riverrun does not build what it tunes"
+            "{name} has no effect yet: Riverrun does not build what it tunes"
         )),
-        Support::NotApplicable => Some(format!(
-            "{source}: {name} has no effect: Riverrun has nothing that it could tune"
-        )),
-        Support::Honoured | Support::Refused => None,
+        Support::NotApplicable => Some(format!("{name} has no effect: Riverrun has nothing that it could tune")),
+        Support::Honoured | Support::HonouredAtStart | Support::Refused => None,
     }
 }
 

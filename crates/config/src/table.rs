@@ -125,6 +125,7 @@ fn parse_mode(text: &str) -> Option<UpdateMode> {
 fn parse_support(text: &str) -> Option<Support> {
     Some(match text {
         "honoured" => Support::Honoured,
+        "at-start" => Support::HonouredAtStart,
         "none" => Support::NotApplicable,
         "later" => Support::NotYet,
         "refused" => Support::Refused,

@@ -71,14 +71,13 @@ fn check_values(configs: &Originals) -> Result<(), AlterError> {
     Ok(())
 }
 
-/// Refuses keys whose dynamic change is not built; unlike Kafka, a listener moves only with a restart.
+/// Refuses keys whose dynamic change is not built: set them in the properties file and restart.
 fn check_built(broker: &BrokerConfig, configs: &Originals) -> Result<(), AlterError> {
     for (name, text) in configs {
         let key = BROKER.get(name).or_else(|| BROKER_DYNAMIC.get(name));
         let refused = key.is_some_and(|key| {
             let unchanged = broker.settings.get(key.name).and_then(Value::to_text).as_deref() == Some(text.trim());
-            let moves_listener = matches!(key.name, "listeners" | "listener.security.protocol.map");
-            (key.support == Support::Refused || moves_listener) && !unchanged
+            matches!(key.support, Support::Refused | Support::HonouredAtStart) && !unchanged
         });
         if refused {
             let message = format!("{name} cannot be changed while the broker runs: that is not supported yet");

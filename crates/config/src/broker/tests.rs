@@ -247,6 +247,10 @@ const OF_THE_CONTROLLER: &[&str] = &[
     "unclean.leader.election.interval.ms",
 ];
 
+fn is_honoured(key: &crate::Key) -> bool {
+    matches!(key.support, crate::Support::Honoured | crate::Support::HonouredAtStart)
+}
+
 #[test]
 fn a_key_called_honoured_is_read() {
     let config = node("").unwrap();
@@ -265,19 +269,12 @@ fn a_key_called_honoured_is_read() {
         assert!(config.settings.get(key).is_some(), "{key} is not in the table");
     }
     let gives_topics_a_default = |name: &str| {
-        let honoured = crate::table::TOPIC
-            .keys()
-            .iter()
-            .filter(|key| key.support == crate::Support::Honoured);
+        let honoured = crate::table::TOPIC.keys().iter().filter(|key| is_honoured(key));
         honoured
             .map(|key| key.name)
             .any(|key| crate::topic::broker_synonyms(key).any(|synonym| synonym == name))
     };
-    for key in BROKER
-        .keys()
-        .iter()
-        .filter(|key| key.support == crate::Support::Honoured)
-    {
+    for key in BROKER.keys().iter().filter(|key| is_honoured(key)) {
         assert!(
             read.contains(&key.name) || gives_topics_a_default(key.name),
             "nothing reads {}",
@@ -304,4 +301,26 @@ fn a_dynamic_config_replaces_the_static_one() {
     assert_eq!(config.topic_defaults.retention_ms, 3000);
     let overrides = Originals::from([("retention.ms".to_owned(), "4000".to_owned())]);
     assert_eq!(config.topic(&overrides).unwrap().retention_ms, 4000);
+}
+
+#[test]
+fn what_is_wrong_among_dynamic_configs_does_not_spoil_the_rest() {
+    let config = node("").unwrap();
+    let mut dynamic = DynamicConfigs::default();
+    for (key, value) in [
+        ("log.retention.ms", "2000"),
+        ("log.segment.bytes", "many"),
+        ("unknown.key", "v"),
+    ] {
+        dynamic.cluster.insert(key.to_owned(), value.to_owned());
+    }
+    let (config, refused) = config.with_usable_dynamic(dynamic.clone());
+    assert_eq!(config.topic_defaults.retention_ms, 2000);
+    assert_eq!(
+        refused,
+        ["Invalid value many for configuration log.segment.bytes: Not a number of type INT"]
+    );
+    dynamic.cluster.insert("log.retention.ms".to_owned(), "0".to_owned());
+    let (config, refused) = config.with_usable_dynamic(dynamic);
+    assert_eq!((config.topic_defaults.retention_ms, refused.len()), (2000, 2));
 }
