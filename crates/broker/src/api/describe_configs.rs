@@ -42,7 +42,8 @@ fn respond(image: &MetadataImage, config: &BrokerConfig, request: &DescribeConfi
             None => entries(image, config, resource),
         };
         let (entries, error_code, error_message) = match entries {
-            Ok(entries) => (entries, ErrorCode::None, None),
+            // Kafka's message is empty here, not null.
+            Ok(entries) => (entries, ErrorCode::None, Some(String::new())),
             Err((code, message)) => (Vec::new(), code, message),
         };
         let asked_for = |entry: &Entry| match resource.configuration_keys.as_deref() {
@@ -86,7 +87,7 @@ fn entries(
             let illegal = |message: String| (ErrorCode::InvalidTopicException, Some(message));
             topic_name::validate(name).map_err(illegal)?;
             if image.topics.id(name).is_none() {
-                return Err((ErrorCode::UnknownTopicOrPartition, None));
+                return Err((ErrorCode::UnknownTopicOrPartition, Some(String::new())));
             }
             describe::topic(config, &set()).map_err(unusable)
         }
@@ -213,7 +214,7 @@ mod tests {
     fn what_is_refused_and_how() {
         let invalid = |message| (ErrorCode::InvalidRequest, Some(message));
         let cases = [
-            ((2, "u"), (ErrorCode::UnknownTopicOrPartition, None)),
+            ((2, "u"), (ErrorCode::UnknownTopicOrPartition, Some(""))),
             (
                 (2, ".."),
                 (ErrorCode::InvalidTopicException, Some("Topic name is invalid: '..' is not allowed")),
