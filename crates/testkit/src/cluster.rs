@@ -12,6 +12,9 @@ pub trait Cluster: Send {
     /// `HOST:PORT` of the client listener.
     fn bootstrap(&self) -> &str;
 
+    /// `HOST:PORT` of the controller listener.
+    fn controller(&self) -> &str;
+
     /// The log directory (the first, when the settings name several).
     fn data_dir(&self) -> &Path;
 

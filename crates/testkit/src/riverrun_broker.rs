@@ -23,6 +23,7 @@ const TRIES: usize = 3;
 /// A combined broker and controller of ours.
 pub struct RiverrunBroker {
     bootstrap: String,
+    controller: String,
     data_dir: PathBuf,
     home: TempDir,
     process: Option<Process>,
@@ -35,6 +36,7 @@ impl RiverrunBroker {
         let data_dir = settings.data_dir.clone().unwrap_or_else(|| home.path().join("data"));
         let mut broker = RiverrunBroker {
             bootstrap: String::new(),
+            controller: String::new(),
             data_dir,
             home,
             process: None,
@@ -43,6 +45,7 @@ impl RiverrunBroker {
         for _ in 0..TRIES {
             let [client_port, controller_port] = free_ports()?;
             broker.bootstrap = format!("127.0.0.1:{client_port}");
+            broker.controller = format!("127.0.0.1:{controller_port}");
             let text = server_properties(&broker.data_dir, client_port, controller_port, settings);
             std::fs::write(broker.properties(), text)?;
             if !broker.data_dir.join("meta.properties").exists() {
@@ -120,6 +123,10 @@ impl Cluster for RiverrunBroker {
 
     fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    fn controller(&self) -> &str {
+        &self.controller
     }
 
     fn data_dir(&self) -> &Path {

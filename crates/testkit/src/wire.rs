@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use bytes::Bytes;
+use protocol::{ApiKey, Message, Reader, Request};
 
 /// How long an answer may take unless the test says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -110,6 +112,36 @@ impl Wire {
         self.receive_answer(id, Flexible::No)
     }
 
+    /// A request and its decoded answer; bytes left over are an error.
+    pub fn call<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response> {
+        let id = self.send(version, request)?;
+        self.receive::<R>(version, id)
+    }
+
+    /// Sends a request and returns its correlation id.
+    pub fn send<R: Request>(&mut self, version: i16, request: &R) -> Result<i32> {
+        let body = request.to_bytes(version)?;
+        self.send_request(R::KEY.code(), version, flexible::<R>(version), &body)
+    }
+
+    /// Reads and decodes the answer to a request sent before.
+    pub fn receive<R: Request>(&mut self, version: i16, correlation_id: i32) -> Result<R::Response> {
+        let header = if R::KEY == ApiKey::ApiVersions {
+            Flexible::No
+        } else {
+            flexible::<R>(version)
+        };
+        let body = Bytes::from(self.receive_answer(correlation_id, header)?);
+        let mut reader = Reader::new(&body);
+        let response = R::Response::decode(&mut reader, version)?;
+        ensure!(
+            reader.remaining() == 0,
+            "{} bytes left over in {response:?}",
+            reader.remaining()
+        );
+        Ok(response)
+    }
+
     /// True when the broker has closed the connection; false when nothing came within `wait`.
     pub fn closed_within(&mut self, wait: Duration) -> Result<bool> {
         self.stream.set_read_timeout(Some(wait))?;
@@ -138,4 +170,12 @@ pub enum Flexible {
     No,
     /// Header v2 for a request, v1 for a response (v0 for ApiVersions).
     Yes,
+}
+
+fn flexible<R: Request>(version: i16) -> Flexible {
+    if version >= R::FLEXIBLE_FROM {
+        Flexible::Yes
+    } else {
+        Flexible::No
+    }
 }

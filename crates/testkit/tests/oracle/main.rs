@@ -1,0 +1,45 @@
+//! The oracle test: the same scripted requests to Apache Kafka and to Riverrun, every API and version, good and bad
+//! arguments; the decoded answers must be equal once ids, ports and times are mapped.
+//!
+//! Every difference is printed. One that `docs/differences.md` explains is allowed, any other fails the test.
+
+mod cases;
+mod known;
+mod pair;
+mod settle;
+mod tree;
+
+use std::path::PathBuf;
+
+use pair::Pair;
+use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
+
+fn kafka() -> Box<dyn Cluster> {
+    Box::new(KafkaBroker::start(&settings()).expect("Kafka starts"))
+}
+
+/// Quick to notice that a topic is deleted, so that the script can wait for it.
+fn settings() -> Settings {
+    Settings::default().with("log.segment.delete.delay.ms", 1000)
+}
+
+/// The test of the test: it finds no difference where there is none.
+#[test]
+fn kafka_answers_as_kafka() {
+    let mut pair = Pair::new([kafka(), kafka()]);
+    cases::run(&mut pair);
+    pair.finish(&[]);
+}
+
+#[test]
+#[ignore = "riverrun cannot serve yet"]
+fn riverrun_answers_as_kafka() {
+    let riverrun = Box::new(RiverrunBroker::start(&settings()).expect("Riverrun starts"));
+    let mut pair = Pair::new([kafka(), riverrun]);
+    cases::run(&mut pair);
+    pair.finish(&known::read(&differences_file()));
+}
+
+fn differences_file() -> PathBuf {
+    testkit::dependencies::workspace().join("docs/differences.md")
+}

@@ -1,0 +1,167 @@
+//! Waiting until a change has reached the answering broker on both sides, so that what follows compares like with like.
+
+use std::time::{Duration, Instant};
+
+use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
+use protocol::messages::describe_client_quotas_request::{ComponentData, DescribeClientQuotasRequest};
+use protocol::messages::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
+use protocol::messages::find_coordinator_request::FindCoordinatorRequest;
+use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
+use protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
+use protocol::messages::metadata_response::MetadataResponseTopic;
+
+use super::pair::{Pair, Side};
+
+/// How long a change may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Side {
+    fn until(&mut self, what: &str, mut holds: impl FnMut(&mut Side) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !holds(self) {
+            assert!(
+                Instant::now() < deadline,
+                "{}: not within {PATIENCE:?}: {what}",
+                self.cluster.name()
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn topic(&mut self, name: &str) -> Option<MetadataResponseTopic> {
+        let topic = MetadataRequestTopic {
+            name: Some(name.to_owned()),
+            ..Default::default()
+        };
+        let request = MetadataRequest {
+            topics: Some(vec![topic]),
+            allow_auto_topic_creation: false,
+            ..Default::default()
+        };
+        let answer = self.wire().call(12, &request).expect("Metadata is answered");
+        answer.topics.into_iter().next().filter(|topic| topic.error_code == 0)
+    }
+
+    fn leads(&mut self, name: &str, count: usize) -> bool {
+        let partition = |index: usize| ListOffsetsPartition {
+            partition_index: i32::try_from(index).expect("few partitions"),
+            timestamp: -1,
+            ..Default::default()
+        };
+        let topic = ListOffsetsTopic {
+            name: name.to_owned(),
+            partitions: (0..count).map(partition).collect(),
+        };
+        let request = ListOffsetsRequest {
+            replica_id: -1,
+            topics: vec![topic],
+            ..Default::default()
+        };
+        let answer = self.wire().call(7, &request).expect("ListOffsets is answered");
+        answer
+            .topics
+            .iter()
+            .flat_map(|topic| &topic.partitions)
+            .all(|partition| partition.error_code == 0)
+    }
+}
+
+impl Pair {
+    /// Creates a topic that other cases use, and waits for it.
+    pub fn create(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
+        let configs = configs.iter().map(|(key, value)| CreatableTopicConfig {
+            name: (*key).to_owned(),
+            value: Some((*value).to_owned()),
+        });
+        let topic = CreatableTopic {
+            name: name.to_owned(),
+            num_partitions: partitions,
+            replication_factor: 1,
+            configs: configs.collect(),
+            ..Default::default()
+        };
+        let request = CreateTopicsRequest {
+            topics: vec![topic],
+            ..Default::default()
+        };
+        self.once(7, &format!("create {name}"), |_| request.clone());
+        self.settle(name, usize::try_from(partitions).expect("a count"));
+    }
+
+    /// Waits until both brokers lead all partitions of the topic, and learns its id.
+    pub fn settle(&mut self, name: &str, partitions: usize) {
+        for side in &mut self.sides {
+            side.until(&format!("{name} has {partitions} partitions"), |side| {
+                let Some(topic) = side.topic(name) else { return false };
+                side.ids.insert(name.to_owned(), topic.topic_id);
+                topic.partitions.len() == partitions && side.leads(name, partitions)
+            });
+        }
+    }
+
+    /// Waits until neither broker knows the topic.
+    pub fn settle_gone(&mut self, name: &str) {
+        for side in &mut self.sides {
+            side.until(&format!("{name} is gone"), |side| side.topic(name).is_none());
+        }
+    }
+
+    /// Waits until both brokers describe a config with this value.
+    pub fn settle_config(&mut self, resource_type: i8, resource_name: &str, key: &str, value: &str) {
+        let resource = DescribeConfigsResource {
+            resource_type,
+            resource_name: resource_name.to_owned(),
+            configuration_keys: Some(vec![key.to_owned()]),
+        };
+        let request = DescribeConfigsRequest {
+            resources: vec![resource],
+            ..Default::default()
+        };
+        for side in &mut self.sides {
+            side.until(&format!("{key} of {resource_name} is {value}"), |side| {
+                let answer = side.wire().call(4, &request).expect("DescribeConfigs is answered");
+                let mut configs = answer.results.iter().flat_map(|result| &result.configs);
+                configs.any(|config| config.value.as_deref() == Some(value))
+            });
+        }
+    }
+
+    /// Waits until both brokers find a coordinator of this kind.
+    pub fn settle_coordinator(&mut self, kind: i8) {
+        let request = FindCoordinatorRequest {
+            key: "g".to_owned(),
+            key_type: kind,
+            ..Default::default()
+        };
+        for side in &mut self.sides {
+            side.until(&format!("a coordinator of kind {kind}"), |side| {
+                side.wire()
+                    .call(3, &request)
+                    .expect("FindCoordinator is answered")
+                    .error_code
+                    == 0
+            });
+        }
+    }
+
+    /// Waits until both brokers describe this quota of a client.
+    pub fn settle_quota(&mut self, client: &str, key: &str, value: f64) {
+        let component = ComponentData {
+            entity_type: "client-id".to_owned(),
+            match_type: 0,
+            r#match: Some(client.to_owned()),
+        };
+        let request = DescribeClientQuotasRequest {
+            components: vec![component],
+            strict: false,
+        };
+        for side in &mut self.sides {
+            side.until(&format!("{key} of {client}"), |side| {
+                let answer = side.wire().call(1, &request).expect("DescribeClientQuotas is answered");
+                let entries = answer.entries.unwrap_or_default();
+                let mut values = entries.iter().flat_map(|entry| &entry.values);
+                values.any(|found| found.key == key && (found.value - value).abs() < 1e-9)
+            });
+        }
+    }
+}
