@@ -112,6 +112,10 @@ impl Side {
         let mut text = text.replace(&directory, "DATA_DIR");
         text = text.replace(&port(self.cluster.bootstrap()), "CLIENT_PORT");
         text = text.replace(&port(self.cluster.controller()), "CONTROLLER_PORT");
+        if let Some((before, rest)) = text.split_once("should be within [") {
+            let after = rest.split_once(']').map_or(rest, |(_, after)| after);
+            text = format!("{before}should be within [BOUNDS]{}", self.rewrite(after));
+        }
         for (topic, id) in &self.ids {
             text = text.replace(&id.to_string(), &format!("ID-OF-{topic}"));
         }
@@ -301,7 +305,7 @@ impl Side {
             .and_then(|_| wire.receive_frame());
         self.hang_up();
         match answer {
-            Ok(frame) => format!("answered {:02x?}", &frame[4..frame.len().min(64)]),
+            Ok(frame) => format!("answered {} bytes", frame.len()),
             Err(error) => outcome(&error),
         }
     }

@@ -42,27 +42,32 @@ impl Node {
         self.text == "["
     }
 
-    /// What tells this element from its siblings, when one of its fields does.
+    /// What tells this element from its siblings, when some of its fields do.
     fn key(&self) -> Option<String> {
-        const KEYS: [&str; 12] = [
-            "name",
-            "topic",
-            "api_key",
-            "partition_index",
-            "partition",
-            "index",
-            "resource_name",
-            "config_source",
-            "key",
-            "log_dir",
-            "partition_id",
-            "producer_id",
-        ];
-        let named = |key: &&str| self.children.iter().find(|child| child.label == *key);
-        let first = KEYS.iter().find_map(named)?;
-        (first.children.is_empty()).then(|| first.text.clone())
+        let names = self
+            .children
+            .iter()
+            .filter(|child| KEYS.contains(&child.label.as_str()) && child.children.is_empty());
+        let names: Vec<_> = names.map(|child| child.text.as_str()).collect();
+        (!names.is_empty()).then(|| names.join(" "))
     }
 }
+
+/// Fields that name the struct they are in.
+const KEYS: [&str; 12] = [
+    "name",
+    "topic",
+    "api_key",
+    "partition_index",
+    "partition",
+    "index",
+    "resource_type",
+    "resource_name",
+    "key",
+    "log_dir",
+    "partition_id",
+    "producer_id",
+];
 
 fn read<'a>(line: &str, rest: &mut impl Iterator<Item = &'a str>) -> Node {
     let line = line.trim();

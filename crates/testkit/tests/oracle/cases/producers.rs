@@ -17,6 +17,7 @@ pub fn run(pair: &mut Pair) {
 
 fn init(pair: &mut Pair) {
     let request = |id: i64, epoch: i16| InitProducerIdRequest {
+        transactional_id: None,
         transaction_timeout_ms: 60_000,
         producer_id: id,
         producer_epoch: epoch,
