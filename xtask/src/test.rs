@@ -32,7 +32,8 @@ pub fn run(options: &Options) -> Result<()> {
     if options.install_only {
         return Ok(());
     }
-    cargo(&root, &["build", "--package", "riverrun"])?;
+    // All of the workspace, as the tests need it: building the binary alone would choose other features, and so twice.
+    cargo(&root, &["build", "--workspace"])?;
     let mut arguments = vec!["test", "--workspace", "--no-fail-fast"];
     arguments.extend(options.cargo_test.iter().map(String::as_str));
     cargo(&root, &arguments)
@@ -51,7 +52,8 @@ fn check(root: &Path) -> Result<()> {
     cargo(
         root,
         &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"],
-    )
+    )?;
+    super::tidy::run()
 }
 
 /// The folder of the workspace's `Cargo.toml`.

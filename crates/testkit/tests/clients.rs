@@ -31,7 +31,6 @@ fn every_stock_client_works_with_kafka() {
 }
 
 #[test]
-#[ignore = "riverrun cannot serve yet"]
 fn every_stock_client_works_with_riverrun() {
     run_all(&RiverrunBroker::start(&settings()).expect("Riverrun starts"));
 }

@@ -11,21 +11,31 @@ use protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic
 use protocol::messages::metadata_response::MetadataResponseTopic;
 
 use super::pair::{Pair, Side};
+use super::tree::Split;
+use protocol::Request;
 
 /// How long a change may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Side {
-    fn until(&mut self, what: &str, mut holds: impl FnMut(&mut Side) -> bool) {
+    /// Polls until it holds; what came of it, for the comparison with the other side.
+    fn until(&mut self, mut holds: impl FnMut(&mut Side) -> bool) -> &'static str {
         let deadline = Instant::now() + PATIENCE;
         while !holds(self) {
-            assert!(
-                Instant::now() < deadline,
-                "{}: not within {PATIENCE:?}: {what}",
-                self.cluster.name()
-            );
+            if Instant::now() > deadline {
+                return "it does not become so";
+            }
             std::thread::sleep(Duration::from_millis(10));
         }
+        "it becomes so"
+    }
+
+    fn ask<R: Request>(&mut self, version: i16, request: &R) -> Option<R::Response> {
+        let answer = self.wire().call(version, request);
+        if answer.is_err() {
+            self.hang_up();
+        }
+        answer.ok()
     }
 
     fn topic(&mut self, name: &str) -> Option<MetadataResponseTopic> {
@@ -38,7 +48,7 @@ impl Side {
             allow_auto_topic_creation: false,
             ..Default::default()
         };
-        let answer = self.wire().call(12, &request).expect("Metadata is answered");
+        let answer = self.ask(12, &request)?;
         answer.topics.into_iter().next().filter(|topic| topic.error_code == 0)
     }
 
@@ -57,7 +67,9 @@ impl Side {
             topics: vec![topic],
             ..Default::default()
         };
-        let answer = self.wire().call(7, &request).expect("ListOffsets is answered");
+        let Some(answer) = self.ask(7, &request) else {
+            return false;
+        };
         answer
             .topics
             .iter()
@@ -67,6 +79,20 @@ impl Side {
 }
 
 impl Pair {
+    /// Waits until it holds on both sides; a side that does not come to it is a difference.
+    fn settled(&mut self, what: &str, mut holds: impl FnMut(&mut Side) -> bool) {
+        let [left, right] = [0, 1].map(|side| self.sides[side].until(&mut holds));
+        assert_eq!(left, "it becomes so", "the left broker, which is right: {what}");
+        if left != right {
+            let split = Split {
+                path: what.to_owned(),
+                left: left.to_owned(),
+                right: right.to_owned(),
+            };
+            self.note("(wait)", 0, what, vec![split]);
+        }
+    }
+
     /// Creates a topic that other cases use, and waits for it.
     pub fn create(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
         let configs = configs.iter().map(|(key, value)| CreatableTopicConfig {
@@ -90,20 +116,16 @@ impl Pair {
 
     /// Waits until both brokers lead all partitions of the topic, and learns its id.
     pub fn settle(&mut self, name: &str, partitions: usize) {
-        for side in &mut self.sides {
-            side.until(&format!("{name} has {partitions} partitions"), |side| {
-                let Some(topic) = side.topic(name) else { return false };
-                side.ids.insert(name.to_owned(), topic.topic_id);
-                topic.partitions.len() == partitions && side.leads(name, partitions)
-            });
-        }
+        self.settled(&format!("{name} has {partitions} partitions"), |side| {
+            let Some(topic) = side.topic(name) else { return false };
+            side.ids.insert(name.to_owned(), topic.topic_id);
+            topic.partitions.len() == partitions && side.leads(name, partitions)
+        });
     }
 
     /// Waits until neither broker knows the topic.
     pub fn settle_gone(&mut self, name: &str) {
-        for side in &mut self.sides {
-            side.until(&format!("{name} is gone"), |side| side.topic(name).is_none());
-        }
+        self.settled(&format!("{name} is gone"), |side| side.topic(name).is_none());
     }
 
     /// Waits until both brokers describe a config with this value.
@@ -117,13 +139,14 @@ impl Pair {
             resources: vec![resource],
             ..Default::default()
         };
-        for side in &mut self.sides {
-            side.until(&format!("{key} of {resource_name} is {value}"), |side| {
-                let answer = side.wire().call(4, &request).expect("DescribeConfigs is answered");
-                let mut configs = answer.results.iter().flat_map(|result| &result.configs);
-                configs.any(|config| config.value.as_deref() == Some(value))
-            });
-        }
+        self.settled(&format!("{key} of {resource_name} is {value}"), |side| {
+            let answer = side.ask(4, &request);
+            let mut configs = answer
+                .iter()
+                .flat_map(|answer| &answer.results)
+                .flat_map(|result| &result.configs);
+            configs.any(|config| config.value.as_deref() == Some(value))
+        });
     }
 
     /// Waits until both brokers find a coordinator of this kind.
@@ -133,15 +156,9 @@ impl Pair {
             key_type: kind,
             ..Default::default()
         };
-        for side in &mut self.sides {
-            side.until(&format!("a coordinator of kind {kind}"), |side| {
-                side.wire()
-                    .call(3, &request)
-                    .expect("FindCoordinator is answered")
-                    .error_code
-                    == 0
-            });
-        }
+        self.settled(&format!("a coordinator of kind {kind}"), |side| {
+            side.ask(3, &request).is_some_and(|answer| answer.error_code == 0)
+        });
     }
 
     /// Waits until both brokers describe this quota of a client.
@@ -155,13 +172,13 @@ impl Pair {
             components: vec![component],
             strict: false,
         };
-        for side in &mut self.sides {
-            side.until(&format!("{key} of {client}"), |side| {
-                let answer = side.wire().call(1, &request).expect("DescribeClientQuotas is answered");
-                let entries = answer.entries.unwrap_or_default();
-                let mut values = entries.iter().flat_map(|entry| &entry.values);
-                values.any(|found| found.key == key && (found.value - value).abs() < 1e-9)
-            });
-        }
+        self.settled(&format!("{key} of {client}"), |side| {
+            let entries = side
+                .ask(1, &request)
+                .and_then(|answer| answer.entries)
+                .unwrap_or_default();
+            let mut values = entries.iter().flat_map(|entry| &entry.values);
+            values.any(|found| found.key == key && (found.value - value).abs() < 1e-9)
+        });
     }
 }
