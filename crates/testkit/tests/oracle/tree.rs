@@ -109,8 +109,13 @@ pub struct Split {
 /// Compares two trees. Lists named in `unordered` are matched by what names their elements, others by position.
 pub fn compare(left: &Node, right: &Node, unordered: &[&str], path: &str, out: &mut Vec<Split>) {
     if left.text != right.text {
+        let words = if both_say_something(left, right) {
+            " (wording)"
+        } else {
+            ""
+        };
         out.push(Split {
-            path: path.to_owned(),
+            path: format!("{path}{words}"),
             left: short(left),
             right: short(right),
         });
@@ -135,6 +140,12 @@ pub fn compare(left: &Node, right: &Node, unordered: &[&str], path: &str, out: &
             }),
         }
     }
+}
+
+/// Texts for people, which both sides give: what they say is compared, and how they say it told apart from that.
+fn both_say_something(left: &Node, right: &Node) -> bool {
+    let says = |node: &Node| node.text.starts_with('"') && node.text != "\"\"";
+    (left.label.ends_with("error_message") || left.label == "documentation") && says(left) && says(right)
 }
 
 fn compare_lists(left: &Node, right: &Node, unordered: &[&str], path: &str, out: &mut Vec<Split>) {
