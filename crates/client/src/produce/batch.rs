@@ -64,7 +64,7 @@ pub(super) struct Batch {
     pub created: Instant,
     /// How often it was sent.
     pub attempts: u32,
-    /// The stamp it was last sent with.
+    /// The stamp it is sent with: given when it first leaves the queue, and kept, whatever becomes of the attempt.
     pub stamp: Option<Stamp>,
     count: i32,
     /// Bytes it counts for in the buffer.
@@ -117,12 +117,17 @@ impl Batch {
         self.count
     }
 
-    /// The batch as it is sent: compressed once, stamped each time the stamp changes.
-    pub fn records(&mut self, stamp: Option<Stamp>, settings: &ProducerSettings) -> Records {
+    /// Notes that the batch leaves the queue once more.
+    pub fn depart(&mut self, stamp: Option<Stamp>) {
         self.attempts += 1;
+        self.stamp = stamp;
+    }
+
+    /// The batch as it is sent: compressed once, stamped anew when the stamp has changed.
+    pub fn records(&mut self, settings: &ProducerSettings) -> Records {
         if let Content::Open(builder) = &mut self.content {
             let builder = std::mem::take(builder).compressed(settings.codec, settings.level());
-            let builder = match stamp {
+            let builder = match self.stamp {
                 Some(stamp) => builder.producer(stamp.id, stamp.epoch, stamp.sequence),
                 None => builder,
             };
@@ -130,10 +135,8 @@ impl Batch {
                 .try_build(Offset::ZERO, LeaderEpoch::NONE)
                 .expect("memory to compress with");
             self.content = sealed(&built);
-        } else if self.stamp != stamp {
-            self.restamp(stamp);
         }
-        self.stamp = stamp;
+        self.restamp();
         let Content::Sealed(header, body) = &self.content else {
             unreachable!("sealed above")
         };
@@ -143,15 +146,20 @@ impl Batch {
         ])
     }
 
-    fn restamp(&mut self, stamp: Option<Stamp>) {
+    fn restamp(&mut self) {
         let Content::Sealed(header, body) = &mut self.content else {
-            unreachable!("an open batch has no stamp")
+            unreachable!("an open batch has no header")
         };
-        let stamp = stamp.unwrap_or(Stamp {
+        let none = Stamp {
             id: ProducerId::NONE,
             epoch: ProducerEpoch::NONE,
             sequence: -1,
-        });
+        };
+        let stamp = self.stamp.unwrap_or(none);
+        if (header.producer_id, header.producer_epoch, header.base_sequence) == (stamp.id, stamp.epoch, stamp.sequence)
+        {
+            return;
+        }
         header.producer_id = stamp.id;
         header.producer_epoch = stamp.epoch;
         header.base_sequence = stamp.sequence;
@@ -195,7 +203,8 @@ mod tests {
                 epoch: ProducerEpoch(0),
                 sequence,
             };
-            let bytes = bytes_of(&batch.records(Some(stamp), &settings));
+            batch.depart(Some(stamp));
+            let bytes = bytes_of(&batch.records(&settings));
             let (view, rest) = BatchView::split(&bytes).unwrap();
             assert!(rest.is_empty() && view.check().is_ok());
             assert_eq!((view.header().base_sequence, view.header().record_count), (sequence, 2));

@@ -111,7 +111,7 @@ fn request(batches: &mut [Sent], settings: &ProducerSettings, timeout_ms: i32) -
     for sent in batches {
         let data = PartitionProduceData {
             index: i32::try_from(sent.partition).expect("as many partitions as the metadata lists"),
-            records: Some(sent.batch.records(sent.stamp, settings)),
+            records: Some(sent.batch.records(settings)),
         };
         match topics.last_mut() {
             Some(topic) if *topic.name == *sent.topic => topic.partition_data.push(data),

@@ -77,7 +77,7 @@ impl Queue {
 
     /// The next batch, on its way from now on, with its stamp if the producer has an identity.
     pub fn take(&mut self, identity: Option<(ProducerId, ProducerEpoch)>) -> Option<(Batch, Option<Stamp>)> {
-        let batch = self.waiting.pop_front().or_else(|| self.open.take())?;
+        let mut batch = self.waiting.pop_front().or_else(|| self.open.take())?;
         let stamp = identity.map(|(id, epoch)| {
             let again = batch.stamp.filter(|stamp| (stamp.id, stamp.epoch) == (id, epoch));
             again.unwrap_or_else(|| {
@@ -87,6 +87,7 @@ impl Queue {
             })
         });
         self.in_flight.push_back(stamp.map_or(0, |stamp| stamp.sequence));
+        batch.depart(stamp);
         Some((batch, stamp))
     }
 
@@ -193,10 +194,8 @@ mod tests {
     fn what_is_sent_again_goes_first_and_alone() {
         let (mut queue, settings) = filled(&["a", "b", "c"]);
         let identity = Some((ProducerId(1), ProducerEpoch(0)));
-        let (mut first, stamp) = queue.take(identity).unwrap();
-        let (mut second, later) = queue.take(identity).unwrap();
-        first.records(stamp, &settings);
-        second.records(later, &settings);
+        let (first, stamp) = queue.take(identity).unwrap();
+        let (second, later) = queue.take(identity).unwrap();
         assert_eq!((stamp.unwrap().sequence, later.unwrap().sequence), (0, 1));
         queue.landed(stamp);
         queue.again(first, Instant::now());
@@ -213,9 +212,8 @@ mod tests {
 
     #[test]
     fn a_new_sequence_begins_at_zero() {
-        let (mut queue, settings) = filled(&["a", "b"]);
-        let (mut first, stamp) = queue.take(Some((ProducerId(1), ProducerEpoch(0)))).unwrap();
-        first.records(stamp, &settings);
+        let (mut queue, _) = filled(&["a", "b"]);
+        let (first, stamp) = queue.take(Some((ProducerId(1), ProducerEpoch(0)))).unwrap();
         queue.landed(stamp);
         queue.again(first, Instant::now());
         queue.restart();

@@ -19,12 +19,15 @@ pub struct LineReader {
     null_marker: Option<Vec<u8>>,
 }
 
+/// A header's key and value.
+pub type Header<'a> = (&'a [u8], Option<&'a [u8]>);
+
 /// What a line says.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Parsed<'a> {
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
-    pub headers: Vec<(&'a [u8], Option<&'a [u8]>)>,
+    pub headers: Vec<Header<'a>>,
 }
 
 impl LineReader {
