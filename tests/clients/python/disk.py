@@ -18,6 +18,10 @@ from confluent_kafka.admin import (
 from suite import BOOTSTRAP, CODECS, eventually
 
 ADMIN = AdminClient({"bootstrap.servers": BOOTSTRAP})
+NOT_YET = {
+    KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.FENCED_LEADER_EPOCH, KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.OFFSET_NOT_AVAILABLE,
+}
 SEGMENT_BYTES = 1024 * 1024
 TOPICS = {f"disk-{codec}": (1, {"segment.bytes": str(SEGMENT_BYTES)}) for codec in CODECS} | {
     "disk-many": (3, {"retention.ms": "-1"}),
@@ -105,9 +109,25 @@ def configs(topic):
     return {entry.name: entry.value for entry in sorted(own, key=lambda entry: entry.name)}
 
 
+def offset(partition, spec):
+    """A broker that has just started may not yet lead what its metadata says it leads."""
+    found = []
+
+    def ask():
+        try:
+            found.append(list(done(ADMIN.list_offsets({partition: spec})).values())[0].offset)
+        except KafkaException as error:
+            if error.args[0].code() not in NOT_YET:
+                raise
+        return found
+
+    eventually(ask, f"an answer for {partition}")
+    return found[0]
+
+
 def offsets(partition, time):
     wanted = [OffsetSpec.earliest(), OffsetSpec.latest(), OffsetSpec.for_timestamp(time + 50)]
-    return [list(done(ADMIN.list_offsets({partition: spec})).values())[0].offset for spec in wanted]
+    return [offset(partition, spec) for spec in wanted]
 
 
 def read_partition(consumer, topic, partition):
