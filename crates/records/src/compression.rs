@@ -57,7 +57,7 @@ pub fn compress(codec: Codec, level: Level, input: &[u8], output: &mut Vec<u8>) 
         Codec::None => output.extend_from_slice(input),
         Codec::Gzip => gzip::compress(level, input, output),
         Codec::Snappy => snappy::compress(input, output),
-        Codec::Lz4 => lz4::compress(input, output),
+        Codec::Lz4 => lz4::compress(level, input, output),
         Codec::Zstd => zstd::compress(level, input, output)?,
     }
     Ok(())

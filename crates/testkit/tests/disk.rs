@@ -123,7 +123,6 @@ fn kafka_takes_over_from_kafka() {
 }
 
 #[test]
-#[ignore = "riverrun cannot serve yet"]
 fn kafka_takes_over_what_riverrun_wrote() {
     take_turns(
         &[
@@ -137,7 +136,6 @@ fn kafka_takes_over_what_riverrun_wrote() {
 }
 
 #[test]
-#[ignore = "riverrun cannot serve yet"]
 fn riverrun_takes_over_what_kafka_wrote() {
     take_turns(
         &[

@@ -36,8 +36,6 @@ impl Level {
     }
 
     /// The level `level` of `codec`: gzip 1 to 9 (or -1), lz4 1 to 17, zstd -131072 to 22.
-    ///
-    /// The LZ4 encoder here has one effort, that of Kafka's default; other lz4 levels are legal and change nothing.
     pub fn new(codec: Codec, level: i32) -> Result<Self, LevelError> {
         let chosen = Self { codec, level };
         let (min, max) = match codec {

@@ -1,7 +1,10 @@
 //! The LZ4 frame format: written as Kafka writes it (independent 64 KiB blocks, no checksums), read in every form.
 
+mod high;
+
 use super::xxhash::xxh32;
-use super::{Codec, DecompressError};
+use super::{Codec, DecompressError, Level};
+use high::HighCompressor;
 use lz4_flex::block;
 
 const MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
@@ -15,19 +18,23 @@ const WINDOW: usize = 64 * 1024;
 /// One byte of a block makes at most 255 bytes; a few more for its last literals.
 const MOST_EXPANSION: usize = 255;
 
-pub(super) fn compress(input: &[u8], output: &mut Vec<u8>) {
+pub(super) fn compress(level: Level, input: &[u8], output: &mut Vec<u8>) {
     output.extend_from_slice(&MAGIC);
     output.extend_from_slice(&DESCRIPTOR);
     output.push(header_checksum(&DESCRIPTOR));
+    // As in Kafka, the default level is the fast compressor, and every other level the thorough one.
+    let thorough = level.for_codec(Codec::Lz4) != Level::default_of(Codec::Lz4).for_codec(Codec::Lz4);
+    let mut high = thorough.then(|| HighCompressor::new(level.for_codec(Codec::Lz4)));
     for block in input.chunks(BLOCK) {
         let length_at = output.len();
         let at = length_at + 4;
-        output.resize(at + block::get_maximum_output_size(block.len()), 0);
-        let written =
-            block::compress_into(block, &mut output[at..]).expect("the room is the most that 64 KiB can compress to");
-        output.truncate(at + written);
-        let mut length = u32::try_from(written).expect("a 64 KiB block compresses to less than 2 GiB");
-        if written >= block.len() {
+        output.extend_from_slice(&[0; 4]);
+        match &mut high {
+            Some(high) => high.compress(block, output),
+            None => compress_fast(block, output),
+        }
+        let mut length = u32::try_from(output.len() - at).expect("a 64 KiB block compresses to less than 2 GiB");
+        if output.len() - at >= block.len() {
             output.truncate(at);
             output.extend_from_slice(block);
             length = u32::try_from(block.len()).expect("a block is at most 64 KiB") | STORED;
@@ -35,6 +42,14 @@ pub(super) fn compress(input: &[u8], output: &mut Vec<u8>) {
         output[length_at..at].copy_from_slice(&length.to_le_bytes());
     }
     output.extend_from_slice(&0_u32.to_le_bytes());
+}
+
+fn compress_fast(block: &[u8], output: &mut Vec<u8>) {
+    let at = output.len();
+    output.resize(at + block::get_maximum_output_size(block.len()), 0);
+    let written = block::compress_into(block, &mut output[at..]);
+    let written = written.expect("the room is the most that 64 KiB can compress to");
+    output.truncate(at + written);
 }
 
 pub(super) fn decompress(input: &[u8], max_output: usize, output: &mut Vec<u8>) -> Result<(), DecompressError> {

@@ -68,7 +68,7 @@ fn what_is_compressed_decompresses() {
 
 #[test]
 fn every_level_of_kafka_compresses() {
-    let sample = samples().pop().expect("there are samples");
+    let sample = samples().pop().expect("there are samples")[..30_000].to_vec();
     for (codec, levels) in [
         (Codec::Gzip, vec![-1, 1, 9]),
         (Codec::Lz4, vec![1, 17]),
@@ -280,4 +280,37 @@ fn lz4_takes_every_form_of_the_frame() {
             ..
         })
     ));
+}
+
+#[test]
+fn lz4_works_harder_at_every_level_but_the_default() {
+    let size = |level: Level, sample: &[u8]| {
+        let mut bytes = Vec::new();
+        compress(Codec::Lz4, level, sample, &mut bytes).expect("compressing does not fail");
+        let back = decompressed(Codec::Lz4, &bytes, sample.len());
+        assert!(back.as_deref() == Ok(sample), "{level:?}, {} bytes", sample.len());
+        bytes.len()
+    };
+    let mut rng = Rng::from_seed(31);
+    let mut samples = samples();
+    // All lengths around the rules for a block's end.
+    samples.extend((0..40).map(|len| vec![b'x'; len]));
+    samples.extend((0..40).map(|len| b"abcdefgabcdefg".iter().copied().cycle().take(len).collect()));
+    for _ in 0..200 {
+        let len = usize::try_from(rng.below(3000)).expect("fits");
+        samples.push((0..len).map(|_| b"ab\x00c"[rng.next_u64() as usize % 4]).collect());
+    }
+    for sample in &samples {
+        let levels: &[i32] = if sample.len() < 10_000 { &[1, 4, 12, 17] } else { &[5] };
+        for level in levels.iter().copied() {
+            size(Level::new(Codec::Lz4, level).expect("a level of Kafka"), sample);
+        }
+    }
+    let words = &samples[17][..30_000];
+    let [least, most] = [1, 12].map(|level| size(Level::new(Codec::Lz4, level).expect("a level of Kafka"), words));
+    let default = size(Level::default_of(Codec::Lz4), words);
+    assert!(
+        most < least && least < default,
+        "default {default}, level 1 {least}, level 12 {most}"
+    );
 }
