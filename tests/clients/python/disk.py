@@ -27,7 +27,11 @@ TOPICS = {f"disk-{codec}": (1, {"segment.bytes": str(SEGMENT_BYTES)}) for codec 
     "disk-many": (3, {"retention.ms": "-1"}),
     "disk-compact": (1, {"cleanup.policy": "compact"}),
     "disk-logappend": (1, {"message.timestamp.type": "LogAppendTime"}),
-    "disk-recompressed": (1, {"compression.type": "zstd"}),
+    "disk-by-broker-gzip": (1, {"compression.type": "gzip"}),
+    "disk-by-broker-snappy": (1, {"compression.type": "snappy"}),
+    "disk-by-broker-lz4": (1, {"compression.type": "lz4"}),
+    "disk-by-broker-lz4-hard": (1, {"compression.type": "lz4", "compression.lz4.level": "12"}),
+    "disk-by-broker-zstd": (1, {"compression.type": "zstd", "compression.zstd.level": "7"}),
     "disk-trimmed": (1, {}),
     "disk-transactions": (1, {}),
 }
@@ -86,7 +90,9 @@ def write(phase, time):
     for topic in ["disk-many", "disk-logappend", "disk-trimmed"]:
         produce(topic, small)[1]()
     produce("disk-compact", keyed)[1]()
-    produce("disk-recompressed", small, compression_type="gzip")[1]()
+    for topic in TOPICS:
+        if "-by-broker-" in topic:
+            produce(topic, records(phase, time))[1]()
 
 def trim(phase, _time):
     done(ADMIN.delete_records([TopicPartition("disk-trimmed", 0, 10 * phase)]))
