@@ -32,7 +32,7 @@ pub(crate) struct Loaded {
 }
 
 /// Reads everything.
-pub(crate) fn load(log: &MetadataLog, static_voters: VoterSet) -> Result<Loaded, QuorumError> {
+pub(crate) fn load(log: &mut MetadataLog, static_voters: VoterSet) -> Result<Loaded, QuorumError> {
     let files = snapshots::list(log)?;
     let newest = files.last().map(|file| file.id);
     let mut state = Loaded {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use config::broker::MetadataLogSettings;
 use raft::quorum_state::{self, QUORUM_STATE_FILE};
 use raft::{QuorumState, SealedBatch, VoterSet};
+use records::batches;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use storage::dirs::{METADATA_DIR, partition_metadata};
@@ -85,15 +86,23 @@ impl MetadataLog {
         self.log.view()
     }
 
-    /// Calls `visit` with runs of bytes that together are the whole log.
+    /// Calls `visit`, which says where the next batch begins, with runs of bytes that together are the whole log.
+    ///
+    /// The log may have a hole: a power failure can take the end of one segment and leave the segment begun after it. A
+    /// flush syncs segments in order, so nothing from the hole on was ever flushed, let alone committed: it is removed.
     pub(crate) fn read_all(
-        &self,
+        &mut self,
         mut visit: impl FnMut(&[u8]) -> Result<Offset, QuorumError>,
     ) -> Result<(), QuorumError> {
         let (view, end) = (self.view(), self.end());
         let mut from = self.start();
         while from < end {
             let bytes = read(&view, from, end, READ_SIZE)?;
+            if first_offset(&bytes) != Some(from) {
+                tracing::warn!(at = %from, %end, "the metadata log has a hole, left by a crash; what follows is removed");
+                let doomed = self.log.truncate_to(from, self.clock.wall())?;
+                return Ok(doomed.remove(&*self.fs)?);
+            }
             let next = visit(&bytes)?;
             if next <= from {
                 return Err(QuorumError::Unreadable {
@@ -181,6 +190,11 @@ pub(crate) fn read(view: &LogView, from: Offset, bound: Offset, max_bytes: u32) 
     let read = region.file.read_at(&mut bytes, region.position)?;
     bytes.truncate(read);
     Ok(bytes.into())
+}
+
+fn first_offset(bytes: &[u8]) -> Option<Offset> {
+    let first = batches(bytes).next()?.ok()?;
+    Some(first.header().base_offset)
 }
 
 /// No retention of its own: this log is cleaned by snapshots.

@@ -66,8 +66,8 @@ pub fn start(
 ) -> Result<QuorumNode, QuorumError> {
     let config = Arc::clone(&options.config);
     let metadata_dir = PathBuf::from(&config.metadata_log_dir);
-    let log = MetadataLog::open(fs, Arc::clone(&clock), &metadata_dir, &config.metadata_log)?;
-    let loaded = load(&log, static_voters(&config))?;
+    let mut log = MetadataLog::open(fs, Arc::clone(&clock), &metadata_dir, &config.metadata_log)?;
+    let loaded = load(&mut log, static_voters(&config))?;
     let bootstrap = bootstrap::read(&**log.fs(), &metadata_dir)?;
     let Loaded {
         state,

@@ -130,3 +130,16 @@ async fn nor_while_snapshots_are_written_and_old_ones_removed() {
         story(seed, &settings).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn nor_while_the_log_is_cut_into_segments_that_are_removed() {
+    let settings = [
+        "metadata.log.max.record.bytes.between.snapshots=700",
+        "metadata.max.retention.bytes=1",
+        "internal.metadata.log.segment.bytes=1500",
+        "internal.metadata.max.batch.size.in.bytes=1400",
+    ];
+    for seed in 2000..2060 {
+        story(seed, &settings).await;
+    }
+}

@@ -6,6 +6,8 @@ use base::{NodeId, Rng, Timestamp};
 use metadata::MetadataVersion;
 use metadata::bootstrap::bootstrap_records;
 use quorum::format::{FirstVoters, Formatting, format};
+use raft::SnapshotId;
+use raft::snapshot::{SnapshotHeader, SnapshotWriter};
 use raft::voters::{Endpoint, parse_static};
 use std::path::Path;
 use std::sync::Arc;
@@ -66,4 +68,39 @@ async fn who_is_no_voter_is_told_so() {
         .unwrap_err()
         .to_string();
     assert!(refused.contains("no voters"), "{refused}");
+}
+
+/// As releases from 4.4 on format (KIP-1170): voters and first records in one file, and no `bootstrap.checkpoint`.
+#[tokio::test(flavor = "multi_thread")]
+async fn first_records_may_lie_in_the_bootstrap_snapshot() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("__cluster_metadata-0");
+    std::fs::create_dir(&log).unwrap();
+    let header = SnapshotHeader {
+        last_contained_timestamp: Timestamp(0),
+        kraft_version: 1,
+        voters: parse_static("1@127.0.0.1:29093", "CONTROLLER").ok(),
+    };
+    let (mut writer, first) = SnapshotWriter::begin(SnapshotId::BOOTSTRAP, &header, Timestamp(1));
+    let mut batches = vec![first];
+    for record in bootstrap_records(MetadataVersion::IBP_3_9_IV0, &[]) {
+        batches.extend(writer.append(&record.encode(0).unwrap()));
+    }
+    batches.extend(writer.finish());
+    let mut file = Vec::new();
+    for sealed in batches {
+        file.extend_from_slice(&sealed.batch.header_at(sealed.base, sealed.epoch));
+        file.extend_from_slice(sealed.batch.body());
+    }
+    std::fs::write(log.join(SnapshotId::BOOTSTRAP.file_name()), file).unwrap();
+
+    let config = config(dir.path(), &["controller.quorum.bootstrap.servers=127.0.0.1:29093"]);
+    let node = start_with(options(&config, crate::setup::DIRECTORY.parse().unwrap()));
+    let published = node.published.borrow().clone();
+    assert_eq!(published.kraft_version, 1);
+    assert_eq!(
+        published.image.features.metadata_version,
+        Some(MetadataVersion::IBP_3_9_IV0)
+    );
+    node.stop().await.unwrap();
 }

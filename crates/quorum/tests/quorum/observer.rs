@@ -222,3 +222,43 @@ async fn every_epoch_may_leave_a_snapshot_behind() {
         node.stop().await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_is_a_reason_for_a_snapshot_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = start(&config(
+        dir.path(),
+        &[STATIC, "metadata.log.max.snapshot.interval.ms=1"],
+    ));
+    snapshot_end(&node, EPOCH).await;
+    node.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_snapshots_go_and_the_log_with_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = [
+        STATIC,
+        "metadata.log.max.record.bytes.between.snapshots=700",
+        "metadata.max.retention.bytes=1",
+        "internal.metadata.log.segment.bytes=1500",
+        "internal.metadata.max.batch.size.in.bytes=1400",
+    ];
+    let config = config(dir.path(), &settings);
+    let node = start(&config);
+    let first = snapshot_end(&node, EPOCH).await;
+    let mut newest = first;
+    while newest == first || pull(&node, &fetch(newest, EPOCH, 0)).await.log_start_offset == 0 {
+        newest = snapshot_end(&node, EPOCH).await;
+    }
+    let gone = call(&node, 1, &piece(first, 0)).await.topics[0].partitions[0].error_code;
+    assert_eq!(gone, 98, "SNAPSHOT_NOT_FOUND");
+    // Who is behind the log's start takes the snapshot; who is not goes on with the log.
+    let behind = pull(&node, &fetch(1, EPOCH, 0)).await;
+    assert!(behind.snapshot_id.end_offset >= newest);
+    let image = node.published.borrow().image.clone();
+    node.stop().await.unwrap();
+    let node = start(&config);
+    assert_eq!(lasting(&node.published.borrow().image), lasting(&image));
+    node.stop().await.unwrap();
+}
