@@ -3,9 +3,6 @@
 use crate::command::connection::ClientProperties;
 use anyhow::{bail, ensure};
 
-/// A header's key and its value, absent where the line gives only a key.
-type Header<'a> = (&'a [u8], Option<&'a [u8]>);
-
 /// How lines are read.
 #[derive(Clone, Debug)]
 pub struct LineReader {
@@ -19,7 +16,7 @@ pub struct LineReader {
     null_marker: Option<Vec<u8>>,
 }
 
-/// A header's key and value.
+/// A header's key and its value, absent where the line gives only a key.
 pub type Header<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// What a line says.
