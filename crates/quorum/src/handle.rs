@@ -57,7 +57,7 @@ impl Entrance {
             .send(command)
             .await
             .map_err(|_| Refused::NotController)?;
-        answer.await.unwrap_or(Err(Refused::NotController))
+        self.outcome(answer).await.unwrap_or(Err(Refused::NotController))
     }
 
     /// Looks at, or tells, the replica itself.
@@ -73,7 +73,17 @@ impl Entrance {
             .send(Command::Inspect(inspect))
             .await
             .map_err(|_| Refused::NotController)?;
-        answer.await.map_err(|_| Refused::NotController)
+        self.outcome(answer).await.ok_or(Refused::NotController)
+    }
+
+    /// Waits for an answer as long as there is a driver to give it. A command that was sent while the driver went away
+    /// can stay in the queue, unread and with its way to answer, for as long as the queue exists.
+    async fn outcome<T>(&self, mut answer: oneshot::Receiver<T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            answered = &mut answer => answered.ok(),
+            () = self.quorum.commands.closed() => answer.try_recv().ok(),
+        }
     }
 }
 
