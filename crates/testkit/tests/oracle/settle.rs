@@ -6,6 +6,7 @@ use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicCo
 use protocol::messages::describe_client_quotas_request::{ComponentData, DescribeClientQuotasRequest};
 use protocol::messages::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
 use protocol::messages::find_coordinator_request::FindCoordinatorRequest;
+use protocol::messages::init_producer_id_request::InitProducerIdRequest;
 use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use protocol::messages::metadata_response::MetadataResponseTopic;
@@ -146,6 +147,17 @@ impl Pair {
                 .flat_map(|answer| &answer.results)
                 .flat_map(|result| &result.configs);
             configs.any(|config| config.value.as_deref() == Some(value))
+        });
+    }
+
+    /// Takes one producer id from both brokers.
+    pub fn settle_producer_ids(&mut self) {
+        let request = InitProducerIdRequest {
+            transactional_id: None,
+            ..Default::default()
+        };
+        self.settled("a producer id", |side| {
+            side.ask(4, &request).is_some_and(|answer| answer.error_code == 0)
         });
     }
 

@@ -41,6 +41,8 @@ fn plain(count: usize) -> Batch {
 
 pub fn run(pair: &mut Pair) {
     pair.create("p", 2, &[]);
+    // What Kafka and Riverrun do not both take goes here, so that the offsets elsewhere stay equal.
+    pair.create("p-doubtful", 1, &[]);
     pair.create("p-small", 1, &[("max.message.bytes", "500")]);
     pair.create("p-compact", 1, &[("cleanup.policy", "compact")]);
     pair.create("p-append-time", 1, &[("message.timestamp.type", "LogAppendTime")]);
@@ -147,7 +149,7 @@ fn malformed(pair: &mut Pair) {
     one(
         pair,
         "produce: a batch and half of one",
-        "p",
+        "p-doubtful",
         &[good.clone(), good[..40].to_vec()].concat(),
     );
     // Null records are no case: Kafka leaves such a request unanswered for ever.
@@ -167,7 +169,12 @@ fn malformed(pair: &mut Pair) {
     ] {
         let mut batch = plain(1);
         batch.attributes = attributes;
-        one(pair, &format!("produce: attributes: {name}"), "p", &batch.encode());
+        one(
+            pair,
+            &format!("produce: attributes: {name}"),
+            "p-doubtful",
+            &batch.encode(),
+        );
     }
     for codec in 1..=4 {
         let mut batch = plain(3);
@@ -305,7 +312,7 @@ fn sequences(pair: &mut Pair) {
     one(
         pair,
         "produce: in a transaction that was not begun",
-        "p",
+        "p-doubtful",
         &batch.encode(),
     );
 }

@@ -23,6 +23,8 @@ fn init(pair: &mut Pair) {
         producer_epoch: epoch,
         ..Default::default()
     };
+    // Until its first block of ids has come, Kafka says that it is loading.
+    pair.settle_producer_ids();
     pair.every_version("init: idempotent", |_| request(-1, -1));
     pair.every_version("init: an id without an epoch", |_| request(5, -1));
     pair.every_version("init: an epoch without an id", |_| request(-1, 5));
