@@ -17,12 +17,12 @@ pub enum IsolationLevel {
 }
 
 impl IsolationLevel {
-    /// The value on the wire; what is not 1 reads uncommitted, as Kafka has it.
-    pub fn from_code(code: i8) -> Self {
-        if code == 1 {
-            Self::ReadCommitted
-        } else {
-            Self::ReadUncommitted
+    /// The value on the wire, if it is a legal one.
+    pub fn from_code(code: i8) -> Option<Self> {
+        match code {
+            0 => Some(Self::ReadUncommitted),
+            1 => Some(Self::ReadCommitted),
+            _ => None,
         }
     }
 }

@@ -74,11 +74,11 @@ impl Role {
         }
     }
 
-    /// Holds the epoch a client knows (-1 skips the check) against ours.
+    /// Holds the epoch a client knows (one below 0 skips the check) against ours.
     pub(crate) fn leader_at(&self, requested: LeaderEpoch) -> Result<&Leadership, EpochError> {
         let leadership = self.leader()?;
         let current = leadership.epoch;
-        if requested == LeaderEpoch::NONE || requested == current {
+        if requested < LeaderEpoch(0) || requested == current {
             Ok(leadership)
         } else if requested < current {
             Err(EpochError::Fenced { requested, current })

@@ -93,7 +93,7 @@ pub enum RecordRefusal {
     #[error("Compacted topic cannot accept message without key")]
     NoKey,
     /// Too old or too far in the future.
-    #[error("Timestamp {timestamp} of message is out of range. The timestamp should be within [{from}, {to}]")]
+    #[error("timestamp {timestamp} is not within [{from}, {to}]")]
     TimestampOutOfRange {
         /// The record's.
         timestamp: i64,
@@ -147,8 +147,12 @@ impl VerifiedBatch {
         if bytes.is_empty() {
             return Err(Refusal::NoBatch.into());
         }
-        let (batch, rest) = BatchView::split(bytes)?;
-        if !rest.is_empty() {
+        let (batch, rest) = match BatchView::split(bytes) {
+            // Kafka reads up to the last whole batch, and here there is none.
+            Err(BatchError::Partial { .. }) => return Err(Refusal::NoBatch.into()),
+            split => split?,
+        };
+        if !matches!(BatchView::split(rest), Err(BatchError::Partial { .. })) {
             return Err(Refusal::MoreThanOneBatch.into());
         }
         // In Kafka's order, since it decides which error a batch with several faults is answered with.
@@ -175,7 +179,7 @@ impl VerifiedBatch {
         }
         Ok(stamp(
             *batch.header(),
-            bytes.slice(HEADER_LEN..),
+            bytes.slice(HEADER_LEN..batch.bytes().len()),
             found.max_timestamp,
             rules,
             now,

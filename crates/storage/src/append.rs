@@ -241,16 +241,13 @@ impl Log {
     }
 
     fn duplicate(&self, first_offset: Offset, last_offset: Offset, timestamp: Timestamp) -> AppendInfo {
-        let log_append_time = match self.config.timestamp_type {
-            TimestampType::CreateTime => Timestamp::NONE,
-            TimestampType::LogAppendTime => timestamp,
-        };
         AppendInfo {
             outcome: AppendOutcome::Duplicate,
             first_offset,
             last_offset,
             max_timestamp: timestamp,
-            log_append_time,
+            // Kafka answers the remembered batch's time here, whatever the topic's timestamp type.
+            log_append_time: timestamp,
             log_start_offset: self.log_start,
             size: 0,
             rolled: false,

@@ -29,7 +29,7 @@ impl LogView {
             if self.end_of(number) <= self.log_start || self.largest_of(number)? < target {
                 continue;
             }
-            if let Some(found) = self.search_segment(number, segment, target)? {
+            if let Some(found) = self.search_segment(number, segment, target, self.log_start)? {
                 return Ok(Some(found));
             }
         }
@@ -47,7 +47,8 @@ impl LogView {
         }
         match best {
             Some((timestamp, number)) if timestamp.0 >= 0 => {
-                self.search_segment(number, &self.segments[number], timestamp)
+                // As in Kafka the record may lie below the log start, if its segment is still there.
+                self.search_segment(number, &self.segments[number], timestamp, Offset::ZERO)
             }
             _ => Ok(None),
         }
@@ -65,17 +66,18 @@ impl LogView {
         number: usize,
         segment: &Segment,
         target: Timestamp,
+        from: Offset,
     ) -> Result<Option<TimestampOffset>, ReadError> {
         // The entry may be of the target's own time: begin before it.
         let before = segment.offset_before_time(Timestamp(target.0.saturating_sub(1)))?;
-        let position = segment.position_before(before.max(self.log_start))?;
+        let position = segment.position_before(before.max(from))?;
         let file = segment.log()?;
         let mut scan = HeaderScan::new(&*file, position, self.size_of(number));
         while let Some(placed) = scan.next()? {
-            if placed.header.max_timestamp < target || placed.header.last_offset() < self.log_start {
+            if placed.header.max_timestamp < target || placed.header.last_offset() < from {
                 continue;
             }
-            if let Some(found) = search_batch(&file, &placed, target, self.log_start)? {
+            if let Some(found) = search_batch(&file, &placed, target, from)? {
                 return Ok(Some(found));
             }
         }

@@ -23,13 +23,12 @@ pub async fn handle(
     let refused = |error: ErrorCode, message: &str| DescribeClusterResponse {
         error_code: error.code(),
         error_message: Some(message.to_owned()),
-        endpoint_type: request.endpoint_type,
         ..Default::default()
     };
     match request.endpoint_type {
         BROKERS => {}
         CONTROLLERS => {
-            let message = "The request was sent to an endpoint of the wrong type.";
+            let message = "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER";
             return refused(ErrorCode::MismatchedEndpointType, message);
         }
         other => {

@@ -2,6 +2,7 @@
 
 use super::list_offsets::absent;
 use crate::Broker;
+use metadata::topic_name;
 use network::RequestContext;
 use protocol::ErrorCode;
 use protocol::messages::describe_producers_request::DescribeProducersRequest;
@@ -24,18 +25,24 @@ pub async fn handle(
 }
 
 fn describe(broker: &Broker, topic: &str, partition_index: i32) -> PartitionResponse {
-    let refused = |error: ErrorCode| PartitionResponse {
+    let refused = |error: ErrorCode, error_message: Option<String>| PartitionResponse {
         partition_index,
         error_code: error.code(),
-        error_message: Some(error.message().to_owned()),
+        error_message,
         ..Default::default()
     };
+    if let Err(reason) = topic_name::validate(topic) {
+        return refused(ErrorCode::InvalidTopicException, Some(reason));
+    }
     let Some(hosted) = broker.partitions.get(topic, partition_index) else {
-        return refused(absent(broker, topic, partition_index));
+        let error = absent(broker, topic, partition_index);
+        // Kafka explains only that the topic is not there; of a missing partition it says no more than the code.
+        let is_known = broker.image.borrow().image.topics.get(topic).is_some();
+        return refused(error, (!is_known).then(|| error.message().to_owned()));
     };
     let partition = hosted.lock();
     if partition.leadership().is_err() {
-        return refused(ErrorCode::NotLeaderOrFollower);
+        return refused(ErrorCode::NotLeaderOrFollower, Some(ErrorCode::NotLeaderOrFollower.message().to_owned()));
     }
     let producers = partition.log().producers().active_producers().map(|(id, entry)| ProducerState {
         producer_id: id.0,

@@ -6,11 +6,11 @@
 use super::metadata::{ALL_TOPIC_OPERATIONS, is_internal};
 use crate::Broker;
 use base::NodeId;
-use metadata::MetadataImage;
+use metadata::{MetadataImage, topic_name};
 use metadata::image::{PartitionImage, TopicImage};
 use network::RequestContext;
 use protocol::ErrorCode;
-use protocol::messages::describe_topic_partitions_request::DescribeTopicPartitionsRequest;
+use protocol::messages::describe_topic_partitions_request::{DescribeTopicPartitionsRequest, TopicRequest};
 use protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponse, DescribeTopicPartitionsResponsePartition,
     DescribeTopicPartitionsResponseTopic,
@@ -24,6 +24,11 @@ pub async fn handle(
     context: &RequestContext,
     request: DescribeTopicPartitionsRequest,
 ) -> DescribeTopicPartitionsResponse {
+    if let Some(cursor) = &request.cursor
+        && (cursor.partition_index < 0 || is_foreign(&cursor.topic_name, &request.topics))
+    {
+        return refuse_all(request.topics, ErrorCode::InvalidRequest);
+    }
     let image = broker.image.borrow().image.clone();
     let cursor = request.cursor.map(|cursor| (cursor.topic_name, cursor.partition_index));
     let first = cursor.as_ref().map_or("", |(topic, _)| topic.as_str());
@@ -53,6 +58,20 @@ pub async fn handle(
         }
     }
     page.response
+}
+
+/// Whether a cursor points to a topic that the request does not ask for.
+fn is_foreign(cursor: &str, asked: &[TopicRequest]) -> bool {
+    !asked.is_empty() && asked.iter().all(|topic| topic.name != cursor)
+}
+
+fn refuse_all(topics: Vec<TopicRequest>, error: ErrorCode) -> DescribeTopicPartitionsResponse {
+    let topics = topics.into_iter().map(|topic| DescribeTopicPartitionsResponseTopic {
+        error_code: error.code(),
+        name: Some(topic.name),
+        ..Default::default()
+    });
+    DescribeTopicPartitionsResponse { topics: topics.collect(), ..Default::default() }
 }
 
 struct Page<'a> {
@@ -121,10 +140,15 @@ fn known(
 }
 
 fn unknown(name: &str) -> DescribeTopicPartitionsResponseTopic {
+    let error = match topic_name::validate(name) {
+        Ok(()) => ErrorCode::UnknownTopicOrPartition,
+        Err(_) => ErrorCode::InvalidTopicException,
+    };
     DescribeTopicPartitionsResponseTopic {
-        error_code: ErrorCode::UnknownTopicOrPartition.code(),
+        error_code: error.code(),
         name: Some(name.to_owned()),
         is_internal: is_internal(name),
+        topic_authorized_operations: ALL_TOPIC_OPERATIONS,
         ..Default::default()
     }
 }

@@ -3,7 +3,7 @@
 //! With fewer than `min_bytes` the request is parked until a partition has more, `max_wait` is over or the broker stops.
 //! The first partition with data may exceed every limit by one batch, so that a reader always makes progress. Sessions
 //! (KIP-227) from version 7: only what changed is answered. Topics by id from version 13; an id nobody knows is
-//! UNKNOWN_TOPIC_ID. A fetcher that names the epoch of its last record is told where it diverges (KIP-595).
+//! UNKNOWN_TOPIC_ID. Partitions that the cluster does not know are answered after the others. A fetcher that names the epoch of its last record is told where it diverges (KIP-595).
 //! Records leave as file regions and are never copied here.
 
 mod read;
@@ -21,6 +21,7 @@ use protocol::messages::fetch_response::FetchResponse;
 use protocol::views::TopicRef;
 use protocol::views::fetch::FetchView;
 use read::{Limits, Read};
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// The first version that names topics by id.
@@ -35,8 +36,11 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
             return Reply::Close("the request cannot be decoded");
         }
     };
-    let limits = Limits::new(broker, &view);
     let session = session_request(&view, context.api_version);
+    let Some(isolation) = IsolationLevel::from_code(view.isolation_level) else {
+        return respond(context, &response::refuse_all(context.api_version, session.wanted));
+    };
+    let limits = Limits::new(broker, &view, isolation);
     drop(body);
     let opened = match broker.fetch_sessions.open(session, broker.clock.now()) {
         Ok(opened) => opened,
@@ -62,6 +66,7 @@ fn session_request(view: &FetchView<'_>, version: i16) -> SessionRequest {
         let keys = topic.partitions().map(|index| FetchPartitionKey { topic_id, topic: Arc::clone(&name), index });
         forgotten.extend(keys);
     }
+    let wanted = without_repeats(wanted);
     SessionRequest {
         id: view.session_id,
         epoch: view.session_epoch,
@@ -69,6 +74,25 @@ fn session_request(view: &FetchView<'_>, version: i16) -> SessionRequest {
         wanted,
         forgotten,
     }
+}
+
+/// A partition that comes twice keeps its first place and takes its last position, as in Kafka's ordered map.
+fn without_repeats(wanted: Vec<Wanted>) -> Vec<Wanted> {
+    if wanted.len() < 2 {
+        return wanted;
+    }
+    let mut places: FxHashMap<FetchPartitionKey, usize> = FxHashMap::default();
+    let mut unique: Vec<Wanted> = Vec::with_capacity(wanted.len());
+    for wanted in wanted {
+        match places.get(&wanted.key) {
+            Some(at) => unique[*at] = wanted,
+            None => {
+                places.insert(wanted.key.clone(), unique.len());
+                unique.push(wanted);
+            }
+        }
+    }
+    unique
 }
 
 fn name_of(topic: TopicRef<'_>) -> (Uuid, Arc<str>) {

@@ -2,7 +2,7 @@
 //!
 //! -1 latest (the high watermark, or the last stable offset for read_committed), -2 earliest, -3 the record with the
 //! greatest timestamp (version 7), -4 earliest local (8), -5 latest tiered (9; none without tiering), -6 earliest pending
-//! upload (11). A special value that the version lacks is UNSUPPORTED_VERSION for its partition. A partition that comes
+//! upload (11). An unknown isolation level is UNKNOWN_SERVER_ERROR. A special value that the version lacks is UNSUPPORTED_VERSION for its partition. A partition that comes
 //! twice is INVALID_REQUEST.
 
 use crate::Broker;
@@ -47,6 +47,9 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, request: Lis
             if repeated.contains(&(topic.name.as_str(), partition.partition_index)) {
                 return refused(partition.partition_index, ErrorCode::InvalidRequest);
             }
+            let Some(isolation) = isolation else {
+                return refused(partition.partition_index, ErrorCode::UnknownServerError);
+            };
             let asked = Asked { topic: &topic.name, partition, isolation, version: context.api_version, replica: request.replica_id };
             look_up(broker, &asked).unwrap_or_else(|error| refused(partition.partition_index, error))
         });

@@ -1,7 +1,7 @@
 //! Metadata (key 3): brokers, topics, partitions and leaders; may create a topic.
 //!
 //! No topics at all means every topic (an empty list in version 0); an empty list means none. Topics by id from version
-//! 10. A topic that does not exist is created if the request and `auto.create.topics.enable` allow it, and answered
+//! 12; an id in versions 10 and 11 is INVALID_REQUEST. A topic that does not exist is created if the request and `auto.create.topics.enable` allow it, and answered
 //! UNKNOWN_TOPIC_OR_PARTITION meanwhile. Quirks: an illegal name is INVALID_TOPIC_EXCEPTION; a partition without a leader
 //! is LEADER_NOT_AVAILABLE; a leader without this listener is LISTENER_NOT_FOUND; the controller id is that of a broker,
 //! not of the controller (KRaft hides it).
@@ -9,7 +9,7 @@
 mod auto_create;
 
 use crate::Broker;
-use base::NodeId;
+use base::{NodeId, Uuid};
 use metadata::MetadataImage;
 use metadata::image::{PartitionImage, TopicImage};
 use network::RequestContext;
@@ -25,11 +25,16 @@ use std::sync::Arc;
 pub(super) const ALL_TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 /// The same for the cluster: CREATE, ALTER, DESCRIBE, CLUSTER_ACTION, DESCRIBE_CONFIGS, ALTER_CONFIGS, IDEMPOTENT_WRITE.
 pub(super) const ALL_CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
+/// The first version that asks for topics by id, though ids are in the request from 10 on.
+const IDS_FROM: i16 = 12;
 /// Not asked for.
 const NO_OPERATIONS: i32 = i32::MIN;
 
 /// Answers from the image.
 pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, request: MetadataRequest) -> MetadataResponse {
+    if let Some(error) = unfit(context.api_version, &request) {
+        return refuse_all(&request, error);
+    }
     let published = broker.image.borrow().clone();
     let image = &published.image;
     let listener = &*context.connection.listener;
@@ -60,6 +65,29 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, request: Met
         cluster_authorized_operations: if asks_cluster { ALL_CLUSTER_OPERATIONS } else { NO_OPERATIONS },
         ..Default::default()
     }
+}
+
+/// What is wrong with the request as a whole: below version 12 topics have names and no ids, from 12 on one of both.
+fn unfit(version: i16, request: &MetadataRequest) -> Option<ErrorCode> {
+    let topics = request.topics.as_deref().unwrap_or_default();
+    if version < IDS_FROM {
+        let misnamed = |topic: &MetadataRequestTopic| topic.name.is_none() || topic.topic_id != Uuid::ZERO;
+        return topics.iter().any(misnamed).then_some(ErrorCode::InvalidRequest);
+    }
+    let nameless = |topic: &MetadataRequestTopic| topic.name.is_none() && topic.topic_id == Uuid::ZERO;
+    topics.iter().any(nameless).then_some(ErrorCode::UnknownServerError)
+}
+
+/// The answer to a request that is wrong as a whole: the error for each topic, and nothing of the cluster.
+fn refuse_all(request: &MetadataRequest, error: ErrorCode) -> MetadataResponse {
+    let topics = request.topics.iter().flatten().map(|topic| MetadataResponseTopic {
+        error_code: error.code(),
+        name: Some(topic.name.clone().unwrap_or_default()),
+        topic_id: topic.topic_id,
+        topic_authorized_operations: NO_OPERATIONS,
+        ..Default::default()
+    });
+    MetadataResponse { topics: topics.collect(), error_code: error.code(), ..Default::default() }
 }
 
 /// The topics asked for that exist, and the names of those that do not.

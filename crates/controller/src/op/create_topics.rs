@@ -183,6 +183,7 @@ fn create_topic(
         num_partitions: i32::try_from(partitions.len()).unwrap_or(i32::MAX),
         replication_factor: replication_factor(&partitions),
         configs: Some(defaults.describe(&own)),
+        error_message: None,
         ..Default::default()
     };
     let mut records = vec![MetadataRecord::Topic(TopicRecord {

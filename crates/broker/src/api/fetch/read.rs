@@ -27,14 +27,14 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn new(broker: &Broker, view: &FetchView<'_>) -> Self {
+    pub(super) fn new(broker: &Broker, view: &FetchView<'_>, isolation: IsolationLevel) -> Self {
         let most = broker.config.load().requests.fetch_max_bytes;
         let max_bytes = u32::try_from(view.max_bytes.min(most)).unwrap_or(0);
         Self {
             max_bytes,
             min_bytes: u64::try_from(view.min_bytes).unwrap_or(0).min(u64::from(max_bytes)),
             max_wait_ms: view.max_wait_ms,
-            isolation: IsolationLevel::from_code(view.isolation_level),
+            isolation,
             replica_id: view.replica_id,
         }
     }
@@ -51,6 +51,8 @@ pub(super) struct Read {
     /// Present, if perhaps empty, for read_committed.
     pub(super) aborted: Option<Vec<AbortedTransaction>>,
     pub(super) region: Option<FileRegion>,
+    /// Whether the cluster does not know the partition at all: Kafka answers such ones last.
+    pub(super) unknown: bool,
     /// Up to where this fetcher may read: a parked fetch waits for more than this.
     pub(super) bound: Offset,
     /// The partition, if it can be waited for.
@@ -67,9 +69,15 @@ impl Read {
             diverging: None,
             aborted: None,
             region: None,
+            unknown: false,
             bound: Offset::NONE,
             hosted: None,
         }
+    }
+
+    /// The cluster does not know the partition: Kafka's answer then has an empty list of aborted transactions.
+    fn unknown(error: ErrorCode) -> Self {
+        Self { aborted: Some(Vec::new()), unknown: true, ..Self::failed(error) }
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -90,6 +98,7 @@ pub(super) fn all(broker: &Broker, wanted: &[Wanted], limits: &Limits) -> Vec<Re
     for wanted in wanted {
         let read = match find(broker, &wanted.key) {
             Ok(hosted) => one(hosted, &wanted.position, left, min_one, limits),
+            Err(error @ (ErrorCode::UnknownTopicId | ErrorCode::UnknownTopicOrPartition)) => Read::unknown(error),
             Err(error) => Read::failed(error),
         };
         let len = u32::try_from(read.len()).unwrap_or(u32::MAX);
@@ -128,6 +137,9 @@ fn one(hosted: Arc<Hosted>, position: &Position, left: u32, min_one: MinOne, lim
     if limits.replica_id >= 0 {
         return Read::failed(ErrorCode::NotLeaderOrFollower);
     }
+    if position.max_bytes < 0 {
+        return Read::failed(ErrorCode::UnknownServerError);
+    }
     let partition = hosted.lock();
     let view = match partition.fetch_view(LeaderEpoch(position.current_leader_epoch)) {
         Ok(view) => view,
@@ -146,6 +158,7 @@ fn one(hosted: Arc<Hosted>, position: &Position, left: u32, min_one: MinOne, lim
         log_start_offset: view.log_start_offset,
         aborted: (limits.isolation == IsolationLevel::ReadCommitted).then(Vec::new),
         region: None,
+        unknown: false,
         bound,
         diverging,
         hosted: None,

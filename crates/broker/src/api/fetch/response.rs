@@ -3,7 +3,7 @@
 use super::read::Read;
 use crate::Broker;
 use crate::leader_hint::LeaderHints;
-use crate::fetch_session::{Cached, FetchPartitionKey, Opened, Session};
+use crate::fetch_session::{Cached, FetchPartitionKey, Opened, Session, Wanted};
 use network::RequestContext;
 use protocol::messages::fetch_response::{
     FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
@@ -13,12 +13,14 @@ use std::sync::MutexGuard;
 
 /// The first version that names the current leader beside an error about it.
 const LEADERS_FROM: i16 = 16;
+/// The first version that names topics by id.
+const IDS_FROM: i16 = 13;
 
 /// Builds the response and notes in the session what it told.
 pub(super) fn build(broker: &Broker, context: &RequestContext, opened: Opened, reads: Vec<Read>) -> FetchResponse {
     let image = broker.image.borrow().image.clone();
     let hints = LeaderHints::new(&image, &context.connection.listener);
-    let mut gathered = Gathered { hints, version: context.api_version, topics: Vec::new(), last: None };
+    let mut gathered = Gathered { hints, version: context.api_version, topics: Vec::new(), last: None, unknown: Vec::new() };
     let session_id = match opened {
         Opened::Sessionless(wanted) => {
             for (wanted, read) in wanted.iter().zip(reads) {
@@ -49,6 +51,7 @@ pub(super) fn build(broker: &Broker, context: &RequestContext, opened: Opened, r
             id
         }
     };
+    gathered.append_unknown();
     let endpoints = gathered.hints.endpoints().into_iter().map(|endpoint| NodeEndpoint {
         node_id: endpoint.node.0,
         host: endpoint.host,
@@ -61,6 +64,29 @@ pub(super) fn build(broker: &Broker, context: &RequestContext, opened: Opened, r
         responses: gathered.topics,
         ..Default::default()
     }
+}
+
+/// The answer to a request that is wrong as a whole: an error for each partition, or from version 13 on only one.
+pub(super) fn refuse_all(version: i16, wanted: Vec<Wanted>) -> FetchResponse {
+    let error = ErrorCode::UnknownServerError.code();
+    let mut topics: Vec<FetchableTopicResponse> = Vec::new();
+    let wanted = if version < IDS_FROM { wanted } else { Vec::new() };
+    for Wanted { key, .. } in wanted {
+        if topics.last().is_none_or(|last| last.topic != *key.topic) {
+            topics.push(FetchableTopicResponse { topic: key.topic.to_string(), ..Default::default() });
+        }
+        if let Some(topic) = topics.last_mut() {
+            topic.partitions.push(PartitionData {
+                partition_index: key.index,
+                error_code: error,
+                high_watermark: -1,
+                aborted_transactions: Some(Vec::new()),
+                records: Some(Records::EMPTY),
+                ..Default::default()
+            });
+        }
+    }
+    FetchResponse { error_code: error, responses: topics, ..Default::default() }
 }
 
 fn lock(session: &std::sync::Mutex<Session>) -> MutexGuard<'_, Session> {
@@ -85,10 +111,26 @@ struct Gathered<'a> {
     version: i16,
     topics: Vec<FetchableTopicResponse>,
     last: Option<FetchPartitionKey>,
+    /// Partitions that the cluster does not know, answered at the end.
+    unknown: Vec<(FetchPartitionKey, Read)>,
 }
 
 impl Gathered<'_> {
     fn add(&mut self, key: &FetchPartitionKey, read: Read) {
+        if read.unknown {
+            self.unknown.push((key.clone(), read));
+        } else {
+            self.append(key, read);
+        }
+    }
+
+    fn append_unknown(&mut self) {
+        for (key, read) in std::mem::take(&mut self.unknown) {
+            self.append(&key, read);
+        }
+    }
+
+    fn append(&mut self, key: &FetchPartitionKey, read: Read) {
         let same = |last: &FetchPartitionKey| last.topic_id == key.topic_id && last.topic == key.topic;
         if !self.last.as_ref().is_some_and(same) {
             self.topics.push(FetchableTopicResponse {

@@ -11,7 +11,7 @@ use protocol::ErrorCode;
 use protocol::messages::produce_response::BatchIndexAndErrorMessage;
 use protocol::views::TopicRef;
 use protocol::views::produce::{ProducePartition, ProduceView};
-use records::{BatchError, ProduceRules, RecordError, RecordRefusal, VerifiedBatch, VerifyError};
+use records::{BatchError, BatchHeader, ProduceRules, RecordError, RecordRefusal, Refusal, VerifiedBatch, VerifyError};
 use std::cell::RefCell;
 use std::sync::Arc;
 use storage::producer_state::ProducerError;
@@ -24,6 +24,9 @@ thread_local! {
 
 /// The most of [`SCRATCH`] that is kept; a larger batch's memory is given back.
 const KEPT_SCRATCH: usize = 1024 * 1024;
+
+/// The least length field Kafka accepts: that of a record of format 0.
+const MIN_RECORD_LEN: i32 = 14;
 
 /// What became of one partition's batch.
 #[derive(Debug)]
@@ -69,6 +72,12 @@ impl Item {
         }
     }
 
+    /// The log refused the batch: as in Kafka, such an answer tells where the log starts.
+    fn refuse(&mut self, error: ErrorCode, message: Option<String>, log_start_offset: Offset) {
+        self.fail(error, message);
+        self.log_start_offset = log_start_offset;
+    }
+
     /// The batch was not taken, or its fate is not known.
     pub(super) fn fail(&mut self, error: ErrorCode, message: Option<String>) {
         self.error = error;
@@ -85,19 +94,40 @@ pub(super) fn all(broker: &Broker, view: &ProduceView<'_>, acks: Option<Required
     let mut items = Vec::with_capacity(view.topic_count().min(1024));
     let mut wakes = Wakes::none();
     let now = broker.clock.wall();
+    let unfit = unfit_as_a_whole(view, acks);
     for topic in view.topics() {
         let (name, hosted) = find(broker, topic.topic);
         for produced in topic.partitions() {
             let mut item = Item::new(name.clone(), produced.index);
-            match acks {
-                None => item.fail(ErrorCode::InvalidRequiredAcks, None),
-                Some(_) if view.transactional_id.is_some() => item.fail(ErrorCode::CoordinatorNotAvailable, None),
-                Some(acks) => wakes.merge(one(broker, &name, hosted.as_deref(), produced, acks, now, &mut item)),
+            match (unfit, acks) {
+                (Some(error), _) => item.fail(error, None),
+                (None, Some(acks)) => wakes.merge(one(broker, &name, hosted.as_deref(), produced, acks, now, &mut item)),
+                (None, None) => item.fail(ErrorCode::InvalidRequiredAcks, None),
             }
             items.push(item);
         }
     }
     (items, wakes)
+}
+
+/// An error that concerns every partition of the request. Transactional records need a transactional id, and then a
+/// transaction coordinator, which comes with transactions.
+fn unfit_as_a_whole(view: &ProduceView<'_>, acks: Option<RequiredAcks>) -> Option<ErrorCode> {
+    if acks.is_none() {
+        return Some(ErrorCode::InvalidRequiredAcks);
+    }
+    let mut batches = view.topics().flat_map(|topic| topic.partitions()).filter_map(|produced| produced.records);
+    if !batches.any(|batch| is_transactional(&batch)) {
+        return None;
+    }
+    Some(match view.transactional_id {
+        Some(_) => ErrorCode::CoordinatorNotAvailable,
+        None => ErrorCode::TransactionalIdAuthorizationFailed,
+    })
+}
+
+fn is_transactional(batch: &[u8]) -> bool {
+    BatchHeader::parse(batch).is_ok_and(|header| header.attributes.is_transactional())
 }
 
 fn find(broker: &Broker, topic: TopicRef<'_>) -> (TopicName, Option<Arc<HostedTopic>>) {
@@ -137,7 +167,8 @@ fn one(
         Ok(batch) => append(hosted, batch, acks, now, item),
         Err(error) => {
             let name = topic.map_or_else(|| Arc::from(""), |topic| Arc::clone(&topic.name));
-            refuse(error, &TopicPartition::new(name, item.index), item);
+            let start = hosted.lock().log().log_start_offset();
+            refuse(&error, &TopicPartition::new(name, item.index), start, item);
             Wakes::none()
         }
     }
@@ -181,7 +212,15 @@ fn append(hosted: &Arc<Hosted>, batch: VerifiedBatch, acks: RequiredAcks, now: T
             if let AppendRefused::Log(AppendError::Storage(error)) = &refused {
                 hosted.dir.take_offline(error);
             }
-            item.fail(append_error(&refused), None);
+            let error = append_error(&refused);
+            match refused {
+                AppendRefused::Log(AppendError::Producer(_)) => {
+                    item.refuse(error, None, hosted.lock().log().log_start_offset());
+                }
+                AppendRefused::Log(_) | AppendRefused::NotLeader(_) | AppendRefused::NotEnoughReplicas { .. } => {
+                    item.fail(error, None);
+                }
+            }
             Wakes::none()
         }
     }
@@ -206,29 +245,60 @@ fn append_error(refused: &AppendRefused) -> ErrorCode {
     }
 }
 
-fn refuse(error: VerifyError, partition: &TopicPartition, item: &mut Item) {
-    let code = match &error {
-        VerifyError::Batch(BatchError::Magic(_)) => ErrorCode::InvalidRecord,
-        VerifyError::Batch(_) | VerifyError::Decompress(_) => ErrorCode::CorruptMessage,
-        VerifyError::Structure(_) | VerifyError::Header(_) => ErrorCode::InvalidRecord,
-        VerifyError::Records(_) if error.is_timestamp() => ErrorCode::InvalidTimestamp,
-        VerifyError::Records(_) => ErrorCode::InvalidRecord,
-        VerifyError::TooLarge { .. } => ErrorCode::MessageTooLarge,
-        VerifyError::Compress(_) => ErrorCode::UnknownServerError,
-    };
-    item.fail(code, Some(error.to_string()));
-    if let VerifyError::Records(errors) = &error {
-        item.record_errors = errors.iter().map(|error| record_error(error, partition)).collect();
-        if code == ErrorCode::InvalidRecord {
-            item.message = Some(format!("{error}{}", first_errors(&item.record_errors)));
+fn refuse(error: &VerifyError, partition: &TopicPartition, log_start_offset: Offset, item: &mut Item) {
+    match error {
+        VerifyError::Batch(error) => item.fail(unreadable(*error), unreadable_message(*error)),
+        VerifyError::Header(Refusal::NoBatch | Refusal::MoreThanOneBatch) => item.fail(ErrorCode::InvalidRecord, None),
+        VerifyError::TooLarge { .. } => item.fail(ErrorCode::MessageTooLarge, None),
+        VerifyError::Header(Refusal::Codec(_)) | VerifyError::Decompress(_) | VerifyError::Compress(_) => {
+            item.refuse(ErrorCode::UnknownServerError, None, log_start_offset);
         }
+        VerifyError::Structure(_) | VerifyError::Header(_) => {
+            item.refuse(ErrorCode::InvalidRecord, None, log_start_offset);
+        }
+        VerifyError::Records(errors) => {
+            item.record_errors = errors.iter().map(|error| record_error(error, partition)).collect();
+            if error.is_timestamp() {
+                item.refuse(ErrorCode::InvalidTimestamp, Some(error.to_string()), log_start_offset);
+            } else {
+                let message = format!("{error}{}", first_errors(&item.record_errors));
+                item.refuse(ErrorCode::InvalidRecord, Some(message), log_start_offset);
+            }
+        }
+    }
+}
+
+fn unreadable(error: BatchError) -> ErrorCode {
+    match error {
+        BatchError::Magic(0 | 1) => ErrorCode::InvalidRecord,
+        BatchError::Magic(_) | BatchError::Length(_) | BatchError::Checksum { .. } | BatchError::Partial { .. } => {
+            ErrorCode::CorruptMessage
+        }
+    }
+}
+
+/// The few unreadable batches of which Kafka says more than the code.
+fn unreadable_message(error: BatchError) -> Option<String> {
+    match error {
+        BatchError::Magic(magic) if !(0..=1).contains(&magic) => {
+            Some(format!("Invalid magic found in record: {magic}"))
+        }
+        BatchError::Length(length) if length < MIN_RECORD_LEN => Some(format!(
+            "Record size {length} is less than the minimum record overhead ({MIN_RECORD_LEN})"
+        )),
+        BatchError::Magic(_) | BatchError::Length(_) | BatchError::Checksum { .. } | BatchError::Partial { .. } => None,
     }
 }
 
 fn record_error(error: &RecordError, partition: &TopicPartition) -> BatchIndexAndErrorMessage {
     let message = match error.reason {
         RecordRefusal::NoKey => format!("{} in topic partition {partition}", error.reason),
-        RecordRefusal::TimestampOutOfRange { .. } | RecordRefusal::ProducerSetLogAppendTime => error.reason.to_string(),
+        RecordRefusal::TimestampOutOfRange { timestamp, from, to } => format!(
+            "Timestamp {timestamp} of message with offset {} is out of range. \
+             The timestamp should be within [{from}, {to}]",
+            error.index
+        ),
+        RecordRefusal::ProducerSetLogAppendTime => error.reason.to_string(),
     };
     BatchIndexAndErrorMessage { batch_index: error.index, batch_index_error_message: Some(message) }
 }
