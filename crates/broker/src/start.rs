@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use storage::dirs::CleanShutdown;
 use tokio::sync::watch;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// How long connections may take to finish what they are in when the broker stops.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -125,7 +125,11 @@ fn assemble(
     } = options;
     let paths: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
     let log_dirs = LogDirs::open(fs.as_ref(), &paths, config.node_id, &cluster_id)?;
-    let config = config.with_dynamic(log_config::dynamic(&published.borrow().image, config.node_id))?;
+    let (config, refused) =
+        config.with_usable_dynamic(log_config::dynamic(&published.borrow().image, config.node_id));
+    for reason in refused {
+        warn!(reason, "a dynamic broker config cannot be applied");
+    }
     let slots = usize::try_from(config.requests.max_incremental_fetch_session_cache_slots).unwrap_or(0);
     Ok(Broker {
         node: config.node_id,

@@ -13,5 +13,5 @@ pub mod service;
 
 pub use api::ApiRange;
 pub use context::{ConnectionContext, Principal, RequestContext};
-pub use listener::{Listener, ListenerError, ListenerSettings};
+pub use listener::{ConnectionLimits, Listener, ListenerError, ListenerSettings};
 pub use service::{Admission, Reply, Service};

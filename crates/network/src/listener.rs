@@ -30,18 +30,25 @@ pub struct ListenerSettings {
     pub max_request_bytes: usize,
     /// `connections.max.idle.ms`.
     pub max_idle: Duration,
-    /// `max.connections` for this listener.
-    pub max_connections: usize,
-    /// `max.connections.per.ip`.
-    pub max_connections_per_ip: usize,
-    /// `max.connections.per.ip.overrides`.
-    pub max_connections_overrides: FxHashMap<IpAddr, usize>,
+    /// How many connections it takes; looked at whenever one comes, so that it may change meanwhile.
+    pub connections: watch::Receiver<ConnectionLimits>,
     /// `socket.listen.backlog.size`.
     pub backlog: u32,
     /// `socket.send.buffer.bytes`; none leaves it to the operating system.
     pub send_buffer: Option<u32>,
     /// `socket.receive.buffer.bytes`; none leaves it to the operating system.
     pub receive_buffer: Option<u32>,
+}
+
+/// How many connections a listener takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// `max.connections` for this listener.
+    pub all: usize,
+    /// `max.connections.per.ip`.
+    pub per_ip: usize,
+    /// `max.connections.per.ip.overrides`.
+    pub overrides: FxHashMap<IpAddr, usize>,
 }
 
 /// A listener could not be opened.
@@ -198,7 +205,7 @@ async fn accept<S: Service>(
                 continue;
             }
         };
-        let Some(place) = Place::take(&open, peer.ip(), &settings) else {
+        let Some(place) = Place::take(&open, peer.ip(), &settings.connections.borrow()) else {
             warn!(listener = %settings.name, %peer, "connection refused: too many connections");
             continue;
         };
@@ -244,18 +251,14 @@ struct Place {
 }
 
 impl Place {
-    fn take(open: &Arc<Open>, ip: IpAddr, settings: &ListenerSettings) -> Option<Self> {
+    fn take(open: &Arc<Open>, ip: IpAddr, limits: &ConnectionLimits) -> Option<Self> {
         let mut by_ip = open
             .by_ip
             .lock()
             .expect("no code panics while it holds the connection counts");
-        let per_ip = settings
-            .max_connections_overrides
-            .get(&ip)
-            .copied()
-            .unwrap_or(settings.max_connections_per_ip);
+        let per_ip = limits.overrides.get(&ip).copied().unwrap_or(limits.per_ip);
         let count = by_ip.entry(ip).or_default();
-        if *count >= per_ip || *open.total.borrow() >= settings.max_connections {
+        if *count >= per_ip || *open.total.borrow() >= limits.all {
             return None;
         }
         *count += 1;

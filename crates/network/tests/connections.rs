@@ -4,7 +4,7 @@
 
 use base::fs::{FileRegion, Fs, Open, RealFs};
 use bytes::Bytes;
-use network::{Admission, Listener, ListenerSettings, Reply, RequestContext, Service};
+use network::{Admission, ConnectionLimits, Listener, ListenerSettings, Reply, RequestContext, Service};
 use protocol::messages::fetch_response::{FetchResponse, FetchableTopicResponse, PartitionData};
 use protocol::messages::metadata_request::MetadataRequest;
 use protocol::{ApiKey, Records, frame};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// Answers Metadata at once, Fetch with records from a file, Heartbeat once told to, and nothing else.
 struct Pets {
@@ -52,16 +52,22 @@ impl Service for Pets {
     }
 }
 
-fn settings() -> ListenerSettings {
+fn limits(all: usize) -> ConnectionLimits {
+    ConnectionLimits {
+        all,
+        per_ip: all,
+        overrides: rustc_hash::FxHashMap::default(),
+    }
+}
+
+fn settings(connections: watch::Receiver<ConnectionLimits>) -> ListenerSettings {
     ListenerSettings {
         name: Arc::from("TEST"),
         host: "127.0.0.1".to_owned(),
         port: 0,
         max_request_bytes: 1000,
         max_idle: Duration::from_secs(600),
-        max_connections: 3,
-        max_connections_per_ip: 3,
-        max_connections_overrides: rustc_hash::FxHashMap::default(),
+        connections,
         backlog: 50,
         send_buffer: None,
         receive_buffer: None,
@@ -72,6 +78,7 @@ struct Rig {
     serving: network::listener::Serving,
     address: std::net::SocketAddr,
     pets: Arc<Pets>,
+    limits: watch::Sender<ConnectionLimits>,
     _dir: tempfile::TempDir,
 }
 
@@ -89,12 +96,14 @@ async fn rig(file_len: usize) -> Rig {
         records,
         go: Notify::new(),
     });
-    let listener = Listener::bind(settings()).await.unwrap();
+    let (limits, connections) = watch::channel(limits(3));
+    let listener = Listener::bind(settings(connections)).await.unwrap();
     let address = listener.address();
     Rig {
         serving: listener.serve(Arc::clone(&pets)),
         address,
         pets,
+        limits,
         _dir: dir,
     }
 }
@@ -203,6 +212,12 @@ async fn a_connection_over_the_limit_is_closed_at_once() {
     }
     let mut fourth = TcpStream::connect(rig.address).await.unwrap();
     assert!(fourth.read_u8().await.is_err());
+
+    // A limit that is raised meanwhile holds for the next that comes.
+    rig.limits.send_replace(limits(4));
+    let mut fifth = TcpStream::connect(rig.address).await.unwrap();
+    fifth.write_all(&request(ApiKey::Metadata, 5)).await.unwrap();
+    assert_eq!(response(&mut fifth).await.0, 5);
 }
 
 #[tokio::test]

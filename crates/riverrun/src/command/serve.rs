@@ -1,5 +1,6 @@
 //! `riverrun serve`: runs a broker, a controller, or both, until it is told to stop.
 
+mod connection_limits;
 mod identity;
 mod local_controller;
 mod node;

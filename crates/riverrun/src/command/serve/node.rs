@@ -1,5 +1,6 @@
 //! One node from start to end: ports, metadata quorum, broker.
 
+use super::connection_limits;
 use super::identity;
 use super::local_controller::LocalController;
 use super::open_files;
@@ -12,10 +13,11 @@ use base::{Clock, Rng};
 use broker::start::{BrokerOptions, RunningBroker};
 use config::{BrokerConfig, Endpoint};
 use network::listener::Serving;
-use network::{Listener, ListenerSettings};
+use network::{ConnectionLimits, Listener, ListenerSettings};
 use quorum::{QuorumNode, QuorumOptions};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// How long the controller's connections may take to finish what they are in.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,13 +35,14 @@ pub(super) async fn run(settings: Settings, started: Instant) -> Result<()> {
     open_files::raise_limit();
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     let identity = identity::establish(&fs, &settings.config, settings.format)?;
-    let clients = bind_all(&settings.config, &settings.config.listeners).await?;
+    let (limits, connections) = watch::channel(connection_limits::resolve(&settings.config).await);
+    let clients = bind_all(&settings.config, &settings.config.listeners, &connections).await?;
     let address = clients
         .first()
         .map(Listener::address)
         .context("there is no listener for clients")?;
     let cluster_id = identity.cluster_id.clone();
-    let mut node = start(settings.config, identity, fs, clients).await?;
+    let mut node = start(settings.config, identity, fs, clients, limits).await?;
     let millis = started.elapsed().as_millis();
     println!(
         "riverrun {} is ready: listening on {address}, cluster {cluster_id}, started in {millis} ms",
@@ -59,10 +62,11 @@ async fn start(
     identity: identity::Identity,
     fs: Arc<dyn Fs>,
     clients: Vec<Listener>,
+    limits: watch::Sender<ConnectionLimits>,
 ) -> Result<Node> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let mut rng = Rng::from_os();
-    let controllers = bind_all(&config, &config.controller_listeners).await?;
+    let controllers = bind_all(&config, &config.controller_listeners, &limits.subscribe()).await?;
     let options = QuorumOptions {
         config: Arc::new(config.clone()),
         cluster_id: identity.cluster_id.clone(),
@@ -88,6 +92,7 @@ async fn start(
         published: quorum.published.clone(),
     };
     let broker = broker::start::start(options, clients, endpoints).await?;
+    tokio::spawn(connection_limits::follow(Arc::clone(&broker.broker), limits));
     Ok(Node {
         broker,
         controllers,
@@ -105,31 +110,34 @@ impl Node {
     }
 }
 
-async fn bind_all(config: &BrokerConfig, endpoints: &[Endpoint]) -> Result<Vec<Listener>> {
+async fn bind_all(
+    config: &BrokerConfig,
+    endpoints: &[Endpoint],
+    connections: &watch::Receiver<ConnectionLimits>,
+) -> Result<Vec<Listener>> {
     let mut bound = Vec::with_capacity(endpoints.len());
     for endpoint in endpoints {
-        bound.push(Listener::bind(listener_settings(config, endpoint)).await?);
+        bound.push(Listener::bind(listener_settings(config, endpoint, connections)).await?);
     }
     Ok(bound)
 }
 
-fn listener_settings(config: &BrokerConfig, endpoint: &Endpoint) -> ListenerSettings {
+fn listener_settings(
+    config: &BrokerConfig,
+    endpoint: &Endpoint,
+    connections: &watch::Receiver<ConnectionLimits>,
+) -> ListenerSettings {
     let sockets = &config.sockets;
     let natural = |value: i32| usize::try_from(value).unwrap_or(usize::MAX);
     let buffer = |bytes: i32| u32::try_from(bytes).ok().filter(|bytes| *bytes > 0);
     let idle = u64::try_from(sockets.connections_max_idle_ms).unwrap_or(u64::MAX / 1_000_000);
-    let overrides = config.max_connections_per_ip_overrides.iter();
     ListenerSettings {
         name: Arc::from(endpoint.listener.as_str()),
         host: endpoint.host.clone(),
         port: endpoint.port,
         max_request_bytes: natural(sockets.socket_request_max_bytes),
         max_idle: Duration::from_millis(idle),
-        max_connections: natural(sockets.max_connections),
-        max_connections_per_ip: natural(sockets.max_connections_per_ip),
-        max_connections_overrides: overrides
-            .filter_map(|(host, limit)| Some((host.parse().ok()?, natural(*limit))))
-            .collect(),
+        connections: connections.clone(),
         backlog: u32::try_from(sockets.socket_listen_backlog_size).unwrap_or(50),
         send_buffer: buffer(sockets.socket_send_buffer_bytes),
         receive_buffer: buffer(sockets.socket_receive_buffer_bytes),
