@@ -83,9 +83,9 @@ fn call(dir: &Path, args: &str) -> String {
                 let (_, after) = rest
                     .split_once(',')
                     .expect("the directory's id is not the last of the properties");
-                writeln!(lines, "{before}directory.id=ID,{after}").unwrap();
+                writeln!(lines, "{before}directory.id=ID,{after}").expect("a string takes any text");
             }
-            None => writeln!(lines, "{line}").unwrap(),
+            None => writeln!(lines, "{line}").expect("a string takes any text"),
         }
     }
     let code = output.status.code().expect("nobody kills the tool");

@@ -22,7 +22,7 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
         Ok(request) => request,
         Err(reply) => return reply,
     };
-    let refusals = check_all(broker, &changes(&request), Style::Replace);
+    let refusals = check_all(&broker.config.load(), &changes(&request), Style::Replace);
     if refusals.iter().all(Option::is_none) {
         return forward(broker, context, body).await;
     }

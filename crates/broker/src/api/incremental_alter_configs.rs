@@ -24,7 +24,7 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
         Ok(request) => request,
         Err(reply) => return reply,
     };
-    let refusals = check_all(broker, &changes(&request), Style::Increment);
+    let refusals = check_all(&broker.config.load(), &changes(&request), Style::Increment);
     if refusals.iter().all(Option::is_none) {
         return forward(broker, context, body).await;
     }
