@@ -15,7 +15,17 @@ pub(super) struct Queue {
     /// The sequence numbers of the batches under way, in order; 0 without idempotence.
     in_flight: VecDeque<i32>,
     next_sequence: i32,
+    /// Whether the broker knows the sequence. It takes the first batch it sees from a producer that it does not know,
+    /// whatever its number: were a second one under way, it could overtake the first.
+    sequence: Sequence,
     not_before: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Sequence {
+    #[default]
+    New,
+    Known,
 }
 
 /// What adding a record changed.
@@ -56,7 +66,11 @@ impl Queue {
 
     /// When the next batch may be sent, if there is one and the partition is not full.
     pub fn ready_at(&self, settings: &ProducerSettings, flushing: Flushing) -> Option<Instant> {
-        if self.in_flight.len() >= settings.max_in_flight {
+        let most = match self.sequence {
+            Sequence::New if settings.is_idempotent() => 1,
+            Sequence::New | Sequence::Known => settings.max_in_flight,
+        };
+        if self.in_flight.len() >= most {
             return None;
         }
         let ready = match (self.waiting.front(), &self.open) {
@@ -99,6 +113,11 @@ impl Queue {
         }
     }
 
+    /// Notes that the broker has written a batch.
+    pub fn acknowledged(&mut self) {
+        self.sequence = Sequence::Known;
+    }
+
     /// Whether a batch that was sent before the one with `stamp` is not settled yet.
     pub fn has_earlier(&self, stamp: Stamp) -> bool {
         let earlier = |sequence: i32| stamp.sequence.wrapping_sub(sequence) > 0;
@@ -125,6 +144,7 @@ impl Queue {
     /// Begins a new sequence: every batch gets a new stamp when it is sent next.
     pub fn restart(&mut self) {
         self.next_sequence = 0;
+        self.sequence = Sequence::New;
         for batch in &mut self.waiting {
             batch.stamp = None;
         }
@@ -208,6 +228,17 @@ mod tests {
             .map(|_| queue.take(identity).unwrap().1.unwrap().sequence)
             .collect();
         assert_eq!(order, [0, 1, 2]);
+    }
+
+    #[test]
+    fn the_first_batch_of_a_sequence_travels_alone() {
+        let (mut queue, settings) = filled(&["a", "b", "c"]);
+        let (_, stamp) = queue.take(Some((ProducerId(1), ProducerEpoch(0)))).unwrap();
+        assert_eq!(queue.ready_at(&settings, Flushing::Yes), None);
+        queue.landed(stamp);
+        queue.acknowledged();
+        queue.take(Some((ProducerId(1), ProducerEpoch(0)))).unwrap();
+        assert!(queue.ready_at(&settings, Flushing::Yes).is_some());
     }
 
     #[test]

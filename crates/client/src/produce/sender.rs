@@ -267,6 +267,9 @@ impl Sender {
             let topic = state.topics.get_mut(&*sent.topic).expect("a topic never goes away");
             let queue = &mut topic.queues[sent.partition];
             queue.landed(sent.stamp);
+            if result.is_ok() {
+                queue.acknowledged();
+            }
             if let Err(error) = &result {
                 topic.stale |= error.is_connection() || error.code().is_some_and(ErrorCode::refreshes_metadata);
             }
