@@ -158,6 +158,7 @@ test('the cluster is described', async () => {
 // The last one: kafkajs keeps asking for a topic whose offsets it was asked for, and fails once it is deleted.
 test('a topic of a thousand partitions', async () => {
   const topic = await create('thousand', MANY_PARTITIONS)
+  await eventually(() => ends(topic))
   const messages = Array.from({ length: MANY_PARTITIONS }, (_, partition) => ({ partition, value: `${partition}` }))
   await withProducer({}, producer => producer.send({ topic, messages }))
   const offsets = await ends(topic)
