@@ -11,7 +11,15 @@ network::apis! {
     Fetch, 4..=18 => raw fetch;
     ListOffsets, 1..=11 => list_offsets;
     Metadata, 0..=13 => metadata;
+    OffsetCommit, 2..=10 => offset_commit;
+    OffsetFetch, 1..=10 => offset_fetch;
     FindCoordinator, 0..=6 => find_coordinator;
+    JoinGroup, 0..=9 => join_group;
+    Heartbeat, 0..=4 => heartbeat;
+    LeaveGroup, 0..=5 => leave_group;
+    SyncGroup, 0..=5 => sync_group;
+    DescribeGroups, 0..=6 => describe_groups;
+    ListGroups, 0..=5 => list_groups;
     ApiVersions, 0..=4 => raw api_versions;
     CreateTopics, 2..=7 => raw create_topics;
     DeleteTopics, 1..=6 => raw delete_topics;
@@ -23,7 +31,9 @@ network::apis! {
     DescribeLogDirs, 1..=5 => describe_log_dirs;
     CreatePartitions, 0..=3 => raw create_partitions;
     ElectLeaders, 0..=2 => raw elect_leaders;
+    DeleteGroups, 0..=2 => delete_groups;
     IncrementalAlterConfigs, 0..=1 => raw incremental_alter_configs;
+    OffsetDelete, 0..=0 => offset_delete;
     DescribeClientQuotas, 0..=1 => describe_client_quotas;
     AlterClientQuotas, 0..=1 => raw alter_client_quotas;
     DescribeQuorum, 0..=2 => raw describe_quorum;

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod channel;
 pub mod config_check;
+pub mod coordinators;
 pub mod fetch_session;
 pub mod forward;
 pub mod hosting;
@@ -54,6 +55,8 @@ pub struct Broker {
     pub controller: Arc<dyn ControllerChannel>,
     /// The hosted partitions.
     pub partitions: partitions::Partitions,
+    /// The coordinators of groups.
+    pub groups: coordinators::GroupShards,
     /// The log directories.
     pub log_dirs: log_dirs::LogDirs,
     /// Incremental fetch sessions.

@@ -1,6 +1,7 @@
 //! Turning a new picture of the cluster into hosted partitions and settings.
 
 use crate::Broker;
+use crate::coordinators::leadership;
 use crate::hosting::{self, HostingError};
 use crate::housekeeping::Removals;
 use crate::log_config::{self, PartitionSettings};
@@ -40,9 +41,13 @@ pub fn apply(broker: &Broker, old: &MetadataImage, new: &MetadataImage, removals
     let settings_changed = update_settings(broker, old, new);
     let mut wakes = Wakes::none();
     let mut created = Vec::new();
+    let mut deleted = BTreeSet::new();
     for change in changed_topics(old, new) {
         match change {
-            TopicChange::Deleted(topic) => wakes.merge(delete(broker, topic, removals)),
+            TopicChange::Deleted(topic) => {
+                wakes.merge(delete(broker, topic, removals));
+                deleted.insert(Arc::clone(&topic.name));
+            }
             TopicChange::Created(topic) => created.extend(missing(broker, topic, None)),
             TopicChange::Changed { old, new } => {
                 created.extend(missing(broker, new, Some(old)));
@@ -53,6 +58,8 @@ pub fn apply(broker: &Broker, old: &MetadataImage, new: &MetadataImage, removals
     open_all(broker, new, &created);
     wakes.fire();
     update_topics(broker, old, new, settings_changed);
+    leadership::follow(broker, old, new);
+    leadership::topics_deleted(broker, &deleted);
 }
 
 /// The partitions that are to be hosted here and are not yet.

@@ -117,6 +117,22 @@ settings! {
     }
 }
 
+settings! {
+    /// The coordinators of groups.
+    pub struct GroupSettings {
+        group_initial_rebalance_delay: Duration = "group.initial.rebalance.delay.ms",
+        group_max_session_timeout_ms: i32 = "group.max.session.timeout.ms",
+        group_max_size: i32 = "group.max.size",
+        group_min_session_timeout_ms: i32 = "group.min.session.timeout.ms",
+        offset_metadata_max_bytes: i32 = "offset.metadata.max.bytes",
+        offsets_commit_timeout: Duration = "offsets.commit.timeout.ms",
+        offsets_load_buffer_size: i32 = "offsets.load.buffer.size",
+        offsets_retention_check_interval: Duration = "offsets.retention.check.interval.ms",
+        offsets_retention_minutes: i32 = "offsets.retention.minutes",
+        offsets_topic_compression_codec: i32 = "offsets.topic.compression.codec",
+    }
+}
+
 /// The dynamic configs of the cluster that concern one broker, as the metadata image holds them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DynamicConfigs {
@@ -169,6 +185,8 @@ pub struct BrokerConfig {
     pub quorum: QuorumSettings,
     /// Internal topics.
     pub internal_topics: InternalTopicSettings,
+    /// Groups.
+    pub groups: GroupSettings,
     /// What a topic gets that sets nothing itself.
     pub topic_defaults: Arc<TopicConfig>,
     /// All values, for DescribeConfigs and for [`TopicConfig::resolve`].
@@ -257,6 +275,7 @@ impl BrokerConfig {
             metadata_log: MetadataLogSettings::read(&settings),
             quorum: QuorumSettings::read(&settings),
             internal_topics: InternalTopicSettings::read(&settings),
+            groups: GroupSettings::read(&settings),
             topic_defaults: Arc::new(TopicConfig::resolve(&settings, &Originals::new())?),
             settings,
             originals,

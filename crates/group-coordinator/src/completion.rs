@@ -2,6 +2,7 @@
 
 use crate::classic::member::Protocol;
 use crate::record::GroupRecord;
+use crate::token::Token;
 use bytes::Bytes;
 use protocol::ErrorCode;
 use protocol::messages::delete_groups_response::DeletableGroupResult;
@@ -13,10 +14,6 @@ use protocol::messages::offset_fetch_response::OffsetFetchResponseGroup;
 use protocol::messages::sync_group_response::SyncGroupResponse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Who asked; the host knows where the answer goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Token(pub u64);
 
 /// What an operation decided.
 pub type Outcome = coordinator_runtime::Outcome<GroupRecord, Completion>;
@@ -65,8 +62,6 @@ pub enum Completion {
     Created {
         /// The group.
         group: Arc<str>,
-        /// Who made it by joining.
-        by: Token,
     },
     /// The leader's assignment: members learn of it once it is safe.
     Assigned {
@@ -101,7 +96,16 @@ pub struct Replaced {
     /// The group's leader before.
     pub old_leader: Option<Arc<str>>,
     /// Whether the client can be told to skip the assignment.
-    pub skip: crate::op::join_group::SkipAssignment,
+    pub skip: SkipAssignment,
+}
+
+/// Whether the client knows that it can be the leader of a generation that needs no assignment (KIP-814).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SkipAssignment {
+    /// From version 9.
+    Known,
+    /// Before.
+    Unknown,
 }
 
 /// Why records were not written, or will not be committed.

@@ -2,40 +2,15 @@
 
 use crate::classic::group::ClassicGroup;
 use crate::classic::rebalance;
-use crate::completion::{Answer, Completion, Lost, Outcome, Reply, Token};
-use crate::op;
+use crate::completion::Reply;
+use crate::desk::{Desk, Moment};
 use crate::settings::GroupSettings;
 use crate::state::GroupState;
 use crate::timers::{Timer, Timers};
-use base::{Instant, Rng, Timestamp};
+use base::{Instant, Rng};
 use protocol::ErrorCode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Now, on both clocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// For deadlines.
-    pub now: Instant,
-    /// For records.
-    pub wall: Timestamp,
-}
-
-/// What the operations on one group need besides the group.
-#[derive(Debug)]
-pub struct Desk {
-    pub(crate) settings: GroupSettings,
-    pub(crate) timers: Timers,
-    pub(crate) rng: Rng,
-    pub(crate) moment: Moment,
-    pub(crate) replies: Vec<Reply>,
-}
-
-impl Desk {
-    pub(crate) fn reply(&mut self, to: Token, answer: Answer) {
-        self.replies.push(Reply { to, answer });
-    }
-}
 
 /// See the module.
 #[derive(Debug)]
@@ -132,81 +107,6 @@ impl GroupCoordinator {
     /// When [`GroupCoordinator::on_timeout`] has something to do.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.desk.timers.next()
-    }
-
-    /// Does one thing that is due; `None` if nothing is. To be called until it answers `None`, each outcome being written
-    /// before the next call.
-    pub fn on_timeout(&mut self, state: &GroupState, moment: Moment) -> Option<Outcome> {
-        self.desk.moment = moment;
-        let timer = self.desk.timers.take_due(moment.now)?;
-        Some(match timer {
-            Timer::Expiry => {
-                let next = moment.now.plus(self.desk.settings.offsets_retention_check_interval);
-                self.desk.timers.set(Timer::Expiry, next);
-                op::expire_offsets::expire_offsets(self, state)
-            }
-            Timer::Session { group, member } => {
-                self.with(&group, |desk, group| rebalance::session_ended(desk, group, &member))
-            }
-            Timer::Join(group) => self.with(&group, rebalance::join_time_up),
-            Timer::Sync(group) => self.with(&group, rebalance::sync_time_up),
-        })
-    }
-
-    fn with(&mut self, id: &str, act: impl FnOnce(&mut Desk, &mut ClassicGroup) -> Outcome) -> Outcome {
-        match self.groups.get_mut(id) {
-            Some(group) => act(&mut self.desk, group),
-            None => Outcome::unchanged(Completion::Nothing),
-        }
-    }
-
-    /// The records of an outcome are committed.
-    pub fn committed(&mut self, completion: Completion, moment: Moment) {
-        self.desk.moment = moment;
-        match completion {
-            Completion::Nothing | Completion::Created { .. } => {}
-            Completion::Reply(reply) => self.desk.replies.push(reply),
-            Completion::Assigned {
-                group,
-                generation,
-                assignment,
-            } => {
-                if let Some(group) = self.groups.get_mut(&group) {
-                    rebalance::assigned(&mut self.desk, group, generation, &assignment);
-                }
-            }
-            Completion::Replaced(replaced) => {
-                if let Some(group) = self.groups.get_mut(&replaced.group) {
-                    op::join_group::replaced(&mut self.desk, group, &replaced);
-                }
-            }
-        }
-    }
-
-    /// The records of an outcome were not written, or will not be committed. The outcome is to be written: losing an
-    /// assignment begins a rebalance.
-    pub fn lost(&mut self, completion: Completion, lost: Lost, moment: Moment) -> Outcome {
-        self.desk.moment = moment;
-        let error = lost.code();
-        match completion {
-            Completion::Nothing => {}
-            Completion::Reply(reply) => self.desk.reply(reply.to, Answer::Refused(error)),
-            Completion::Created { group, by } => {
-                self.desk.reply(by, Answer::Refused(error));
-                self.drop_group(&group, error);
-            }
-            Completion::Assigned { group, generation, .. } => {
-                if let Some(group) = self.groups.get_mut(&group) {
-                    return rebalance::assignment_lost(&mut self.desk, group, generation, error);
-                }
-            }
-            Completion::Replaced(replaced) => {
-                if let Some(group) = self.groups.get_mut(&replaced.group) {
-                    op::join_group::not_replaced(&mut self.desk, group, *replaced, error);
-                }
-            }
-        }
-        Outcome::unchanged(Completion::Nothing)
     }
 
     /// This broker is not the coordinator any more: everyone who waits is told.

@@ -8,7 +8,9 @@
 
 pub mod classic;
 pub mod completion;
+mod consequences;
 pub mod coordinator;
+pub mod desk;
 pub mod load;
 pub mod op;
 pub mod partition_for;
@@ -16,10 +18,13 @@ pub mod record;
 pub mod settings;
 pub mod state;
 pub mod timers;
+pub mod token;
 
-pub use completion::{Answer, Completion, Lost, Outcome, Reply, Token};
-pub use coordinator::{GroupCoordinator, Moment};
+pub use completion::{Answer, Completion, Lost, Outcome, Reply};
+pub use coordinator::GroupCoordinator;
+pub use desk::Moment;
 pub use partition_for::partition_for;
 pub use record::GroupRecord;
 pub use settings::GroupSettings;
 pub use state::GroupState;
+pub use token::Token;

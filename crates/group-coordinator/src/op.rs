@@ -13,8 +13,9 @@ pub mod offset_fetch;
 pub mod sync_group;
 pub mod topics_deleted;
 
-use crate::completion::{Answer, Completion, Outcome, Reply, Token};
+use crate::completion::{Answer, Completion, Outcome, Reply};
 use crate::record::GroupRecord;
+use crate::token::Token;
 
 /// An answer that waits only for what was written before it.
 pub(crate) fn answer(to: Token, answer: Answer) -> Outcome {

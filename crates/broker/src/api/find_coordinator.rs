@@ -1,9 +1,12 @@
 //! FindCoordinator (key 10): which broker coordinates a group, a transactional id or a share partition.
 //!
-//! Coordinators come with the groups-and-transactions work; until then every key is answered COORDINATOR_NOT_AVAILABLE,
-//! which clients retry, and an unknown key type INVALID_REQUEST. Several keys from version 4 (KIP-699).
+//! A group's coordinator is the leader of its partition of `__consumer_offsets`; the topic is created when it is first
+//! looked for, with COORDINATOR_NOT_AVAILABLE meanwhile, which clients retry. Coordinators of transactions and of share
+//! partitions are not built yet: COORDINATOR_NOT_AVAILABLE; an unknown key type is INVALID_REQUEST. Several keys from
+//! version 4 (KIP-699), share partitions from 6.
 
 use crate::Broker;
+use crate::coordinators::{OFFSETS_TOPIC, ask, offsets_topic};
 use network::RequestContext;
 use protocol::ErrorCode;
 use protocol::messages::find_coordinator_request::FindCoordinatorRequest;
@@ -12,36 +15,73 @@ use std::sync::Arc;
 
 /// The first version with several keys.
 const BATCHED_FROM: i16 = 4;
-/// Group, transaction and share.
-const KEY_TYPES: std::ops::RangeInclusive<i8> = 0..=2;
+/// The first version with share partitions.
+const SHARE_FROM: i16 = 6;
+const GROUP: i8 = 0;
+const TRANSACTION: i8 = 1;
+const SHARE: i8 = 2;
 
 /// Answers for each key.
 pub async fn handle(
-    _broker: &Arc<Broker>,
+    broker: &Arc<Broker>,
     context: &RequestContext,
     request: FindCoordinatorRequest,
 ) -> FindCoordinatorResponse {
-    let error = if KEY_TYPES.contains(&request.key_type) {
-        ErrorCode::CoordinatorNotAvailable
-    } else {
-        ErrorCode::InvalidRequest
-    };
+    let kind = request.key_type;
     if context.api_version < BATCHED_FROM {
+        let found = find(broker, context, kind, request.key);
+        let error = ErrorCode::from(found.error_code);
         return FindCoordinatorResponse {
-            error_code: error.code(),
+            error_code: found.error_code,
             error_message: Some(error.message().to_owned()),
-            node_id: -1,
-            port: -1,
+            node_id: found.node_id,
+            host: found.host,
+            port: found.port,
             ..Default::default()
         };
     }
-    let coordinators = request.coordinator_keys.into_iter().map(|key| Coordinator {
-        key,
-        node_id: -1,
-        host: String::new(),
-        port: -1,
-        error_code: error.code(),
-        error_message: Some(error.message().to_owned()),
-    });
-    FindCoordinatorResponse { coordinators: coordinators.collect(), ..Default::default() }
+    let keys = request.coordinator_keys.into_iter();
+    FindCoordinatorResponse {
+        coordinators: keys.map(|key| find(broker, context, kind, key)).collect(),
+        ..Default::default()
+    }
+}
+
+fn find(broker: &Arc<Broker>, context: &RequestContext, kind: i8, key: String) -> Coordinator {
+    let found = match kind {
+        GROUP => group_coordinator(broker, context, &key),
+        TRANSACTION => Err(ErrorCode::CoordinatorNotAvailable),
+        SHARE if context.api_version >= SHARE_FROM => Err(ErrorCode::CoordinatorNotAvailable),
+        _ => Err(ErrorCode::InvalidRequest),
+    };
+    match found {
+        Ok(found) => Coordinator { key, ..found },
+        Err(error) => Coordinator {
+            key,
+            node_id: -1,
+            port: -1,
+            error_code: error.code(),
+            error_message: Some(error.message().to_owned()),
+            ..Default::default()
+        },
+    }
+}
+
+fn group_coordinator(broker: &Arc<Broker>, context: &RequestContext, group: &str) -> Result<Coordinator, ErrorCode> {
+    let Some(partition) = ask::partition_of(broker, group) else {
+        offsets_topic::create(broker);
+        return Err(ErrorCode::CoordinatorNotAvailable);
+    };
+    let published = broker.image.borrow();
+    let image = &published.image;
+    let leader = image.topics.partition(OFFSETS_TOPIC, partition).map(|partition| partition.leader);
+    let leader = leader.and_then(|leader| image.brokers.get(leader)).filter(|leader| !leader.fenced);
+    let leader = leader.ok_or(ErrorCode::CoordinatorNotAvailable)?;
+    let endpoint = leader.listener(&context.connection.listener).ok_or(ErrorCode::CoordinatorNotAvailable)?;
+    Ok(Coordinator {
+        node_id: leader.id.0,
+        host: endpoint.host.clone(),
+        port: i32::from(endpoint.port),
+        ..Default::default()
+    })
 }

@@ -261,6 +261,7 @@ fn a_key_called_honoured_is_read() {
         MetadataLogSettings::KEYS,
         QuorumSettings::KEYS,
         InternalTopicSettings::KEYS,
+        GroupSettings::KEYS,
         OWN_FIELDS,
         OF_THE_CONTROLLER,
     ]

@@ -2,7 +2,7 @@
 
 use crate::classic::member::{Member, Protocol, millis};
 use crate::classic::subscription;
-use crate::completion::Token;
+use crate::token::Token;
 use base::Timestamp;
 use bytes::Bytes;
 use protocol::internal::group_metadata_value::{GroupMetadataValue, MemberMetadata};

@@ -1,6 +1,6 @@
 //! A member of a group.
 
-use crate::completion::Token;
+use crate::token::Token;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;

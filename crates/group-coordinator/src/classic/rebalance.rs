@@ -3,7 +3,7 @@
 use crate::classic::group::{ClassicGroup, InitialDelay, Phase};
 use crate::classic::member::Member;
 use crate::completion::{Answer, Completion, Outcome};
-use crate::coordinator::Desk;
+use crate::desk::Desk;
 use crate::record::GroupRecord;
 use crate::timers::Timer;
 use bytes::Bytes;

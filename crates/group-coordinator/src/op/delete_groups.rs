@@ -3,10 +3,12 @@
 
 use super::answer_with;
 use crate::classic::group::Phase;
-use crate::completion::{Answer, Outcome, Token};
-use crate::coordinator::{GroupCoordinator, Moment};
+use crate::completion::{Answer, Outcome};
+use crate::coordinator::GroupCoordinator;
+use crate::desk::Moment;
 use crate::record::GroupRecord;
 use crate::state::GroupState;
+use crate::token::Token;
 use protocol::ErrorCode;
 use protocol::messages::delete_groups_response::DeletableGroupResult;
 use std::collections::BTreeSet;

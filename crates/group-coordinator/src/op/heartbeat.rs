@@ -4,9 +4,11 @@
 use super::answer;
 use crate::classic::group::Phase;
 use crate::classic::{rebalance, validate};
-use crate::completion::{Answer, Outcome, Token};
-use crate::coordinator::{GroupCoordinator, Moment};
+use crate::completion::{Answer, Outcome};
+use crate::coordinator::GroupCoordinator;
+use crate::desk::Moment;
 use crate::state::GroupState;
+use crate::token::Token;
 use protocol::ErrorCode;
 use protocol::messages::heartbeat_request::HeartbeatRequest;
 

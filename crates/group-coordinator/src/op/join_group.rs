@@ -8,13 +8,16 @@ use super::nothing;
 use crate::classic::group::{ClassicGroup, Phase};
 use crate::classic::member::{Member, Protocol};
 use crate::classic::{rebalance, validate};
-use crate::completion::{Answer, Completion, Outcome, Token};
-use crate::coordinator::{Desk, GroupCoordinator, Moment};
+use crate::completion::{Answer, Completion, Outcome};
+use crate::coordinator::GroupCoordinator;
+use crate::desk::{Desk, Moment};
 use crate::settings::NEW_MEMBER_JOIN_TIMEOUT;
 use crate::state::GroupState;
+use crate::token::Token;
 use protocol::ErrorCode;
 use std::sync::Arc;
 
+pub use crate::completion::SkipAssignment;
 pub use replace::{not_replaced, replaced};
 
 /// Whether a member without an id is taken in at once, or is given an id to come back with.
@@ -24,15 +27,6 @@ pub enum MemberIdPolicy {
     Required,
     /// Before.
     Optional,
-}
-
-/// Whether the client knows that it can be the leader of a generation that needs no assignment (KIP-814).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SkipAssignment {
-    /// From version 9.
-    Known,
-    /// Before.
-    Unknown,
 }
 
 /// What a member asks for.
@@ -97,9 +91,7 @@ pub fn join_group(
     });
     let outcome = take_in(&mut coordinator.desk, group, request, token);
     match announcement {
-        Some(record) if outcome.records.is_empty() => {
-            Outcome::atomic(vec![record], Completion::Created { group: id, by: token })
-        }
+        Some(record) if outcome.records.is_empty() => Outcome::atomic(vec![record], Completion::Created { group: id }),
         _ => outcome,
     }
 }

@@ -4,9 +4,11 @@
 use super::{answer, answer_with};
 use crate::classic::group::{ClassicGroup, Phase};
 use crate::classic::{rebalance, validate};
-use crate::completion::{Answer, Completion, Outcome, Token};
-use crate::coordinator::{Desk, GroupCoordinator, Moment};
+use crate::completion::{Answer, Completion, Outcome};
+use crate::coordinator::GroupCoordinator;
+use crate::desk::{Desk, Moment};
 use crate::state::GroupState;
+use crate::token::Token;
 use protocol::ErrorCode;
 use protocol::messages::leave_group_request::{LeaveGroupRequest, MemberIdentity};
 use protocol::messages::leave_group_response::{LeaveGroupResponse, MemberResponse};

@@ -5,10 +5,12 @@
 use super::{answer, answer_with};
 use crate::classic::group::Phase;
 use crate::classic::{rebalance, validate};
-use crate::completion::{Answer, Outcome, Token};
-use crate::coordinator::{GroupCoordinator, Moment};
+use crate::completion::{Answer, Outcome};
+use crate::coordinator::GroupCoordinator;
+use crate::desk::Moment;
 use crate::record::GroupRecord;
 use crate::state::GroupState;
+use crate::token::Token;
 use base::ProducerId;
 use protocol::ErrorCode;
 use protocol::internal::offset_commit_value::OffsetCommitValue;

@@ -4,10 +4,12 @@
 
 use super::{answer, answer_with};
 use crate::classic::group::Phase;
-use crate::completion::{Answer, Outcome, Token};
-use crate::coordinator::{GroupCoordinator, Moment};
+use crate::completion::{Answer, Outcome};
+use crate::coordinator::GroupCoordinator;
+use crate::desk::Moment;
 use crate::record::GroupRecord;
 use crate::state::GroupState;
+use crate::token::Token;
 use protocol::ErrorCode;
 use protocol::messages::offset_delete_request::OffsetDeleteRequest;
 use protocol::messages::offset_delete_response::{

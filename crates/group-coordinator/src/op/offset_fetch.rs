@@ -3,8 +3,9 @@
 //! transaction is open and the client wants to wait for it. An offset of another topic that had the same name is none.
 
 use super::answer;
-use crate::completion::{Answer, Outcome, Token};
+use crate::completion::{Answer, Outcome};
 use crate::state::{CommittedOffset, GroupState, Place};
+use crate::token::Token;
 use base::Uuid;
 use protocol::ErrorCode;
 use protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};

@@ -5,9 +5,11 @@
 use super::nothing;
 use crate::classic::group::{ClassicGroup, Phase};
 use crate::classic::{rebalance, validate};
-use crate::completion::{Answer, Completion, Outcome, Token};
-use crate::coordinator::{Desk, GroupCoordinator, Moment};
+use crate::completion::{Answer, Completion, Outcome};
+use crate::coordinator::GroupCoordinator;
+use crate::desk::{Desk, Moment};
 use crate::state::GroupState;
+use crate::token::Token;
 use bytes::Bytes;
 use protocol::ErrorCode;
 use protocol::messages::sync_group_request::SyncGroupRequest;

@@ -3,8 +3,9 @@
 use super::{JoinGroup, SkipAssignment};
 use crate::classic::group::{ClassicGroup, Phase};
 use crate::classic::rebalance;
-use crate::completion::{Answer, Completion, Outcome, Replaced, Token};
-use crate::coordinator::Desk;
+use crate::completion::{Answer, Completion, Outcome, Replaced};
+use crate::desk::Desk;
+use crate::token::Token;
 use protocol::ErrorCode;
 use std::sync::Arc;
 

@@ -1,0 +1,201 @@
+//! One coordinator behind its lock.
+
+use crate::partitions::Hosted;
+use base::{Clock, Instant, LeaderEpoch};
+use coordinator_runtime::Runtime;
+use group_coordinator::{Answer, Completion, GroupCoordinator, GroupState, Moment, Outcome, Reply, Token};
+use partition::{Signal, Wakes};
+use protocol::ErrorCode;
+use records::compression::Codec;
+use rustc_hash::FxHashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::{Notify, oneshot};
+
+/// The coordinator of one partition of `__consumer_offsets`, for one epoch of its leadership.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub(super) index: i32,
+    pub(super) epoch: LeaderEpoch,
+    pub(super) hosted: Arc<Hosted>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) codec: Codec,
+    /// The high watermark has moved, or the partition is led elsewhere.
+    pub(super) moved: Arc<Signal>,
+    /// There is an earlier deadline than the shard's task knows of, or nothing more to do.
+    pub(super) changed: Notify,
+    phase: Mutex<Phase>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Loading,
+    Serving(Box<Serving>),
+    Gone,
+}
+
+/// A coordinator that has read its log.
+#[derive(Debug)]
+pub(super) struct Serving {
+    pub(super) runtime: Runtime<GroupState, Completion>,
+    pub(super) coordinator: GroupCoordinator,
+    /// Who waits for an answer.
+    waiting: FxHashMap<Token, oneshot::Sender<Answer>>,
+    next_token: u64,
+}
+
+impl Serving {
+    pub(super) fn new(runtime: Runtime<GroupState, Completion>, coordinator: GroupCoordinator) -> Self {
+        Self {
+            runtime,
+            coordinator,
+            waiting: FxHashMap::default(),
+            next_token: 0,
+        }
+    }
+
+    fn expect(&mut self, reply: oneshot::Sender<Answer>) -> Token {
+        let token = Token(self.next_token);
+        self.next_token += 1;
+        self.waiting.insert(token, reply);
+        token
+    }
+}
+
+/// What may be sent once no lock is held.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Due {
+    pub(super) wakes: Wakes,
+    answers: Vec<(oneshot::Sender<Answer>, Answer)>,
+}
+
+impl Due {
+    pub(super) fn nothing() -> Self {
+        Self {
+            wakes: Wakes::none(),
+            answers: Vec::new(),
+        }
+    }
+
+    pub(super) fn fire(self) {
+        self.wakes.fire();
+        for (reply, answer) in self.answers {
+            // Who has gone away does not want its answer any more.
+            drop(reply.send(answer));
+        }
+    }
+}
+
+impl Shard {
+    pub(super) fn new(
+        index: i32,
+        epoch: LeaderEpoch,
+        hosted: Arc<Hosted>,
+        clock: Arc<dyn Clock>,
+        codec: Codec,
+    ) -> Self {
+        Self {
+            index,
+            epoch,
+            hosted,
+            clock,
+            codec,
+            moved: Arc::default(),
+            changed: Notify::new(),
+            phase: Mutex::new(Phase::Loading),
+        }
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        Moment {
+            now: self.clock.now(),
+            wall: self.clock.wall(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Phase> {
+        self.phase
+            .lock()
+            .expect("no code panics while it changes a group coordinator")
+    }
+
+    /// Runs an operation, writes what it decided, and answers where its answer will come out.
+    pub(super) fn operate(
+        &self,
+        operation: impl FnOnce(&mut GroupCoordinator, &GroupState, Moment, Token) -> Outcome,
+    ) -> Result<oneshot::Receiver<Answer>, ErrorCode> {
+        let (reply, answer) = oneshot::channel();
+        self.change(|shard, serving, due| {
+            let token = serving.expect(reply);
+            let moment = shard.moment();
+            let outcome = operation(&mut serving.coordinator, serving.runtime.latest(), moment, token);
+            shard.write(serving, outcome, due);
+        })?;
+        Ok(answer)
+    }
+
+    /// Changes the coordinator, and afterwards sends what became due.
+    pub(super) fn change(&self, change: impl FnOnce(&Self, &mut Serving, &mut Due)) -> Result<(), ErrorCode> {
+        let mut due = Due::nothing();
+        {
+            let mut phase = self.lock();
+            let serving = phase.serving()?;
+            let before = serving.coordinator.next_deadline();
+            change(self, serving, &mut due);
+            for Reply { to, answer } in serving.coordinator.take_replies() {
+                due.answers
+                    .extend(serving.waiting.remove(&to).map(|reply| (reply, answer)));
+            }
+            let after = serving.coordinator.next_deadline();
+            if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
+                self.changed.notify_one();
+            }
+        }
+        due.fire();
+        Ok(())
+    }
+
+    /// Looks at what is committed.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&GroupCoordinator, &GroupState) -> R) -> Result<R, ErrorCode> {
+        let mut phase = self.lock();
+        let serving = phase.serving()?;
+        Ok(look(&serving.coordinator, serving.runtime.committed()))
+    }
+
+    /// The log has been read. Answers whether anybody still wants it.
+    pub(super) fn begin(&self, serving: Serving) -> bool {
+        let mut phase = self.lock();
+        let wanted = matches!(*phase, Phase::Loading);
+        if wanted {
+            *phase = Phase::Serving(Box::new(serving));
+        }
+        wanted
+    }
+
+    /// This broker leads the partition no more: whoever waits is told to look elsewhere (its channel closes).
+    pub(super) fn resign(&self) {
+        let before = std::mem::replace(&mut *self.lock(), Phase::Gone);
+        self.hosted.lock().leave(&self.moved);
+        self.changed.notify_one();
+        drop(before);
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(*self.lock(), Phase::Gone)
+    }
+
+    /// When there is something to do by the clock.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.lock().serving().ok()?.coordinator.next_deadline()
+    }
+}
+
+impl Phase {
+    fn serving(&mut self) -> Result<&mut Serving, ErrorCode> {
+        match self {
+            Self::Loading => Err(ErrorCode::CoordinatorLoadInProgress),
+            Self::Serving(serving) => Ok(serving),
+            Self::Gone => Err(ErrorCode::NotCoordinator),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A shard's task: reads the log, then does what is due by the clock and what the high watermark allows, until the end.
+
+use super::load;
+use super::shard::{Serving, Shard};
+use base::Rng;
+use group_coordinator::{GroupCoordinator, GroupSettings};
+use protocol::ErrorCode;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tracing::{error, info};
+
+/// A shard looks around at least so often.
+const LONGEST_SLEEP: Duration = Duration::from_secs(600);
+
+/// Runs until the shard is gone or the broker stops.
+pub(super) async fn tend(
+    shard: Arc<Shard>,
+    settings: GroupSettings,
+    buffer: u32,
+    rng: Rng,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let reader = Arc::clone(&shard);
+    let loaded = tokio::task::spawn_blocking(move || take_over(&reader, settings, buffer, rng)).await;
+    if loaded.is_err() {
+        error!(partition = shard.index, "reading the groups of a partition failed");
+        shard.resign();
+    }
+    while !shard.is_gone() {
+        let sleep = shard.until_deadline();
+        tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stop| *stop) => shard.resign(),
+            () = poll_fn(|context| shard.moved.poll_raised(context)) => shard.look_at_watermark(),
+            () = shard.changed.notified() => {}
+            () = tokio::time::sleep(sleep) => shard.do_what_is_due(),
+        }
+    }
+}
+
+fn take_over(shard: &Shard, settings: GroupSettings, buffer: u32, rng: Rng) {
+    let started = shard.clock.now();
+    match load::load(shard, buffer) {
+        Ok(runtime) => {
+            let groups = runtime.latest().groups().count();
+            let coordinator = GroupCoordinator::take_over(runtime.latest(), settings, rng, shard.moment());
+            if shard.begin(Serving::new(runtime, coordinator)) {
+                let took = shard.clock.now().since(started);
+                info!(
+                    partition = shard.index,
+                    groups,
+                    took_ms = took.as_millis(),
+                    "group coordinator loaded"
+                );
+            }
+            shard.look_at_watermark();
+        }
+        Err(error) => {
+            error!(partition = shard.index, %error, "the groups of a partition cannot be read; it has no coordinator");
+            shard.resign();
+        }
+    }
+}
+
+impl Shard {
+    fn until_deadline(&self) -> Duration {
+        self.next_deadline()
+            .map_or(LONGEST_SLEEP, |next| next.since(self.clock.now()).min(LONGEST_SLEEP))
+    }
+
+    fn do_what_is_due(&self) {
+        let done = self.change(|shard, serving, due| {
+            while let Some(outcome) = serving.coordinator.on_timeout(serving.runtime.latest(), shard.moment()) {
+                shard.write(serving, outcome, due);
+            }
+        });
+        debug_assert_ne!(
+            done,
+            Err(ErrorCode::CoordinatorLoadInProgress),
+            "the task has loaded it"
+        );
+    }
+
+    fn look_at_watermark(&self) {
+        self.moved.lower();
+        let seen = self.change(|shard, serving, _| shard.commit(serving));
+        debug_assert_ne!(
+            seen,
+            Err(ErrorCode::CoordinatorLoadInProgress),
+            "the task has loaded it"
+        );
+    }
+}
