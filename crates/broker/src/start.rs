@@ -126,8 +126,7 @@ fn assemble(
     } = options;
     let paths: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
     let log_dirs = LogDirs::open(fs.as_ref(), &paths, config.node_id, &cluster_id)?;
-    let (config, refused) =
-        config.with_usable_dynamic(log_config::dynamic(&published.borrow().image, config.node_id));
+    let (config, refused) = config.with_usable_dynamic(log_config::dynamic(&published.borrow().image, config.node_id));
     for reason in refused {
         warn!(reason, "a dynamic broker config cannot be applied");
     }

@@ -1,6 +1,8 @@
 //! Many members that join, leave and die under a coordinator that loses its log's tail and is replaced: each partition
 //! is owned once in every generation, and no acknowledged offset is lost.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod host;
 
 use base::Rng;

@@ -1,5 +1,7 @@
 //! The life of a classic group, story by story.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod host;
 
 use group_coordinator::op::join_group::{JoinGroup, MemberIdPolicy};

@@ -3,6 +3,8 @@
 //!
 //! Every difference is printed. One that `docs/differences.md` explains is allowed, any other fails the test.
 
+#![allow(clippy::type_complexity, reason = "tables of cases are tuples")]
+
 mod cases;
 mod known;
 mod pair;

@@ -19,7 +19,9 @@ pub(super) async fn resolve(config: &BrokerConfig) -> ConnectionLimits {
     };
     for (host, limit) in &config.max_connections_per_ip_overrides {
         match lookup_host((host.as_str(), 0)).await {
-            Ok(found) => limits.overrides.extend(found.map(|address| (address.ip(), natural(*limit)))),
+            Ok(found) => limits
+                .overrides
+                .extend(found.map(|address| (address.ip(), natural(*limit)))),
             Err(error) => warn!(host, %error, "max.connections.per.ip.overrides names a host that cannot be found"),
         }
     }
