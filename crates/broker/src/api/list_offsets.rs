@@ -76,6 +76,9 @@ fn look_up(broker: &Broker, asked: &Asked<'_>) -> Result<ListOffsetsPartitionRes
     if hosted.dir.is_offline() {
         return Err(ErrorCode::KafkaStorageError);
     }
+    if asked.partition.current_leader_epoch < LeaderEpoch::NONE.0 {
+        return Err(ErrorCode::FencedLeaderEpoch);
+    }
     let view = hosted.lock().fetch_view(LeaderEpoch(asked.partition.current_leader_epoch)).map_err(epoch_error)?;
     let answer = |timestamp: i64, offset: Offset, epoch: LeaderEpoch| ListOffsetsPartitionResponse {
         partition_index: index,

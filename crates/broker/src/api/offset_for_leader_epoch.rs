@@ -38,6 +38,9 @@ fn end_of_epoch(broker: &Broker, topic: &str, asked: &OffsetForLeaderPartition) 
     if hosted.dir.is_offline() {
         return Err(ErrorCode::KafkaStorageError);
     }
+    if asked.current_leader_epoch < LeaderEpoch::NONE.0 {
+        return Err(ErrorCode::FencedLeaderEpoch);
+    }
     let partition = hosted.lock();
     partition.leadership_at(LeaderEpoch(asked.current_leader_epoch)).map_err(epoch_error)?;
     let end = partition.log().end_offset_for_epoch(LeaderEpoch(asked.leader_epoch));

@@ -3,7 +3,7 @@
 //! acks 0, 1 or -1; others are INVALID_REQUIRED_ACKS. With acks=0 there is no response, and any error closes the
 //! connection so that the producer learns of it. Exactly one batch of magic 2 per partition. A duplicate of an
 //! idempotent producer is answered with its first offset. From version 13 topics are ids (KIP-516), from 10 errors
-//! about leadership name the leader (KIP-951). Versions 0 to 2 are advertised but refused (KAFKA-18659).
+//! about leadership name the leader (KIP-951). zstd is for version 7 on (KIP-110). Versions 0 to 2 are advertised but refused (KAFKA-18659).
 
 mod append;
 mod response;
@@ -30,7 +30,7 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
     };
     let acks = RequiredAcks::from_code(view.acks);
     let timeout_ms = view.timeout_ms;
-    let (mut items, wakes) = append::all(broker, &view, acks);
+    let (mut items, wakes) = append::all(broker, &view, context.api_version, acks);
     drop(body);
     wakes.fire();
     match acks {

@@ -75,9 +75,11 @@ pub fn update_features(
     let success = |update: &FeatureUpdateKey| UpdatableFeatureResult {
         feature: update.feature.clone(),
         error_code: ErrorCode::None.code(),
-        error_message: None,
+        // Kafka's word for no error.
+        error_message: Some("NONE".to_owned()),
     };
     let response = UpdateFeaturesResponse {
+        error_message: None,
         results: listed.map(success).collect(),
         ..Default::default()
     };

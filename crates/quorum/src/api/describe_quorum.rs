@@ -1,10 +1,11 @@
 //! DescribeQuorum (key 55): voters, observers and how far each has come (KIP-595, KIP-836, KIP-853).
 //!
-//! Answered by the leader only. Another topic than the metadata topic is UNKNOWN_TOPIC_OR_PARTITION for each of its
-//! partitions; more than one topic, or partition, is INVALID_REQUEST. Version 2 lists the voters' listeners.
+//! Answered by the leader only. Anything but the one partition of the metadata topic is UNKNOWN_TOPIC_OR_PARTITION for
+//! each partition asked for. Version 2 lists the voters' listeners and names directories.
 
 use crate::handle::Entrance;
 use crate::metadata_log::METADATA_TOPIC;
+use base::Uuid;
 use network::RequestContext;
 use protocol::ErrorCode;
 use protocol::messages::describe_quorum_request::DescribeQuorumRequest;
@@ -14,19 +15,22 @@ use protocol::messages::describe_quorum_response::{
 use raft::{Description, ReplicaDescription, VoterSet};
 use std::sync::Arc;
 
+/// The first version with directory ids and the voters' listeners.
+const NODES_FROM: i16 = 2;
+
 /// Describes.
 pub async fn handle(
     entrance: &Arc<Entrance>,
-    _context: &RequestContext,
+    context: &RequestContext,
     request: DescribeQuorumRequest,
 ) -> DescribeQuorumResponse {
-    let [topic] = &request.topics[..] else {
-        return refused(ErrorCode::InvalidRequest);
+    let asks_for_the_log = match &request.topics[..] {
+        [topic] if topic.topic_name == METADATA_TOPIC => {
+            matches!(&topic.partitions[..], [partition] if partition.partition_index == 0)
+        }
+        _ => false,
     };
-    let [partition] = &topic.partitions[..] else {
-        return refused(ErrorCode::InvalidRequest);
-    };
-    if topic.topic_name != METADATA_TOPIC || partition.partition_index != 0 {
+    if !asks_for_the_log {
         return unknown(&request);
     }
     let described = entrance.inspect(|replica| {
@@ -34,7 +38,7 @@ pub async fn handle(
         Some((description, replica.raft.history().voters().clone()))
     });
     match described.await {
-        Ok(Some((description, voters))) => answer(&description, &voters),
+        Ok(Some((description, voters))) => fit(answer(&description, &voters), context.api_version),
         Ok(None) | Err(_) => refused(ErrorCode::NotLeaderOrFollower),
     }
 }
@@ -58,6 +62,19 @@ fn answer(description: &Description, voters: &VoterSet) -> DescribeQuorumRespons
     };
     let topic = TopicData { topic_name: METADATA_TOPIC.to_owned(), partitions: vec![partition] };
     DescribeQuorumResponse { topics: vec![topic], nodes: nodes(voters), ..Default::default() }
+}
+
+/// Leaves out what the version has no room for.
+fn fit(mut response: DescribeQuorumResponse, version: i16) -> DescribeQuorumResponse {
+    if version < NODES_FROM {
+        response.nodes.clear();
+        for partition in response.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+            for replica in partition.current_voters.iter_mut().chain(&mut partition.observers) {
+                replica.replica_directory_id = Uuid::ZERO;
+            }
+        }
+    }
+    response
 }
 
 fn nodes(voters: &VoterSet) -> Vec<Node> {

@@ -34,7 +34,6 @@ fn kafka_answers_as_kafka() {
 }
 
 #[test]
-#[ignore = "its differences are being closed"]
 fn riverrun_answers_as_kafka() {
     let riverrun = Box::new(RiverrunBroker::start(&settings()).expect("Riverrun starts"));
     let mut pair = Pair::new([kafka(), riverrun]);

@@ -177,12 +177,28 @@ fn compare_lists(left: &Node, right: &Node, unordered: &[&str], path: &str, out:
     }
 }
 
+/// All that a node holds, in one line, without the order of its lists.
+fn sorted(node: &Node) -> String {
+    if node.children.is_empty() {
+        return format!("{}={}", node.label, node.text);
+    }
+    let mut parts: Vec<_> = node.children.iter().map(sorted).collect();
+    if node.is_list() {
+        parts.sort();
+    }
+    format!("{}=({})", node.label, parts.join(" "))
+}
+
 /// A leaf names itself; a struct is named by a field, or else by all it holds.
 fn element_key(node: &Node) -> String {
     if node.children.is_empty() {
         return node.text.clone();
     }
-    node.key().unwrap_or_else(|| node.whole())
+    node.key().unwrap_or_else(|| {
+        let mut parts: Vec<_> = node.children.iter().map(sorted).collect();
+        parts.sort();
+        parts.join(" ")
+    })
 }
 
 fn short(node: &Node) -> String {

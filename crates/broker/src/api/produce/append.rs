@@ -11,6 +11,7 @@ use protocol::ErrorCode;
 use protocol::messages::produce_response::BatchIndexAndErrorMessage;
 use protocol::views::TopicRef;
 use protocol::views::produce::{ProducePartition, ProduceView};
+use records::compression::Codec;
 use records::{BatchError, BatchHeader, ProduceRules, RecordError, RecordRefusal, Refusal, VerifiedBatch, VerifyError};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -21,6 +22,9 @@ thread_local! {
     /// Memory for looking into compressed batches, kept from request to request.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
+
+/// The first version whose batches may be compressed with zstd (KIP-110).
+const ZSTD_FROM: i16 = 7;
 
 /// The most of [`SCRATCH`] that is kept; a larger batch's memory is given back.
 const KEPT_SCRATCH: usize = 1024 * 1024;
@@ -90,7 +94,12 @@ impl Item {
 }
 
 /// Appends every batch of the request; `acks` is none if the request asked for an illegal number.
-pub(super) fn all(broker: &Broker, view: &ProduceView<'_>, acks: Option<RequiredAcks>) -> (Vec<Item>, Wakes) {
+pub(super) fn all(
+    broker: &Broker,
+    view: &ProduceView<'_>,
+    version: i16,
+    acks: Option<RequiredAcks>,
+) -> (Vec<Item>, Wakes) {
     let mut items = Vec::with_capacity(view.topic_count().min(1024));
     let mut wakes = Wakes::none();
     let now = broker.clock.wall();
@@ -101,6 +110,9 @@ pub(super) fn all(broker: &Broker, view: &ProduceView<'_>, acks: Option<Required
             let mut item = Item::new(name.clone(), produced.index);
             match (unfit, acks) {
                 (Some(error), _) => item.fail(error, None),
+                (None, _) if version < ZSTD_FROM && produced.records.as_deref().is_some_and(is_zstd) => {
+                    item.fail(ErrorCode::UnsupportedCompressionType, None);
+                }
                 (None, Some(acks)) => wakes.merge(one(broker, &name, hosted.as_deref(), produced, acks, now, &mut item)),
                 (None, None) => item.fail(ErrorCode::InvalidRequiredAcks, None),
             }
@@ -128,6 +140,10 @@ fn unfit_as_a_whole(view: &ProduceView<'_>, acks: Option<RequiredAcks>) -> Optio
 
 fn is_transactional(batch: &[u8]) -> bool {
     BatchHeader::parse(batch).is_ok_and(|header| header.attributes.is_transactional())
+}
+
+fn is_zstd(batch: &[u8]) -> bool {
+    BatchHeader::parse(batch).is_ok_and(|header| header.attributes.codec_id() == Codec::Zstd as u8)
 }
 
 fn find(broker: &Broker, topic: TopicRef<'_>) -> (TopicName, Option<Arc<HostedTopic>>) {

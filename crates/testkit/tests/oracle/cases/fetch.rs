@@ -57,6 +57,10 @@ pub fn run(pair: &mut Pair) {
             produces(context, "f", -1, &[(0, Some(batch.clone())), (1, Some(batch.clone()))])
         });
     }
+    pair.create("f-zstd", 1, &[("compression.type", "zstd")]);
+    pair.every_version("fetch: a topic in zstd", |context| {
+        fetches(context, "f-zstd", vec![partition(0, 0)])
+    });
     positions(pair);
     limits(pair);
     epochs(pair);
