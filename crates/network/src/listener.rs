@@ -53,7 +53,7 @@ pub struct ConnectionLimits {
 
 /// A listener could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("listener {name} cannot listen on {host}:{port}: {source}")]
+#[error("listener {name} cannot listen on {host}:{port}")]
 pub struct ListenerError {
     /// The listener's name.
     pub name: Arc<str>,

@@ -9,6 +9,7 @@ mod settings;
 mod signals;
 
 use anyhow::Result;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Instant;
 use tracing_subscriber::EnvFilter;
@@ -42,6 +43,7 @@ pub fn run(args: Vec<String>) -> Result<ExitCode> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let settings = settings::resolve(options)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
