@@ -13,9 +13,11 @@ pub mod process;
 pub mod ready;
 pub mod riverrun_broker;
 pub mod suite;
+pub mod talk;
 pub mod wire;
 
 pub use cluster::{Cluster, Settings};
 pub use kafka_broker::KafkaBroker;
 pub use riverrun_broker::RiverrunBroker;
+pub use talk::Talk;
 pub use wire::Wire;

@@ -1,0 +1,360 @@
+//! Typed requests over one raw connection: each is sent once, and its answer is what the broker said.
+
+use anyhow::{Context, Result, bail, ensure};
+use base::Uuid;
+use bytes::Bytes;
+use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
+use protocol::messages::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
+use protocol::messages::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
+use protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
+use protocol::messages::fetch_response::PartitionData;
+use protocol::messages::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+};
+use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
+use protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use protocol::messages::produce_response::PartitionProduceResponse;
+use protocol::{Message, Records, Request, frame};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::batch::{Batch, Record};
+use crate::{Cluster, Wire};
+
+/// How long a condition may take to come true.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The first offset of a log, for [`Talk::offset`].
+pub const EARLIEST: i64 = -2;
+/// The end of a log, for [`Talk::offset`].
+pub const LATEST: i64 = -1;
+
+/// Whose configs are meant.
+#[derive(Clone, Copy, Debug)]
+pub enum Resource<'a> {
+    /// A topic.
+    Topic(&'a str),
+    /// One broker by its id.
+    Broker(&'a str),
+    /// Every broker.
+    AllBrokers,
+}
+
+impl Resource<'_> {
+    fn parts(self) -> (i8, String) {
+        match self {
+            Resource::Topic(name) => (2, name.to_owned()),
+            Resource::Broker(id) => (4, id.to_owned()),
+            Resource::AllBrokers => (4, String::new()),
+        }
+    }
+}
+
+/// One connection, and requests by their types.
+pub struct Talk {
+    wire: Wire,
+    next: i32,
+}
+
+impl Talk {
+    /// A fresh connection to a broker.
+    pub fn to(broker: &dyn Cluster) -> Result<Talk> {
+        Talk::at(broker.bootstrap())
+    }
+
+    /// A fresh connection to `HOST:PORT`.
+    pub fn at(address: &str) -> Result<Talk> {
+        Ok(Talk {
+            wire: Wire::connect(address)?,
+            next: 0,
+        })
+    }
+
+    /// The connection below.
+    pub fn wire(&mut self) -> &mut Wire {
+        &mut self.wire
+    }
+
+    /// Sends a request and does not wait.
+    pub fn send<R: Request>(&mut self, request: &R, version: i16) -> Result<()> {
+        self.next += 1;
+        let sent = frame::encode_request(request, version, self.next, Some("testkit"))?;
+        self.wire.send_bytes(&sent.into_bytes())
+    }
+
+    /// Reads the answer to the request sent last.
+    pub fn receive<R: Request>(&mut self, version: i16) -> Result<R::Response> {
+        let received = Bytes::from(self.wire.receive_frame()?);
+        let (id, body) = frame::decode_response(&received, R::KEY, version)?;
+        ensure!(id == self.next, "asked {}, answered {id}", self.next);
+        Ok(R::Response::from_bytes(&body, version)?)
+    }
+
+    /// Sends a request and reads its answer.
+    pub fn ask<R: Request>(&mut self, request: &R, version: i16) -> Result<R::Response> {
+        self.send(request, version)?;
+        self.receive::<R>(version)
+    }
+
+    /// Creates a topic of one replica; answers its id.
+    pub fn create_topic(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> Result<Uuid> {
+        let configs = configs.iter().map(|(key, value)| CreatableTopicConfig {
+            name: (*key).to_owned(),
+            value: Some((*value).to_owned()),
+        });
+        let topic = CreatableTopic {
+            name: name.to_owned(),
+            num_partitions: partitions,
+            replication_factor: 1,
+            configs: configs.collect(),
+            ..Default::default()
+        };
+        let request = CreateTopicsRequest {
+            topics: vec![topic],
+            timeout_ms: 30_000,
+            ..Default::default()
+        };
+        let answer = self.ask(&request, 7)?.topics.pop().context("an answer for the topic")?;
+        ensure!(
+            answer.error_code == 0,
+            "{name}: {} {:?}",
+            answer.error_code,
+            answer.error_message
+        );
+        Ok(answer.topic_id)
+    }
+
+    /// Deletes a topic by its name.
+    pub fn delete_topic(&mut self, name: &str) -> Result<()> {
+        let topic = DeleteTopicState {
+            name: Some(name.to_owned()),
+            ..Default::default()
+        };
+        let request = DeleteTopicsRequest {
+            topics: vec![topic],
+            timeout_ms: 30_000,
+            ..Default::default()
+        };
+        let answer = self
+            .ask(&request, 6)?
+            .responses
+            .pop()
+            .context("an answer for the topic")?;
+        ensure!(
+            answer.error_code == 0,
+            "{name}: {} {:?}",
+            answer.error_code,
+            answer.error_message
+        );
+        Ok(())
+    }
+
+    /// Sets configs, or takes them back where there is no value; answers the error code.
+    pub fn alter(&mut self, resource: Resource<'_>, configs: &[(&str, Option<&str>)]) -> Result<i16> {
+        let (resource_type, resource_name) = resource.parts();
+        let configs = configs.iter().map(|(key, value)| AlterableConfig {
+            name: (*key).to_owned(),
+            config_operation: i8::from(value.is_none()),
+            value: value.map(str::to_owned),
+        });
+        let resource = AlterConfigsResource {
+            resource_type,
+            resource_name,
+            configs: configs.collect(),
+        };
+        let request = IncrementalAlterConfigsRequest {
+            resources: vec![resource],
+            validate_only: false,
+        };
+        Ok(self
+            .ask(&request, 1)?
+            .responses
+            .pop()
+            .context("an answer for the resource")?
+            .error_code)
+    }
+
+    /// Sets configs; a refusal is an error.
+    pub fn set(&mut self, resource: Resource<'_>, configs: &[(&str, &str)]) -> Result<()> {
+        let configs: Vec<_> = configs.iter().map(|(key, value)| (*key, Some(*value))).collect();
+        let error = self.alter(resource, &configs)?;
+        ensure!(error == 0, "{resource:?}: {configs:?}: error {error}");
+        Ok(())
+    }
+
+    /// A config's value and its source (1 topic, 2 broker, 3 all brokers, 4 static, 5 default).
+    pub fn config(&mut self, resource: Resource<'_>, key: &str) -> Result<(Option<String>, i8)> {
+        let (resource_type, resource_name) = resource.parts();
+        let configuration_keys = Some(vec![key.to_owned()]);
+        let resource = DescribeConfigsResource {
+            resource_type,
+            resource_name,
+            configuration_keys,
+        };
+        let request = DescribeConfigsRequest {
+            resources: vec![resource],
+            ..Default::default()
+        };
+        let result = self
+            .ask(&request, 4)?
+            .results
+            .pop()
+            .context("an answer for the resource")?;
+        ensure!(result.error_code == 0, "{key}: error {}", result.error_code);
+        let config = result
+            .configs
+            .into_iter()
+            .next()
+            .with_context(|| format!("{key} is described"))?;
+        Ok((config.value, config.config_source))
+    }
+
+    /// Produces bytes to a partition and answers what the broker said of it.
+    pub fn produce(&mut self, topic: &str, index: i32, acks: i16, batch: Vec<u8>) -> Result<PartitionProduceResponse> {
+        self.ask(&produce_request(topic, index, acks, batch), 9)?
+            .responses
+            .pop()
+            .and_then(|mut topic| topic.partition_responses.pop())
+            .context("an answer for the partition")
+    }
+
+    /// Appends one record of `size` bytes, created now; answers its offset.
+    pub fn append(&mut self, topic: &str, index: i32, size: usize) -> Result<i64> {
+        let answer = self.produce(topic, index, -1, batch_of(size).encode())?;
+        ensure!(
+            answer.error_code == 0,
+            "{topic}-{index}: {} {:?}",
+            answer.error_code,
+            answer.error_message
+        );
+        Ok(answer.base_offset)
+    }
+
+    /// Fetches from one partition at once, by the topic's name.
+    pub fn fetch(&mut self, topic: &str, index: i32, from: i64) -> Result<PartitionData> {
+        let mut answer = self.ask(&fetch_request(topic, index, from), 12)?;
+        if answer.error_code != 0 {
+            bail!("Fetch: error {}", answer.error_code);
+        }
+        answer
+            .responses
+            .pop()
+            .and_then(|mut topic| topic.partitions.pop())
+            .context("an answer for the partition")
+    }
+
+    /// The offset for a timestamp, [`EARLIEST`] or [`LATEST`].
+    pub fn offset(&mut self, topic: &str, index: i32, timestamp: i64) -> Result<i64> {
+        let partition = ListOffsetsPartition {
+            partition_index: index,
+            current_leader_epoch: -1,
+            timestamp,
+        };
+        let topic = ListOffsetsTopic {
+            name: topic.to_owned(),
+            partitions: vec![partition],
+        };
+        let request = ListOffsetsRequest {
+            replica_id: -1,
+            topics: vec![topic],
+            ..Default::default()
+        };
+        let answer = self
+            .ask(&request, 7)?
+            .topics
+            .pop()
+            .and_then(|mut topic| topic.partitions.pop())
+            .context("an answer for the partition")?;
+        ensure!(answer.error_code == 0, "ListOffsets: error {}", answer.error_code);
+        Ok(answer.offset)
+    }
+}
+
+/// A Produce request with one batch.
+#[must_use]
+pub fn produce_request(topic: &str, index: i32, acks: i16, batch: Vec<u8>) -> ProduceRequest {
+    let records = Some(Records::Bytes(Bytes::from(batch)));
+    let partition_data = vec![PartitionProduceData { index, records }];
+    let topic = TopicProduceData {
+        name: topic.to_owned(),
+        partition_data,
+        ..Default::default()
+    };
+    ProduceRequest {
+        acks,
+        timeout_ms: 30_000,
+        topic_data: vec![topic],
+        ..Default::default()
+    }
+}
+
+/// A Fetch request for one partition, answered at once.
+#[must_use]
+pub fn fetch_request(topic: &str, index: i32, from: i64) -> FetchRequest {
+    let topic = FetchTopic {
+        topic: topic.to_owned(),
+        partitions: vec![fetch_partition(index, from)],
+        ..Default::default()
+    };
+    FetchRequest {
+        max_wait_ms: 0,
+        min_bytes: 1,
+        max_bytes: 50 << 20,
+        session_epoch: -1,
+        topics: vec![topic],
+        ..Default::default()
+    }
+}
+
+/// A partition of a Fetch request with room for a megabyte.
+#[must_use]
+pub fn fetch_partition(partition: i32, from: i64) -> FetchPartition {
+    FetchPartition {
+        partition,
+        current_leader_epoch: -1,
+        fetch_offset: from,
+        last_fetched_epoch: -1,
+        partition_max_bytes: 1 << 20,
+        ..Default::default()
+    }
+}
+
+/// A batch of one record of `size` bytes, created now.
+#[must_use]
+pub fn batch_of(size: usize) -> Batch {
+    Batch::new(now_ms(), vec![Record::value(vec![b'x'; size])])
+}
+
+/// Milliseconds since 1970.
+#[must_use]
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    i64::try_from(since.as_millis()).expect("before the year 292 million")
+}
+
+/// The bytes of records that were fetched.
+#[must_use]
+pub fn records(partition: &PartitionData) -> &[u8] {
+    match &partition.records {
+        Some(Records::Bytes(bytes)) => bytes,
+        _ => &[],
+    }
+}
+
+/// Asks again and again until there is an answer; an error names what was waited for.
+pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = probe().with_context(|| what.to_owned())? {
+            return Ok(found);
+        }
+        if Instant::now() > deadline {
+            bail!("{what}: not within {PATIENCE:?}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// As [`eventually`], for what is or is not.
+pub fn until(what: &str, mut probe: impl FnMut() -> Result<bool>) -> Result<()> {
+    eventually(what, || Ok(probe()?.then_some(())))
+}
