@@ -3,6 +3,7 @@
 use crate::Broker;
 use crate::log_dirs::LogDir;
 use base::{Instant, Offset, TopicPartition};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,10 +66,28 @@ pub struct Due {
     queue: mpsc::Receiver<(Instant, Removal)>,
 }
 
-/// Removes what is due, in the order in which it was put in.
+/// Removes what is due, as long as anyone can ask for more.
 pub async fn remove_when_due(broker: Arc<Broker>, mut due: Due) {
-    while let Some((at, removal)) = due.queue.recv().await {
-        tokio::time::sleep(at.since(broker.clock.now())).await;
+    let mut waiting: BTreeMap<Instant, Vec<Removal>> = BTreeMap::new();
+    loop {
+        let first = waiting.keys().next();
+        let wait = first.map_or(Duration::MAX, |at| at.since(broker.clock.now()));
+        tokio::select! {
+            asked = due.queue.recv() => match asked {
+                Some((at, removal)) => waiting.entry(at).or_default().push(removal),
+                None => return,
+            },
+            () = tokio::time::sleep(wait) => {
+                if let Some((_, removals)) = waiting.pop_first() {
+                    remove(&broker, removals).await;
+                }
+            }
+        }
+    }
+}
+
+async fn remove(broker: &Broker, removals: Vec<Removal>) {
+    for removal in removals {
         let fs = Arc::clone(&broker.fs);
         let removed = tokio::task::spawn_blocking(move || match &removal {
             Removal::Directory(path) => fs.remove_dir(path).map_err(|error| error.to_string()),
