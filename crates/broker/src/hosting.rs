@@ -16,9 +16,9 @@ use storage::{LastShutdown, Log, LogOptions, StorageError};
 /// Why a partition is not hosted.
 #[derive(Debug, thiserror::Error)]
 pub enum HostingError {
-    /// Every log directory is offline.
-    #[error("no log directory is online")]
-    NoLogDir,
+    /// The directory it lies in is offline, or may be: nothing is begun anew elsewhere.
+    #[error("its log directory is offline")]
+    Offline,
     /// Its log cannot be opened.
     #[error(transparent)]
     Log(#[from] StorageError),
@@ -39,9 +39,12 @@ pub fn open(
         Some(found) => found,
         None => new_place(broker, topic, index, &topic_partition)?,
     };
+    if place.dir.is_offline() {
+        return Err(HostingError::Offline);
+    }
     let dir = Arc::clone(&place.dir);
     let hosted = open_at(broker, topic.id, topic_partition, place, settings);
-    if let Err(HostingError::Log(error)) = &hosted {
+    if let Err(error) = &hosted {
         dir.take_offline(error);
     }
     hosted
@@ -89,14 +92,16 @@ fn new_place(
 ) -> Result<TakenUp, HostingError> {
     let assigned = topic
         .partition(index)
-        .and_then(|partition| partition.directory(broker.node));
-    let assigned = assigned
-        .and_then(|id| broker.log_dirs.by_id(id))
-        .filter(|dir| !dir.is_offline());
-    let dir = assigned
-        .cloned()
-        .or_else(|| broker.log_dirs.for_new_partition())
-        .ok_or(HostingError::NoLogDir)?;
+        .and_then(|partition| partition.directory(broker.node))
+        .filter(|id| !id.is_reserved());
+    // Before the first image is applied every partition may be an old one, and lie in a directory that cannot be read.
+    let is_start = broker.image.borrow().end == Offset::ZERO;
+    let dir = match assigned {
+        Some(id) => broker.log_dirs.by_id(id).cloned(),
+        None if is_start && broker.log_dirs.any_offline() => None,
+        None => broker.log_dirs.for_new_partition(),
+    };
+    let dir = dir.filter(|dir| !dir.is_offline()).ok_or(HostingError::Offline)?;
     dir.partitions.fetch_add(1, Ordering::Relaxed);
     Ok(TakenUp {
         path: dir.path.join(name::current(topic_partition)),
@@ -135,6 +140,9 @@ pub fn let_go(broker: &Broker, hosted: &Hosted) -> (Option<PathBuf>, Wakes) {
     let mut partition = hosted.lock();
     let wakes = partition.follow(base::NodeId::NONE, base::LeaderEpoch::NONE);
     hosted.dir.partitions.fetch_sub(1, Ordering::Relaxed);
+    if hosted.dir.is_offline() {
+        return (None, wakes);
+    }
     let renamed = {
         let mut rng = broker.rng.lock().expect("no code panics while it draws a number");
         partition.log_mut().rename_for_delete(&mut rng)

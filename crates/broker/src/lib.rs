@@ -18,6 +18,7 @@ pub mod log_dirs;
 pub mod partitions;
 pub mod producer_ids;
 pub mod publisher;
+pub mod replica_dirs;
 pub mod service;
 pub mod start;
 mod waiting;

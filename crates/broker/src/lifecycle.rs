@@ -77,7 +77,8 @@ fn registration_request(broker: &Broker, registration: &Registration) -> BrokerR
         min_supported_version: feature.min,
         max_supported_version: feature.max,
     });
-    let mut log_dirs: Vec<Uuid> = broker.log_dirs.dirs.iter().map(|dir| dir.id).collect();
+    let online = broker.log_dirs.dirs.iter().filter(|dir| !dir.is_offline());
+    let mut log_dirs: Vec<Uuid> = online.map(|dir| dir.id).collect();
     log_dirs.sort();
     BrokerRegistrationRequest {
         broker_id: broker.node.0,
@@ -126,7 +127,7 @@ async fn heartbeat(broker: &Broker, wish: Wish) -> Result<BrokerHeartbeatRespons
         .log_dirs
         .dirs
         .iter()
-        .filter(|dir| dir.is_offline())
+        .filter(|dir| dir.is_offline() && dir.id != Uuid::ZERO)
         .map(|dir| dir.id);
     let request = BrokerHeartbeatRequest {
         broker_id: broker.node.0,
@@ -144,13 +145,16 @@ async fn heartbeat(broker: &Broker, wish: Wish) -> Result<BrokerHeartbeatRespons
     }
 }
 
-/// Sends heartbeats until the broker stops; registers anew if the controller has forgotten it.
+/// Sends heartbeats until the broker stops, at once when a directory fails; registers anew if the controller has
+/// forgotten it.
 pub async fn stay_alive(broker: Arc<Broker>, registration: Registration) {
     let mut stopping = broker.stopping.clone();
+    let mut failures = broker.log_dirs.failures();
     loop {
         let interval = broker.config.load().quorum.broker_heartbeat_interval;
         tokio::select! {
             () = tokio::time::sleep(interval) => {}
+            Ok(()) = failures.changed() => {}
             _ = stopping.wait_for(|stop| *stop) => return,
         }
         let again = match heartbeat(&broker, Wish::Serve).await {

@@ -1,6 +1,8 @@
 //! The broker's log directories: opened at start, written to while running, closed cleanly at the end.
+//!
+//! One that fails, at start or later, is offline until the next start; the others serve on (KIP-112).
 
-use base::fs::{Fs, Lock};
+use base::fs::Fs;
 use base::{NodeId, Offset, TopicPartition, Uuid};
 use std::collections::BTreeMap;
 use std::io;
@@ -11,14 +13,15 @@ use storage::LastShutdown;
 use storage::checkpoint::{CheckpointError, OffsetCheckpoint};
 use storage::dirs::meta_properties::{MetaProperties, MetaPropertiesError};
 use storage::dirs::{self, CleanShutdown, PartitionDir, ScanError};
+use tokio::sync::watch;
 use tracing::error;
 
 /// Why a log directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LogDirError {
-    /// Another process has it.
-    #[error("log directory {0} is in use by another broker (its .lock is held)")]
-    InUse(PathBuf),
+    /// Not one of them can be used.
+    #[error("no log directory can be used: {0}")]
+    NoneUsable(String),
     /// It could not be read or written.
     #[error("log directory {path}: {source}")]
     Io {
@@ -60,10 +63,30 @@ pub struct LogDir {
     /// How many partitions lie in it.
     pub partitions: AtomicUsize,
     offline: AtomicBool,
-    _lock: Box<dyn Lock>,
+    /// How many directories are offline, for those who must act on it.
+    failures: watch::Sender<usize>,
+}
+
+/// A log directory that could not even be looked at.
+#[derive(Clone, Debug)]
+pub struct Unusable {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What failed.
+    pub reason: String,
 }
 
 impl LogDir {
+    fn new(path: &Path, id: Uuid, partitions: usize, failures: &watch::Sender<usize>) -> Arc<Self> {
+        Arc::new(Self {
+            path: path.to_owned(),
+            id,
+            partitions: AtomicUsize::new(partitions),
+            offline: AtomicBool::new(false),
+            failures: failures.clone(),
+        })
+    }
+
     /// Whether a write to it failed; nothing is written to it any more.
     pub fn is_offline(&self) -> bool {
         self.offline.load(Ordering::Acquire)
@@ -73,6 +96,7 @@ impl LogDir {
     pub fn take_offline(&self, reason: &dyn std::fmt::Display) {
         if !self.offline.swap(true, Ordering::AcqRel) {
             error!(dir = %self.path.display(), %reason, "log directory is offline");
+            self.failures.send_modify(|failed| *failed += 1);
         }
     }
 }
@@ -101,60 +125,94 @@ pub struct Found {
 pub struct LogDirs {
     /// The directories.
     pub dirs: Vec<Arc<LogDir>>,
-    /// What was found in each at start and is not taken up yet.
-    found: Mutex<Vec<Found>>,
+    /// What was found at start in those that could be read, and is not taken up yet.
+    found: Mutex<Vec<(Arc<LogDir>, Found)>>,
+    failures: watch::Sender<usize>,
 }
 
 impl LogDirs {
-    /// Locks every directory and looks at what is in it. The directories are formatted already.
-    pub fn open(fs: &dyn Fs, paths: &[PathBuf], node: NodeId, cluster_id: &str) -> Result<Self, LogDirError> {
-        let mut opened = Vec::new();
-        let mut found = Vec::new();
+    /// Looks at what is in every directory; they are formatted and locked already. Those in `unusable`, and those that
+    /// cannot be read, are offline from the start.
+    pub fn open(
+        fs: &dyn Fs,
+        paths: &[PathBuf],
+        unusable: &[Unusable],
+        node: NodeId,
+        cluster_id: &str,
+    ) -> Result<Self, LogDirError> {
+        let (failures, _) = watch::channel(0);
+        let mut opened = Self {
+            dirs: Vec::new(),
+            found: Mutex::default(),
+            failures,
+        };
+        let mut reasons = Vec::new();
         for path in paths {
-            let lock = dirs::lock(fs, path).map_err(|source| match source.kind() {
-                io::ErrorKind::WouldBlock => LogDirError::InUse(path.clone()),
-                _ => LogDirError::Io {
-                    path: path.clone(),
-                    source,
+            let known = unusable.iter().find(|unusable| unusable.path == *path);
+            let looked = match known {
+                Some(known) => Err(known.reason.clone()),
+                None => match open_one(fs, path, node, cluster_id) {
+                    Err(error @ LogDirError::Foreign { .. }) => return Err(error),
+                    looked => looked.map_err(|error| error.to_string()),
                 },
-            })?;
-            let id = identity(fs, path, node, cluster_id)?;
-            let contents = look(fs, path)?;
-            opened.push(Arc::new(LogDir {
-                path: path.clone(),
-                id,
-                partitions: AtomicUsize::new(contents.current.len()),
-                offline: AtomicBool::new(false),
-                _lock: lock,
-            }));
-            found.push(contents);
+            };
+            if let Err(reason) = opened.add(path, looked) {
+                reasons.push(reason);
+            }
         }
-        Ok(Self {
-            dirs: opened,
-            found: Mutex::new(found),
-        })
+        if reasons.len() == paths.len() {
+            return Err(LogDirError::NoneUsable(reasons.join("; ")));
+        }
+        Ok(opened)
+    }
+
+    fn add(&mut self, path: &Path, looked: Result<(Uuid, Found), String>) -> Result<(), String> {
+        match looked {
+            Ok((id, contents)) => {
+                let dir = LogDir::new(path, id, contents.current.len(), &self.failures);
+                self.found().push((Arc::clone(&dir), contents));
+                self.dirs.push(dir);
+                Ok(())
+            }
+            Err(reason) => {
+                let dir = LogDir::new(path, Uuid::ZERO, 0, &self.failures);
+                dir.take_offline(&reason);
+                self.dirs.push(dir);
+                Err(reason)
+            }
+        }
+    }
+
+    /// How many directories are offline, now and whenever it changes.
+    pub fn failures(&self) -> watch::Receiver<usize> {
+        self.failures.subscribe()
+    }
+
+    /// Whether a directory is offline.
+    pub fn any_offline(&self) -> bool {
+        *self.failures.borrow() > 0
     }
 
     /// The epoch under which this broker ended cleanly, if all directories agree on it; -1 else.
     pub fn previous_broker_epoch(&self) -> i64 {
         let found = self.found();
-        let first = found.first().and_then(|found| found.broker_epoch);
+        let first = found.first().and_then(|(_, found)| found.broker_epoch);
         first
-            .filter(|_| found.iter().all(|found| found.broker_epoch == first))
+            .filter(|_| found.iter().all(|(_, found)| found.broker_epoch == first))
             .unwrap_or(-1)
     }
 
     /// Takes up the partition found at start, with where it lies and what the checkpoints say of it.
     pub fn take(&self, partition: &TopicPartition, topic_id: Uuid) -> Option<TakenUp> {
         let mut found = self.found();
-        for (at, contents) in found.iter_mut().enumerate() {
+        for (log_dir, contents) in found.iter_mut() {
             let matches = |dir: &PartitionDir| dir.topic_id.is_none_or(|id| id == topic_id);
             if !contents.current.get(partition).is_some_and(matches) {
                 continue;
             }
             let dir = contents.current.remove(partition)?;
             return Some(TakenUp {
-                dir: Arc::clone(&self.dirs[at]),
+                dir: Arc::clone(log_dir),
                 path: dir.path,
                 has_topic_id: dir.topic_id.is_some(),
                 last_shutdown: contents.last_shutdown,
@@ -166,15 +224,26 @@ impl LogDirs {
         None
     }
 
-    /// What the metadata does not place here, once everything else was taken up; and what was already deleted.
-    pub fn leftovers(&self) -> (Vec<PartitionDir>, Vec<PathBuf>) {
+    /// Gives up the partitions found at start that do not belong here.
+    pub fn strays(&self, belongs: impl Fn(&PartitionDir) -> bool) -> Vec<PartitionDir> {
         let mut strays = Vec::new();
-        let mut deleted = Vec::new();
-        for contents in self.found().iter_mut() {
-            strays.extend(std::mem::take(&mut contents.current).into_values());
-            deleted.append(&mut contents.deleted);
+        for (_, contents) in self.found().iter_mut() {
+            let (current, stray) = std::mem::take(&mut contents.current)
+                .into_iter()
+                .partition(|(_, dir)| belongs(dir));
+            contents.current = current;
+            strays.extend(BTreeMap::into_values(stray));
         }
-        (strays, deleted)
+        strays
+    }
+
+    /// The directories found at start of what was deleted before it.
+    pub fn deleted(&self) -> Vec<PathBuf> {
+        let mut found = self.found();
+        found
+            .iter_mut()
+            .flat_map(|(_, contents)| std::mem::take(&mut contents.deleted))
+            .collect()
     }
 
     /// Where a new partition goes: the online directory with the fewest partitions.
@@ -188,7 +257,7 @@ impl LogDirs {
         self.dirs.iter().find(|dir| dir.id == id)
     }
 
-    fn found(&self) -> std::sync::MutexGuard<'_, Vec<Found>> {
+    fn found(&self) -> std::sync::MutexGuard<'_, Vec<(Arc<LogDir>, Found)>> {
         self.found
             .lock()
             .expect("no code panics while it looks at what was found at start")
@@ -212,6 +281,10 @@ pub struct TakenUp {
     pub log_start: Offset,
     /// Its high watermark.
     pub high_watermark: Offset,
+}
+
+fn open_one(fs: &dyn Fs, path: &Path, node: NodeId, cluster_id: &str) -> Result<(Uuid, Found), LogDirError> {
+    Ok((identity(fs, path, node, cluster_id)?, look(fs, path)?))
 }
 
 fn identity(fs: &dyn Fs, path: &Path, node: NodeId, cluster_id: &str) -> Result<Uuid, LogDirError> {

@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use storage::dirs::PartitionDir;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
@@ -241,11 +242,16 @@ fn with_changed_settings(broker: &Broker, old: &MetadataImage, new: &MetadataIma
         .collect()
 }
 
-/// Puts aside what the metadata does not place here, after the first image has been applied. Nothing is removed that a
-/// human might miss; only what was deleted before the restart is.
-pub fn settle_leftovers(broker: &Broker, removals: &Removals) {
-    let (strays, deleted) = broker.log_dirs.leftovers();
-    for dir in strays {
+/// Puts aside what the metadata does not place here, before what it does is opened: a log of an older topic must not be
+/// in the way of one of the same name. Nothing is removed that a human might miss.
+pub fn put_strays_aside(broker: &Broker, image: &MetadataImage) {
+    let belongs = |dir: &PartitionDir| {
+        let topic = image.topics.get(&dir.partition.topic);
+        let topic = topic.filter(|topic| dir.topic_id.is_none_or(|id| id == topic.id));
+        let partition = topic.and_then(|topic| topic.partition(dir.partition.partition));
+        partition.is_some_and(|partition| partition.replicas.contains(&broker.node))
+    };
+    for dir in broker.log_dirs.strays(belongs) {
         let mut rng = broker.rng.lock().expect("no code panics while it draws a number");
         let aside = dir
             .path
@@ -253,7 +259,11 @@ pub fn settle_leftovers(broker: &Broker, removals: &Removals) {
         drop(rng);
         report_stray(&dir.partition, &aside, broker.fs.rename(&dir.path, &aside));
     }
-    for path in deleted {
+}
+
+/// Removes what was deleted before the restart.
+pub fn remove_deleted(broker: &Broker, removals: &Removals) {
+    for path in broker.log_dirs.deleted() {
         removals.directory(path, 0);
     }
 }

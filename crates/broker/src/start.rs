@@ -5,11 +5,11 @@ use crate::coordinators::GroupShards;
 use crate::fetch_session::FetchSessions;
 use crate::housekeeping::{self, Removals};
 use crate::lifecycle::{self, LifecycleError, Registration};
-use crate::log_dirs::{LogDirError, LogDirs};
+use crate::log_dirs::{LogDirError, LogDirs, Unusable};
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
 use crate::service::BrokerService;
-use crate::{Broker, log_config, publisher};
+use crate::{Broker, log_config, publisher, replica_dirs};
 use arc_swap::ArcSwap;
 use base::fs::Fs;
 use base::{Clock, Rng, Uuid};
@@ -35,6 +35,8 @@ pub struct BrokerOptions {
     pub config: BrokerConfig,
     /// The cluster's id, as in `meta.properties`.
     pub cluster_id: String,
+    /// Log directories that could not be formatted, read or locked; the others are locked by the caller.
+    pub unusable: Vec<Unusable>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Files.
@@ -96,6 +98,7 @@ pub async fn start(
     lifecycle::unfence(&broker).await?;
     housekeeping::start(&broker, &removals);
     tokio::spawn(lifecycle::stay_alive(Arc::clone(&broker), registration));
+    tokio::spawn(replica_dirs::report(Arc::clone(&broker)));
     let service = Arc::new(BrokerService {
         broker: Arc::clone(&broker),
     });
@@ -118,6 +121,7 @@ fn assemble(
     let BrokerOptions {
         config,
         cluster_id,
+        unusable,
         clock,
         fs,
         mut rng,
@@ -125,7 +129,7 @@ fn assemble(
         published,
     } = options;
     let paths: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
-    let log_dirs = LogDirs::open(fs.as_ref(), &paths, config.node_id, &cluster_id)?;
+    let log_dirs = LogDirs::open(fs.as_ref(), &paths, &unusable, config.node_id, &cluster_id)?;
     let (config, refused) = config.with_usable_dynamic(log_config::dynamic(&published.borrow().image, config.node_id));
     for reason in refused {
         warn!(reason, "a dynamic broker config cannot be applied");
@@ -154,14 +158,28 @@ fn assemble(
 /// Opens what the metadata places here, recovering what needs it, and puts the rest aside.
 fn take_first_image(broker: &Broker, first: Published, applied: &watch::Sender<Published>, removals: &Removals) {
     tokio::task::block_in_place(|| {
+        publisher::put_strays_aside(broker, &first.image);
         publisher::apply(broker, &MetadataImage::default(), &first.image, removals);
-        publisher::settle_leftovers(broker, removals);
+        publisher::remove_deleted(broker, removals);
     });
     applied.send_replace(first);
     publisher::report(broker);
 }
 
 impl RunningBroker {
+    /// Waits until the broker has no directory left to serve from, or has lost the one with the metadata log; answers
+    /// which. It cannot go on then, as Kafka's does not.
+    pub async fn lost(&self) -> PathBuf {
+        let dirs = &self.broker.log_dirs;
+        let metadata = PathBuf::from(&self.broker.config.load().metadata_log_dir);
+        let mut failures = dirs.failures();
+        let with_metadata = dirs.dirs.iter().find(|dir| dir.path == metadata);
+        let is_lost = |failed: &usize| *failed == dirs.dirs.len() || with_metadata.is_some_and(|dir| dir.is_offline());
+        // The sender is part of the broker, which is held here.
+        _ = failures.wait_for(is_lost).await;
+        metadata
+    }
+
     /// Hands over what it leads, answers what is in flight, and closes the logs so that the next start trusts them.
     pub async fn stop(self) {
         lifecycle::shut_down(&self.broker).await;

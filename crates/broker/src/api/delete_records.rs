@@ -42,6 +42,9 @@ fn delete(broker: &Broker, topic: &str, index: i32, offset: i64) -> Result<Offse
     if super::metadata::is_internal(topic) {
         return Err(ErrorCode::InvalidTopicException);
     }
+    if hosted.dir.is_offline() {
+        return Err(ErrorCode::KafkaStorageError);
+    }
     let mut partition = hosted.lock();
     if partition.leadership().is_err() {
         return Err(ErrorCode::NotLeaderOrFollower);

@@ -40,6 +40,9 @@ fn describe(broker: &Broker, topic: &str, partition_index: i32) -> PartitionResp
         let is_known = broker.image.borrow().image.topics.get(topic).is_some();
         return refused(error, (!is_known).then(|| error.message().to_owned()));
     };
+    if hosted.dir.is_offline() {
+        return refused(ErrorCode::KafkaStorageError, None);
+    }
     let partition = hosted.lock();
     if partition.leadership().is_err() {
         return refused(ErrorCode::NotLeaderOrFollower, Some(ErrorCode::NotLeaderOrFollower.message().to_owned()));

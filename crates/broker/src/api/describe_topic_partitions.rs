@@ -3,7 +3,7 @@
 //! No topics at all means every topic, in the order of their names. A page ends after `response_partition_limit`
 //! partitions (at most `max.request.partition.size.limit`) and says where the next begins.
 
-use super::metadata::{ALL_TOPIC_OPERATIONS, is_internal};
+use super::metadata::{ALL_TOPIC_OPERATIONS, is_internal, offline_replicas};
 use crate::Broker;
 use base::NodeId;
 use metadata::{MetadataImage, topic_name};
@@ -110,7 +110,6 @@ impl Page<'_> {
             Some(_) => ErrorCode::None,
         };
         let ids = |nodes: &[NodeId]| nodes.iter().map(|node| node.0).collect::<Vec<_>>();
-        let offline = partition.replicas.iter().filter(|node| broker(**node).is_none());
         DescribeTopicPartitionsResponsePartition {
             error_code: error.code(),
             partition_index,
@@ -120,7 +119,7 @@ impl Page<'_> {
             isr_nodes: ids(&partition.isr),
             eligible_leader_replicas: Some(ids(&partition.elr)),
             last_known_elr: Some(ids(&partition.last_known_elr)),
-            offline_replicas: offline.map(|node| node.0).collect(),
+            offline_replicas: offline_replicas(self.image, partition, self.listener),
         }
     }
 }

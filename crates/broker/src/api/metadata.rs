@@ -142,7 +142,6 @@ fn describe_partition(
     partition: &PartitionImage,
     listener: &str,
 ) -> MetadataResponsePartition {
-    let is_alive = |node: NodeId| image.brokers.get(node).is_some_and(|broker| !broker.fenced);
     let leader = image.brokers.get(partition.leader).filter(|broker| !broker.fenced);
     let error = match leader {
         None => ErrorCode::LeaderNotAvailable,
@@ -157,8 +156,18 @@ fn describe_partition(
         leader_epoch: partition.leader_epoch.0,
         replica_nodes: ids(&partition.replicas),
         isr_nodes: ids(&partition.isr),
-        offline_replicas: partition.replicas.iter().filter(|node| !is_alive(**node)).map(|node| node.0).collect(),
+        offline_replicas: offline_replicas(image, partition, listener),
     }
+}
+
+/// The replicas whose broker is away or out of this listener's reach, or whose log directory failed.
+pub(super) fn offline_replicas(image: &MetadataImage, partition: &PartitionImage, listener: &str) -> Vec<i32> {
+    let is_online = |node: NodeId| {
+        let broker = image.brokers.get(node).filter(|broker| !broker.fenced && broker.listener(listener).is_some());
+        let directory = partition.directory(node);
+        broker.is_some_and(|broker| directory.is_none_or(|directory| broker.has_online_dir(directory)))
+    };
+    partition.replicas.iter().filter(|node| !is_online(**node)).map(|node| node.0).collect()
 }
 
 /// The brokers that a client of this listener can reach.

@@ -1,6 +1,7 @@
 //! `riverrun serve`: runs a broker, a controller, or both, until it is told to stop.
 
 mod connection_limits;
+mod dir_locks;
 mod identity;
 mod local_controller;
 mod node;

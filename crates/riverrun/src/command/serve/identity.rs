@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use base::clock::SystemClock;
 use base::fs::Fs;
 use base::{Clock, Rng, Uuid};
+use broker::log_dirs::Unusable;
 use config::BrokerConfig;
 use metadata::MetadataVersion;
 use metadata::bootstrap::bootstrap_records;
@@ -21,6 +22,8 @@ pub(super) struct Identity {
     pub(super) cluster_id: String,
     /// The id of the directory that holds the metadata log.
     pub(super) metadata_directory_id: Uuid,
+    /// Log directories that cannot be read or written; the others serve without them.
+    pub(super) unusable: Vec<Unusable>,
 }
 
 /// Reads the identity, formatting new directories if that is allowed.
@@ -29,8 +32,13 @@ pub(super) fn establish(fs: &Arc<dyn Fs>, config: &BrokerConfig, format_new: For
     let metadata_dir = PathBuf::from(&config.metadata_log_dir);
     dirs.insert(metadata_dir.clone());
     let mut found = Vec::new();
+    let mut unusable = Vec::new();
     for dir in &dirs {
-        found.push((dir, MetaProperties::read(&**fs, dir)?));
+        match MetaProperties::read(&**fs, dir) {
+            Ok(properties) => found.push((dir, properties)),
+            Err(error) if *dir == metadata_dir => return Err(error.into()),
+            Err(error) => unusable.push(Unusable { path: dir.clone(), reason: error.to_string() }),
+        }
     }
     if found.iter().all(|(_, properties)| properties.is_none()) {
         if format_new == FormatNew::No {
@@ -52,14 +60,17 @@ pub(super) fn establish(fs: &Arc<dyn Fs>, config: &BrokerConfig, format_new: For
         cluster_id.with_context(|| format!("no cluster.id in {}/meta.properties", metadata_dir.display()))?;
     let mut metadata_directory_id = Uuid::ZERO;
     for (dir, properties) in found {
-        let id = directory_id(&**fs, config, dir, properties, &cluster_id)?;
-        if *dir == metadata_dir {
-            metadata_directory_id = id;
+        match directory_id(&**fs, config, dir, properties, &cluster_id) {
+            Ok(id) if *dir == metadata_dir => metadata_directory_id = id,
+            Ok(_) => {}
+            Err(error) if *dir == metadata_dir => return Err(error),
+            Err(error) => unusable.push(Unusable { path: dir.clone(), reason: format!("{error:#}") }),
         }
     }
     Ok(Identity {
         cluster_id,
         metadata_directory_id,
+        unusable,
     })
 }
 

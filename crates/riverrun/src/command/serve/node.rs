@@ -1,12 +1,13 @@
 //! One node from start to end: ports, metadata quorum, broker.
 
 use super::connection_limits;
+use super::dir_locks;
 use super::identity;
 use super::local_controller::LocalController;
 use super::open_files;
 use super::settings::Settings;
 use super::signals::Signals;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use base::clock::SystemClock;
 use base::fs::{Fs, RealFs};
 use base::{Clock, Rng};
@@ -34,7 +35,8 @@ pub(super) async fn run(settings: Settings, started: Instant) -> Result<()> {
     let mut signals = Signals::catch()?;
     open_files::raise_limit();
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
-    let identity = identity::establish(&fs, &settings.config, settings.format)?;
+    let mut identity = identity::establish(&fs, &settings.config, settings.format)?;
+    let _locks = dir_locks::take(&*fs, &settings.config, &mut identity)?;
     let (limits, connections) = watch::channel(connection_limits::resolve(&settings.config).await);
     let clients = bind_all(&settings.config, &settings.config.listeners, &connections).await?;
     let address = clients
@@ -52,6 +54,7 @@ pub(super) async fn run(settings: Settings, started: Instant) -> Result<()> {
         () = signals.first() => {}
         // Without the metadata log nothing that a client is told can be kept; the process ends, as Kafka's does.
         lost = node.quorum.ended() => return lost.context("the metadata log is lost"),
+        dir = node.broker.lost() => bail!("every log directory, or the one of the metadata log ({}), has failed", dir.display()),
     }
     signals.end_at_next();
     node.stop().await
@@ -85,13 +88,21 @@ async fn start(
     let options = BrokerOptions {
         config,
         cluster_id: identity.cluster_id,
+        unusable: identity.unusable,
         clock,
         fs,
         rng,
         controller: Arc::new(LocalController(quorum.controller.clone())),
         published: quorum.published.clone(),
     };
-    let broker = broker::start::start(options, clients, endpoints).await?;
+    let broker = match broker::start::start(options, clients, endpoints).await {
+        Ok(broker) => broker,
+        Err(error) => {
+            // The start's own failure is told; the metadata log's would only hide it.
+            _ = quorum.stop().await;
+            return Err(error.into());
+        }
+    };
     tokio::spawn(connection_limits::follow(Arc::clone(&broker.broker), limits));
     Ok(Node {
         broker,
