@@ -5,12 +5,18 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use expect_test::expect_file;
 use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
 
-/// One tool a line; a line that begins with `<` is the stdin of the next one, its lines separated by `|`.
+/// One tool a line; a line that begins with `<` is the stdin of the next one, its lines separated by `|`. A tool after
+/// `until TEXT =>` or `without TEXT =>` is called until it prints the text, or no longer does: brokers take settings over a
+/// moment after they were made.
 const SCRIPT: &str = include_str!("tools/script.txt");
+
+/// How long the whole script may take.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn the_tools_print_the_same_with_apache_kafka() {
@@ -24,15 +30,39 @@ fn the_tools_print_the_same_with_riverrun() {
     expect_file!["tools/transcript.txt"].assert_eq(&play(&riverrun));
 }
 
+#[test]
+fn a_closed_stdout_ends_a_tool_quietly() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_riverrun"))
+        .args(["dump-log", "--help"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the tool starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("the tool ends");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
 fn play(broker: &impl Cluster) -> String {
     let mut transcript = String::new();
     let mut stdin = String::new();
+    let started = Instant::now();
     for line in SCRIPT.lines() {
         if let Some(input) = line.strip_prefix("< ") {
             stdin = input.replace('|', "\n") + "\n";
             continue;
         }
-        let (code, output, errors) = run(broker.bootstrap(), line, &std::mem::take(&mut stdin));
+        let (line, awaited) = awaited(line);
+        let (code, output, errors) = loop {
+            let (code, output, errors) = run(broker.bootstrap(), line, &std::mem::take(&mut stdin));
+            if awaited.is_none_or(|(text, wanted)| output.contains(text) == wanted) {
+                break (code, output, errors);
+            }
+            assert!(
+                started.elapsed() < PATIENCE,
+                "{line} never printed what was awaited, but: {output}"
+            );
+        };
         writeln!(transcript, "$ {line}").expect("a string takes any text");
         transcript += &output;
         for error in errors.lines() {
@@ -41,6 +71,16 @@ fn play(broker: &impl Cluster) -> String {
         writeln!(transcript, "exit: {code}").expect("a string takes any text");
     }
     normal(&transcript, broker)
+}
+
+/// A line of the script without its condition, and the text with whether it must be there.
+fn awaited(line: &str) -> (&str, Option<(&str, bool)>) {
+    for (word, wanted) in [("until ", true), ("without ", false)] {
+        if let Some((text, rest)) = line.strip_prefix(word).and_then(|rest| rest.split_once(" => ")) {
+            return (rest, Some((text, wanted)));
+        }
+    }
+    (line, None)
 }
 
 fn run(bootstrap: &str, line: &str, stdin: &str) -> (i32, String, String) {

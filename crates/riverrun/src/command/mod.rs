@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
+mod closed_pipe;
 mod configs;
 mod connection;
 mod console_consumer;
@@ -139,7 +140,7 @@ pub fn main() -> ExitCode {
 fn dispatch(program: &str, mut args: Vec<String>) -> ExitCode {
     if let Some(tool) = by_script(program) {
         let form = Form::Script;
-        return finish((tool.run)(Invocation { args, form }));
+        return finish(tool, Invocation { args, form });
     }
     if args.is_empty() {
         eprint!("{}", overview());
@@ -158,7 +159,7 @@ fn dispatch(program: &str, mut args: Vec<String>) -> ExitCode {
         name => match TOOLS.iter().find(|tool| tool.name == name).or_else(|| by_script(name)) {
             Some(tool) => {
                 let form = Form::Subcommand;
-                finish((tool.run)(Invocation { args, form }))
+                finish(tool, Invocation { args, form })
             }
             None => {
                 eprintln!("riverrun: there is no command '{name}'\n\n{}", overview());
@@ -175,8 +176,11 @@ fn by_script(program: &str) -> Option<&'static Tool> {
     TOOLS.iter().find(|tool| tool.script == name)
 }
 
-fn finish(outcome: anyhow::Result<ExitCode>) -> ExitCode {
-    outcome.unwrap_or_else(|error| {
+fn finish(tool: &Tool, call: Invocation) -> ExitCode {
+    if tool.name != "serve" {
+        closed_pipe::end_quietly();
+    }
+    (tool.run)(call).unwrap_or_else(|error| {
         eprintln!("{error:#}");
         ExitCode::FAILURE
     })
