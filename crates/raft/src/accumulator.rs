@@ -34,8 +34,9 @@ pub(crate) struct Accumulator {
     epoch: LeaderEpoch,
     /// The offset of the next record.
     next: Offset,
-    /// The open batch and its base.
-    open: Option<(Offset, BatchBuilder)>,
+    /// The open batch, its base, and its time: all records have that of the first, since Kafka does not read a batch of
+    /// the metadata log in which they differ.
+    open: Option<(Offset, Timestamp, BatchBuilder)>,
     sealed: Vec<SealedBatch>,
     max_batch: usize,
 }
@@ -80,8 +81,8 @@ impl Accumulator {
         for value in values {
             self.make_room(record_size(value));
             let next = self.next;
-            let (_, builder) = self.open.get_or_insert_with(|| (next, BatchBuilder::new()));
-            builder.append(now, None, Some(value), &[]);
+            let (_, time, builder) = self.open.get_or_insert_with(|| (next, now, BatchBuilder::new()));
+            builder.append(*time, None, Some(value), &[]);
             self.next = next.next();
         }
     }
@@ -109,14 +110,14 @@ impl Accumulator {
         if self
             .open
             .as_ref()
-            .is_some_and(|(_, builder)| builder.size() + size > self.max_batch)
+            .is_some_and(|(_, _, builder)| builder.size() + size > self.max_batch)
         {
             self.seal();
         }
     }
 
     fn seal(&mut self) {
-        if let Some((base, builder)) = self.open.take() {
+        if let Some((base, _, builder)) = self.open.take() {
             self.sealed.push(SealedBatch {
                 base,
                 epoch: self.epoch,
@@ -156,6 +157,21 @@ mod tests {
         assert_eq!(ends(&mut accumulator), [(10, 13), (13, 16), (16, 19)]);
         assert_eq!(accumulator.next(), Offset(19));
         assert_eq!(ends(&mut accumulator), []);
+    }
+
+    #[test]
+    fn all_records_of_a_batch_have_one_time_as_kafka_demands() {
+        let mut accumulator = Accumulator::new(LeaderEpoch(2), Offset(10), 500);
+        accumulator.append(Timestamp(1), &values(&[1]), Cut::Never);
+        accumulator.append(Timestamp(2), &values(&[1]), Cut::Never);
+        let [sealed] = &accumulator.drain()[..] else {
+            panic!("one batch")
+        };
+        let header = sealed.batch.header();
+        assert_eq!(
+            (header.base_timestamp, header.max_timestamp),
+            (Timestamp(1), Timestamp(1))
+        );
     }
 
     #[test]

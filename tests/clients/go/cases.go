@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -23,6 +24,7 @@ var cases = []testCase{
 	{"configs are described and altered", configs},
 	{"records before an offset are deleted", deleteRecords},
 	{"the cluster and its log dirs are described", cluster},
+	{"a group shares partitions and resumes where it committed", groups},
 }
 
 func codecsAndAcks(ctx context.Context) {
@@ -204,4 +206,56 @@ func cluster(ctx context.Context) {
 		found = found || ok && partition.Size > 0
 	})
 	equal("the topic is in a log dir", found, true)
+}
+
+func groups(ctx context.Context) {
+	topic := create(ctx, "fg-group", 4, nil)
+	group := topic + "-readers"
+	member := func(options ...kgo.Opt) *kgo.Client {
+		return must(kgo.NewClient(append(options, kgo.SeedBrokers(os.Getenv("BOOTSTRAP")), kgo.ConsumerGroup(group),
+			kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(), kgo.HeartbeatInterval(500*time.Millisecond))...))
+	}
+	adm := admin()
+	defer adm.Close()
+	settled := func(members int) {
+		for {
+			described := must(adm.DescribeGroups(ctx, group))[group]
+			owned := 0
+			for _, one := range described.Members {
+				if parts, ok := one.Assigned.AsConsumer(); ok {
+					for _, topic := range parts.Topics {
+						owned += len(topic.Partitions)
+					}
+				}
+			}
+			if described.State == "Stable" && len(described.Members) == members && owned == 4 {
+				return
+			}
+			must(0, ctx.Err())
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	first := member()
+	second := member()
+	settled(2)
+	second.Close()
+	settled(1)
+	records := values(20)
+	for _, record := range records {
+		record.Partition = -1
+	}
+	produce(ctx, topic, records)
+	read := 0
+	for read < 20 {
+		fetches := first.PollFetches(ctx)
+		must(0, fetches.Err())
+		read += fetches.NumRecords()
+	}
+	equal("records read", read, 20)
+	must(0, first.CommitUncommittedOffsets(ctx))
+	first.Close()
+	total := int64(0)
+	must(adm.FetchOffsets(ctx, group)).Each(func(offset kadm.OffsetResponse) { total += offset.At })
+	equal("committed offsets", total, int64(20))
+	must(0, must(adm.DeleteGroups(ctx, group))[group].Err)
 }

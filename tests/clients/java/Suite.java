@@ -19,6 +19,7 @@ public final class Suite {
     public static void main(String[] arguments) {
         Map<String, Body> cases = new LinkedHashMap<>();
         ClientCases.addTo(cases);
+        GroupCases.addTo(cases);
         AdminCases.addTo(cases);
         ToolCases.addTo(cases);
         int failed = 0;

@@ -1,5 +1,5 @@
 // kafkajs against the broker at $BOOTSTRAP: a line per case, and an exit code that says whether all passed.
-// Consuming with kafkajs needs a group, so reading is left to its admin client's offsets here.
+// Consuming with kafkajs needs a group: one case does it, the others read the admin client's offsets.
 'use strict'
 
 const assert = require('node:assert/strict')
@@ -167,6 +167,41 @@ test('a topic of a thousand partitions', async () => {
   // At least one: kafkajs sends a whole request again when one partition's leader is not known yet.
   assert(offsets.every(({ low, high }) => low === '0' && Number(high) >= 1), 'a record in each partition')
   await admin.deleteTopics({ topics: [topic] })
+})
+
+test('a group shares partitions and resumes where it committed', async () => {
+  const topic = await create('group', 4)
+  const groupId = `${topic}-readers`
+  const read = []
+  const member = async () => {
+    const consumer = kafka.consumer({ groupId, sessionTimeout: 6000, heartbeatInterval: 500, rebalanceTimeout: 10_000 })
+    let owned = []
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => { owned = payload.memberAssignment[topic] || [] })
+    await consumer.connect()
+    await consumer.subscribe({ topic, fromBeginning: true })
+    await consumer.run({ eachMessage: async ({ message }) => { read.push(Number(message.value)) } })
+    return { consumer, owned: () => owned }
+  }
+  const all = [0, 1, 2, 3]
+  const first = await member()
+  await eventually('one member owns all', () => first.owned().length === 4)
+  const second = await member()
+  await eventually('two members share', () => {
+    const parts = [first.owned(), second.owned()]
+    return parts.every(part => part.length) && parts.flat().sort().join() === all.join()
+  }).catch(error => { throw new Error(`${error.message}: ${first.owned()} and ${second.owned()}`) })
+  await second.consumer.disconnect()
+  await eventually('the rest is taken over', () => first.owned().length === 4)
+  const messages = Array.from({ length: 20 }, (_, n) => ({ partition: n % 4, value: `${n}` }))
+  await withProducer({}, producer => producer.send({ topic, messages }))
+  await eventually('all is read', () => read.length >= 20)
+  await first.consumer.disconnect()
+  assert.deepEqual(read.sort((a, b) => a - b), messages.map((_, n) => n))
+  const [{ partitions }] = await admin.fetchOffsets({ groupId, topics: [topic] })
+  assert.deepEqual(partitions.map(({ offset }) => offset), ['5', '5', '5', '5'])
+  const { groups: [{ state }] } = await admin.describeGroups([groupId])
+  assert.equal(state, 'Empty')
+  await admin.deleteGroups([groupId])
 })
 
 async function main() {

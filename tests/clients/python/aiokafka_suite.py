@@ -226,4 +226,34 @@ async def the_cluster_is_described():
         check_equal(len(cluster["brokers"]), 1, "brokers")
 
 
+@case
+async def a_group_shares_partitions_and_resumes_where_it_committed():
+    topic = await create("ak-group", partitions=4)
+    options = {
+        "group_id": f"{topic}-readers", "auto_offset_reset": "earliest", "enable_auto_commit": False,
+        "bootstrap_servers": BOOTSTRAP, "heartbeat_interval_ms": 500,
+    }
+    async with Opened(AIOKafkaConsumer(topic, **options)) as first:
+        async with Opened(AIOKafkaConsumer(topic, **options)) as second:
+            async def shared():
+                owned = [sorted(part.partition for part in reader.assignment()) for reader in (first, second)]
+                return all(owned) and sorted(sum(owned, [])) == [0, 1, 2, 3]
+
+            await until(shared, "two members share four partitions", 60)
+
+        async def alone():
+            return len(first.assignment()) == 4
+
+        await until(alone, "the rest is taken over", 60)
+        async with producer() as sender:
+            for number in range(20):
+                await sender.send_and_wait(topic, b"%d" % number, partition=number % 4)
+        values = [int((await first.getone()).value) for _ in range(20)]
+        check_equal(sorted(values), list(range(20)), "what is read")
+        await first.commit()
+    async with Opened(AIOKafkaConsumer(topic, **options)) as third:
+        offsets = [await third.committed(TopicPartition(topic, number)) for number in range(4)]
+        check_equal(offsets, [5, 5, 5, 5], "committed offsets")
+
+
 main("aiokafka", lambda function: asyncio.run(function()))

@@ -1,7 +1,8 @@
 """confluent-kafka, which is librdkafka, against the broker at $BOOTSTRAP."""
 
 from confluent_kafka import (
-    OFFSET_BEGINNING, OFFSET_END, TIMESTAMP_CREATE_TIME, Consumer, KafkaError, KafkaException, Producer, TopicPartition,
+    OFFSET_BEGINNING, OFFSET_END, TIMESTAMP_CREATE_TIME, Consumer, ConsumerGroupTopicPartitions, KafkaError,
+    KafkaException, Producer, TopicPartition,
 )
 from confluent_kafka.admin import (
     AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, OffsetSpec, ResourceType,
@@ -228,6 +229,90 @@ def the_cluster_is_described():
     cluster = admin().describe_cluster().result(timeout=30)
     check_equal(len(cluster.nodes), 1, "nodes")
     check(cluster.cluster_id and cluster.controller is not None, "cluster id and controller")
+
+
+def member(group, topic, **options):
+    settings = {
+        "bootstrap.servers": BOOTSTRAP, "group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest",
+        "session.timeout.ms": 6000, "heartbeat.interval.ms": 500,
+    } | {key.replace("_", "."): value for key, value in options.items()}
+    consumer = Consumer(settings)
+    consumer.subscribe([topic])
+    return consumer
+
+
+def shared(members, partitions):
+    """Polls the members until together they own every partition once; answers what was read meanwhile."""
+    records = []
+
+    def settled():
+        for consumer in members:
+            records.extend(consumer.consume(num_messages=100, timeout=0.1))
+        owned = [sorted(part.partition for part in consumer.assignment()) for consumer in members]
+        return all(owned) and sorted(sum(owned, [])) == list(range(partitions))
+
+    eventually(settled, f"{len(members)} members share {partitions} partitions", 60)
+    return [record.value() for record in records if not record.error()]
+
+
+@case
+def a_group_shares_partitions_and_takes_over_from_those_that_leave():
+    for strategy in ("range,roundrobin", "cooperative-sticky"):
+        topic = create(f"ck-group-{strategy.partition(',')[0]}", partitions=6)
+        group = f"{topic}-readers"
+        first = member(group, topic, partition_assignment_strategy=strategy)
+        shared([first], 6)
+        second = member(group, topic, partition_assignment_strategy=strategy)
+        shared([first, second], 6)
+        second.close()
+        shared([first], 6)
+        send_all(topic, [{"value": b"%d" % n, "partition": n % 6} for n in range(60)])
+        check_equal(sorted(int(record.value()) for record in read(first, 60)), list(range(60)), "what is read")
+        first.commit(asynchronous=False)
+        first.close()
+        send_all(topic, [{"value": b"more", "partition": 3}])
+        third = member(group, topic, partition_assignment_strategy=strategy)
+        check_equal([record.value() for record in read(third, 1)], [b"more"], "after the commit")
+        third.close()
+
+
+@case
+def a_static_member_comes_back_without_a_rebalance():
+    topic = create("ck-static", partitions=4)
+    group = f"{topic}-readers"
+    names = [member(group, topic, group_instance_id=f"i{n}") for n in range(2)]
+    shared(names, 4)
+    owned = sorted(part.partition for part in names[1].assignment())
+    names[1].close()
+    again = member(group, topic, group_instance_id="i1")
+    shared([names[0], again], 4)
+    check_equal(sorted(part.partition for part in again.assignment()), owned, "its old part")
+    names[0].close()
+    again.close()
+
+
+@case
+def groups_are_listed_described_and_deleted():
+    topic, client = create("ck-groups", partitions=2), admin()
+    group = f"{topic}-readers"
+    consumer = member(group, topic, client_id="somebody")
+    shared([consumer], 2)
+    described = done(client.describe_consumer_groups([group]))[group]
+    check_equal((described.state.name, described.partition_assignor), ("STABLE", "range"), "state and assignor")
+    check_equal([one.client_id for one in described.members], ["somebody"], "members")
+    refused(lambda: done(client.delete_consumer_groups([group])), KafkaError.NON_EMPTY_GROUP)
+    consumer.commit(offsets=[TopicPartition(topic, 0, 7)], asynchronous=False)
+    consumer.close()
+    listed = {one.group_id: one.state.name for one in client.list_consumer_groups().result(timeout=30).valid}
+    check_equal(listed.get(group), "EMPTY", "the group when everybody has left")
+    request = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0), TopicPartition(topic, 1)])]
+    offsets = done(client.list_consumer_group_offsets(request))[group].topic_partitions
+    check_equal([part.offset for part in offsets], [7, -1001], "committed offsets")
+    altered = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0, 3)])]
+    done(client.alter_consumer_group_offsets(altered))
+    check_equal(done(client.list_consumer_group_offsets(request))[group].topic_partitions[0].offset, 3, "altered")
+    done(client.delete_consumer_groups([group]))
+    refused(lambda: done(client.delete_consumer_groups([group])), KafkaError.GROUP_ID_NOT_FOUND)
 
 
 main("librdkafka")

@@ -229,4 +229,28 @@ def the_cluster_and_its_log_dirs_are_described():
     client.close()
 
 
+@case
+def a_group_shares_partitions_and_resumes_where_it_committed():
+    topic = create("kp-group", partitions=4)
+    options = {"group_id": f"{topic}-readers", "auto_offset_reset": "earliest", "enable_auto_commit": False}
+    first, second = (KafkaConsumer(topic, bootstrap_servers=BOOTSTRAP, **options) for _ in range(2))
+
+    def shared():
+        for reader in (first, second):
+            reader.poll(timeout_ms=200)
+        owned = [sorted(part.partition for part in reader.assignment()) for reader in (first, second)]
+        return all(owned) and sorted(sum(owned, [])) == [0, 1, 2, 3]
+
+    eventually(shared, "two members share four partitions", 60)
+    second.close()
+    eventually(lambda: first.poll(timeout_ms=200) is not None and len(first.assignment()) == 4, "the rest is taken over", 60)
+    fill(topic, 20)
+    check_equal(len(read(first, 20)), 20, "records")
+    first.commit()
+    first.close()
+    third = KafkaConsumer(topic, bootstrap_servers=BOOTSTRAP, **options)
+    check_equal(sum(third.committed(TopicPartition(topic, n)) or 0 for n in range(4)), 20, "committed offsets")
+    third.close()
+
+
 main("kafka-python")
