@@ -106,7 +106,9 @@ fn check_whole(broker: &BrokerConfig, dynamic: DynamicConfigs) -> Result<(), Alt
     for name in THREADS {
         let (now, then): (i32, i32) = (broker.settings.read(name), changed.settings.read(name));
         if then < 1 {
-            return Err(AlterError::InvalidRequest(format!("{name} must be at least 1, but it is {then}")));
+            return Err(AlterError::InvalidRequest(format!(
+                "{name} must be at least 1, but it is {then}"
+            )));
         }
         let (too_few, too_many) = (then < now / 2, then > now.saturating_mul(2));
         let refused = match (*name, too_few, too_many) {

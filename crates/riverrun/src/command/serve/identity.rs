@@ -37,7 +37,10 @@ pub(super) fn establish(fs: &Arc<dyn Fs>, config: &BrokerConfig, format_new: For
         match MetaProperties::read(&**fs, dir) {
             Ok(properties) => found.push((dir, properties)),
             Err(error) if *dir == metadata_dir => return Err(error.into()),
-            Err(error) => unusable.push(Unusable { path: dir.clone(), reason: error.to_string() }),
+            Err(error) => unusable.push(Unusable {
+                path: dir.clone(),
+                reason: error.to_string(),
+            }),
         }
     }
     if found.iter().all(|(_, properties)| properties.is_none()) {
@@ -64,7 +67,10 @@ pub(super) fn establish(fs: &Arc<dyn Fs>, config: &BrokerConfig, format_new: For
             Ok(id) if *dir == metadata_dir => metadata_directory_id = id,
             Ok(_) => {}
             Err(error) if *dir == metadata_dir => return Err(error),
-            Err(error) => unusable.push(Unusable { path: dir.clone(), reason: format!("{error:#}") }),
+            Err(error) => unusable.push(Unusable {
+                path: dir.clone(),
+                reason: format!("{error:#}"),
+            }),
         }
     }
     Ok(Identity {
