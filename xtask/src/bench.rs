@@ -65,7 +65,7 @@ pub fn run(bench: &Bench) -> Result<()> {
     let home = root.join("target/bench");
     std::fs::create_dir_all(&home)?;
     let makes = [Make::Riverrun(binary.clone()), Make::Kafka(jars)];
-    let mut results = Results::new(machine::describe(root)?);
+    let mut results = Results::new(machine::describe(root)?, options.scale);
     measure_starts(&makes, &binary, &home, options.rounds, &mut results)?;
     measure_loads(&makes, &binary, &home, options, &mut results)?;
     let text = results.markdown();
@@ -122,8 +122,9 @@ fn measure_loads(makes: &[Make], binary: &Path, home: &Path, options: &Options, 
     for make in makes {
         let broker = Broker::prepare(make, &home.join(format!("load-{}", make.name())))?.start()?;
         load::first_record(binary, broker.address())?;
-        let warmup = Load::warmup();
-        warmup.run(binary, &broker, "warmup", options.scale)?;
+        for warmup in Load::warmups() {
+            warmup.run(binary, &broker, warmup.name, 1.0)?;
+        }
         brokers.push((make.name(), broker));
     }
     for load in Load::all() {

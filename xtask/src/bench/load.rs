@@ -125,16 +125,20 @@ impl Load {
         Self::all().iter().map(|load| (load.name, load.what)).collect()
     }
 
-    /// What a broker is warmed up with.
-    pub fn warmup() -> Self {
-        Self {
-            name: "warmup",
+    /// What a broker is warmed up with, in full whatever the scale: a JVM needs some millions of records.
+    pub fn warmups() -> [Self; 2] {
+        let warmup = |name, records, record_size, properties| Self {
+            name,
             what: "",
-            records: 2_000_000,
-            record_size: 100,
-            properties: &["batch.size=16384", "linger.ms=5"],
+            records,
+            record_size,
+            properties,
             fetched: true,
-        }
+        };
+        [
+            warmup("warmup-100B", 4_000_000, 100, &["batch.size=16384", "linger.ms=5"]),
+            warmup("warmup-1KiB", 1_500_000, 1024, &["batch.size=65536", "linger.ms=5"]),
+        ]
     }
 
     /// Sends the records to a topic, and reads them again if the load says so.

@@ -40,6 +40,7 @@ impl fmt::Display for Start {
 /// Everything that was measured.
 pub struct Results {
     machine: Machine,
+    scale: f64,
     starts: BTreeMap<String, Vec<Start>>,
     loads: Vec<(String, Measured)>,
     loaded_memory: BTreeMap<String, f64>,
@@ -62,9 +63,10 @@ enum Better {
 
 impl Results {
     /// Nothing measured yet.
-    pub fn new(machine: Machine) -> Self {
+    pub fn new(machine: Machine, scale: f64) -> Self {
         Self {
             machine,
+            scale,
             starts: BTreeMap::new(),
             loads: Vec::new(),
             loaded_memory: BTreeMap::new(),
@@ -164,7 +166,7 @@ impl Results {
         let mut text = format!(
             "# Riverrun beside Apache Kafka 4.3.1\n\n\
              Measured by `cargo xtask bench quick` at commit {} on {}: {} x {}, Linux {}, TCP {}, load average {} \
-             before it began. Medians of {rounds} rounds, both brokers by turns, both with their defaults, one node, 4 \
+             before it began. Medians of {rounds} rounds at {} of the full load, both brokers by turns, both with their defaults, one node, 4 \
              partitions, acks=all, an idempotent producer, one connection, no fsync, memory touched beforehand; generator and \
              broker share the machine. CPU-seconds are the broker's alone, from `/proc/PID/task/*/schedstat`; they say more than throughput, which \
              the generator limits.\n\n| | Riverrun | Kafka | ratio |\n|:--|--:|--:|--:|\n",
@@ -174,7 +176,8 @@ impl Results {
             machine.processor,
             machine.kernel,
             machine.congestion_control,
-            machine.load_average
+            machine.load_average,
+            self.scale
         );
         for row in self.rows() {
             let ratio = match row.better {
@@ -225,6 +228,7 @@ impl Results {
         });
         let all = json!({
             "machine": self.machine,
+            "scale": self.scale,
             "starts": starts.collect::<Vec<_>>(),
             "loads": loads.collect::<Vec<_>>(),
             "memory_after_loads_mib": self.loaded_memory,
