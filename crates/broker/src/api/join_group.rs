@@ -40,7 +40,8 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, request: Joi
 }
 
 fn refused(member_id: String, error: ErrorCode) -> JoinGroupResponse {
-    JoinGroupResponse { error_code: error.code(), generation_id: -1, member_id, ..Default::default() }
+    JoinGroupResponse { error_code: error.code(), generation_id: -1,
+        protocol_name: None, member_id, ..Default::default() }
 }
 
 fn translate(context: &RequestContext, request: JoinGroupRequest) -> JoinGroup {

@@ -199,6 +199,7 @@ pub(crate) fn join_refused(member: &str, error: ErrorCode) -> JoinGroupResponse 
     JoinGroupResponse {
         error_code: error.code(),
         generation_id: -1,
+        protocol_name: None,
         member_id: member.to_owned(),
         ..Default::default()
     }

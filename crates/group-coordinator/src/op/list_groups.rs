@@ -6,7 +6,7 @@ use protocol::messages::list_groups_request::ListGroupsRequest;
 use protocol::messages::list_groups_response::ListedGroup;
 
 /// The type of the classic protocol's groups.
-const CLASSIC: &str = "Classic";
+const CLASSIC: &str = "classic";
 
 /// The committed groups that the filters let through; an empty filter lets all through, names are compared without case.
 pub fn list_groups(

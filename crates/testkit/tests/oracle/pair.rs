@@ -35,6 +35,12 @@ const UNORDERED: &[(ApiKey, &[&str])] = &[
         &["api_keys", "supported_features", "finalized_features"],
     ),
     (ApiKey::UpdateFeatures, &["results"]),
+    (ApiKey::OffsetCommit, &["topics", "partitions"]),
+    (ApiKey::OffsetFetch, &["groups", "topics", "partitions"]),
+    (ApiKey::OffsetDelete, &["topics", "partitions"]),
+    (ApiKey::ListGroups, &["groups"]),
+    (ApiKey::DescribeGroups, &["groups", "members"]),
+    (ApiKey::DeleteGroups, &["results"]),
 ];
 
 /// Fields that are different on every run, by nature.
@@ -43,6 +49,9 @@ const MASKED: &[(ApiKey, &[&str])] = &[
     (ApiKey::Fetch, &["session_id"]),
     (ApiKey::Produce, &["log_append_time_ms"]),
     (ApiKey::DescribeLogDirs, &["total_bytes", "usable_bytes"]),
+    (ApiKey::JoinGroup, &["member_id", "leader"]),
+    (ApiKey::DescribeGroups, &["member_id"]),
+    (ApiKey::LeaveGroup, &["member_id"]),
     (
         ApiKey::DescribeQuorum,
         &[

@@ -6,6 +6,7 @@ use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicCo
 use protocol::messages::describe_client_quotas_request::{ComponentData, DescribeClientQuotasRequest};
 use protocol::messages::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
 use protocol::messages::find_coordinator_request::FindCoordinatorRequest;
+use protocol::messages::heartbeat_request::HeartbeatRequest;
 use protocol::messages::init_producer_id_request::InitProducerIdRequest;
 use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
@@ -171,6 +172,21 @@ impl Pair {
         self.settled(&format!("a coordinator of kind {kind}"), |side| {
             side.ask(3, &request).is_some_and(|answer| answer.error_code == 0)
         });
+    }
+
+    /// Waits until both brokers have read what there is of these groups.
+    pub fn settle_groups(&mut self, groups: &[&str]) {
+        for group in groups {
+            let request = HeartbeatRequest {
+                group_id: (*group).to_owned(),
+                ..Default::default()
+            };
+            // Read: the member is not known.
+            self.settled(&format!("group `{group}` is read"), |side| {
+                side.ask(4, &request)
+                    .is_some_and(|answer| [24, 25].contains(&answer.error_code))
+            });
+        }
     }
 
     /// Waits until both brokers describe this quota of a client.

@@ -2,6 +2,7 @@
 
 mod configs;
 mod fetch;
+mod groups;
 mod nodes;
 mod offsets;
 mod produce;
@@ -14,7 +15,7 @@ use super::pair::Pair;
 
 /// Runs the whole script. `ORACLE_CASES` (names of the modules, with commas) runs a part of it.
 pub fn run(pair: &mut Pair) {
-    let all: [(&str, fn(&mut Pair)); 9] = [
+    let all: [(&str, fn(&mut Pair)); 10] = [
         ("versions", versions::run),
         ("topics", topics::run),
         ("produce", produce::run),
@@ -24,6 +25,7 @@ pub fn run(pair: &mut Pair) {
         ("producers", producers::run),
         ("nodes", nodes::run),
         ("quotas", quotas::run),
+        ("groups", groups::run),
     ];
     let chosen = std::env::var("ORACLE_CASES").ok();
     for (name, cases) in all {
