@@ -167,12 +167,13 @@ impl Shard for GroupState {
                     return Ok(());
                 };
                 let committed = CommittedOffset::read(value, offset);
-                self.change(group, |_| {});
                 if *producer == ProducerId::NONE {
                     self.change(group, |group| {
                         group.offsets.insert(place, committed);
                     });
                 } else {
+                    // The group is there from now on, whatever becomes of the transaction.
+                    self.change(group, |_| {});
                     let key = (Arc::clone(group), place.0, place.1);
                     self.pending.entry(*producer).or_default().insert(key, committed);
                 }

@@ -417,6 +417,40 @@ fn protocols_are_chosen_by_vote_among_those_that_all_can_do() {
 }
 
 #[test]
+fn a_protocol_that_is_named_twice_counts_once() {
+    let mut host = Host::new(settings());
+    let twice = || JoinGroup {
+        protocols: vec![protocol("a"), protocol("a"), protocol("b")],
+        ..join("")
+    };
+    let ids = [host.given_id(twice()), host.given_id(join_with(&["b"]))];
+    let tokens = [
+        host.join(JoinGroup {
+            member_id: ids[0].as_str().into(),
+            ..twice()
+        }),
+        host.join(JoinGroup {
+            member_id: ids[1].as_str().into(),
+            ..join_with(&["b"])
+        }),
+    ];
+    host.advance(9 * SECOND);
+    assert_eq!(
+        tokens.map(|token| host.joined(token).protocol_name),
+        [Some("b".to_owned()), Some("b".to_owned())]
+    );
+    host.leave(&[(&ids[0], None), (&ids[1], None)]);
+    assert_eq!(host.phase().as_deref(), Some("Empty"));
+}
+
+fn join_with(names: &[&str]) -> JoinGroup {
+    JoinGroup {
+        protocols: names.iter().map(|name| protocol(name)).collect(),
+        ..join("")
+    }
+}
+
+#[test]
 fn offsets_of_whoever_is_no_member_are_taken_while_the_group_has_none() {
     let mut host = Host::new(settings());
     assert_eq!(host.commit_error("", -1), ErrorCode::None);

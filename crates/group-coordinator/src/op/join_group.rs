@@ -15,6 +15,7 @@ use crate::settings::NEW_MEMBER_JOIN_TIMEOUT;
 use crate::state::GroupState;
 use crate::token::Token;
 use protocol::ErrorCode;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use crate::completion::SkipAssignment;
@@ -63,10 +64,15 @@ pub fn join_group(
     coordinator: &mut GroupCoordinator,
     state: &GroupState,
     moment: Moment,
-    request: JoinGroup,
+    mut request: JoinGroup,
     token: Token,
 ) -> Outcome {
     coordinator.desk.moment = moment;
+    let mut seen = BTreeSet::new();
+    // A protocol that is named twice counts once. (Kafka counts it twice, and then believes that not everybody has it.)
+    request
+        .protocols
+        .retain(|protocol| seen.insert(Arc::clone(&protocol.name)));
     if let Err((member, error)) = check(&coordinator.desk, &request) {
         coordinator
             .desk
