@@ -168,7 +168,8 @@ fn delete(broker: &Broker, topic: &TopicImage, removals: &Removals) -> Wakes {
         let (path, woken) = hosting::let_go(broker, hosted);
         wakes.merge(woken);
         if let Some(path) = path {
-            removals.directory(path, hosted.lock().log().config().file_delete_delay_ms);
+            // As in Kafka, the broker's delay: the topic's own is for its segments.
+            removals.directory(path, broker.config.load().topic_defaults.file_delete_delay_ms);
         }
     }
     wakes
