@@ -2,6 +2,7 @@
 
 use crate::Broker;
 use crate::log_dirs::LogDir;
+use crate::partitions::Hosted;
 use base::{Instant, Offset, TopicPartition};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -149,10 +150,15 @@ pub fn start(broker: &Arc<Broker>, removals: &Removals) {
     tokio::spawn(retention);
 }
 
+/// The partitions whose directory is in use: in one that failed nothing is touched any more.
+fn online(broker: &Broker) -> impl Iterator<Item = Arc<Hosted>> {
+    broker.partitions.all().into_iter().filter(|hosted| !hosted.dir.is_offline())
+}
+
 /// Deletes old segments of every log.
 pub fn enforce_retention(broker: &Broker, removals: &Removals) {
     let now = broker.clock.wall();
-    for hosted in broker.partitions.all() {
+    for hosted in online(broker) {
         let mut partition = hosted.lock();
         let high_watermark = partition.high_watermark();
         let deleted = partition.log_mut().delete_old_segments(high_watermark, now);
@@ -173,7 +179,7 @@ fn flush_interval(broker: &Broker) -> Duration {
 
 fn flush_due(broker: &Broker) {
     let now = broker.clock.now();
-    for hosted in broker.partitions.all() {
+    for hosted in online(broker) {
         let mut partition = hosted.lock();
         if !partition.log_mut().flush_due(now) {
             continue;
@@ -192,7 +198,7 @@ fn flush_due(broker: &Broker) {
 
 fn expire_producers(broker: &Broker) {
     let now = broker.clock.wall();
-    for hosted in broker.partitions.all() {
+    for hosted in online(broker) {
         hosted.lock().log_mut().expire_producers(now);
     }
 }

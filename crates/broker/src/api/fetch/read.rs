@@ -11,7 +11,7 @@ use protocol::ErrorCode;
 use protocol::messages::fetch_response::{AbortedTransaction, EpochEndOffset};
 use protocol::views::fetch::FetchView;
 use std::sync::Arc;
-use storage::{MinOne, ReadRequest};
+use storage::{MinOne, ReadError, ReadRequest};
 
 /// The replica id with which tools read any replica to its end.
 const DEBUGGING_CONSUMER: i32 = -2;
@@ -19,7 +19,8 @@ const DEBUGGING_CONSUMER: i32 = -2;
 /// How much one Fetch may read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    pub(super) max_bytes: u32,
+    /// A negative number is the first partition's error, as in Kafka.
+    pub(super) max_bytes: i32,
     pub(super) min_bytes: u64,
     pub(super) max_wait_ms: i32,
     pub(super) isolation: IsolationLevel,
@@ -29,10 +30,10 @@ pub(super) struct Limits {
 impl Limits {
     pub(super) fn new(broker: &Broker, view: &FetchView<'_>, isolation: IsolationLevel) -> Self {
         let most = broker.config.load().requests.fetch_max_bytes;
-        let max_bytes = u32::try_from(view.max_bytes.min(most)).unwrap_or(0);
+        let max_bytes = view.max_bytes.min(most);
         Self {
             max_bytes,
-            min_bytes: u64::try_from(view.min_bytes).unwrap_or(0).min(u64::from(max_bytes)),
+            min_bytes: u64::try_from(view.min_bytes.min(max_bytes)).unwrap_or(0),
             max_wait_ms: view.max_wait_ms,
             isolation,
             replica_id: view.replica_id,
@@ -101,11 +102,11 @@ pub(super) fn all(broker: &Broker, wanted: &[Wanted], limits: &Limits) -> Vec<Re
             Err(error @ (ErrorCode::UnknownTopicId | ErrorCode::UnknownTopicOrPartition)) => Read::unknown(error),
             Err(error) => Read::failed(error),
         };
-        let len = u32::try_from(read.len()).unwrap_or(u32::MAX);
+        let len = i32::try_from(read.len()).unwrap_or(i32::MAX);
         if len > 0 {
             min_one = MinOne::Strict;
-            left = left.saturating_sub(len);
         }
+        left = left.saturating_sub(len).max(0);
         reads.push(read);
     }
     reads
@@ -132,14 +133,14 @@ fn find(broker: &Broker, key: &FetchPartitionKey) -> Result<Arc<Hosted>, ErrorCo
     }
 }
 
-fn one(hosted: Arc<Hosted>, position: &Position, left: u32, min_one: MinOne, limits: &Limits) -> Read {
+fn one(hosted: Arc<Hosted>, position: &Position, left: i32, min_one: MinOne, limits: &Limits) -> Read {
     // A follower fetches from the leader of a partition that names it as a replica; replication comes with the cluster.
     if limits.replica_id >= 0 {
         return Read::failed(ErrorCode::NotLeaderOrFollower);
     }
-    if position.max_bytes < 0 {
+    let Ok(max_bytes) = u32::try_from(left.min(position.max_bytes)) else {
         return Read::failed(ErrorCode::UnknownServerError);
-    }
+    };
     let partition = hosted.lock();
     let view = match partition.fetch_view(LeaderEpoch(position.current_leader_epoch)) {
         Ok(view) => view,
@@ -166,21 +167,23 @@ fn one(hosted: Arc<Hosted>, position: &Position, left: u32, min_one: MinOne, lim
     if read.diverging.is_some() {
         return read;
     }
-    let max_bytes = left.min(u32::try_from(position.max_bytes).unwrap_or(0));
     let request = ReadRequest { from: Offset(position.fetch_offset), max_bytes, bound, min_one };
     if let Err(error) = fill(&mut read, &view, request) {
-        return Read::failed(error);
+        if let ReadError::Storage(failure) = &error {
+            hosted.dir.take_offline(failure);
+        }
+        return Read::failed(read_error(error));
     }
     read.hosted = Some(hosted);
     read
 }
 
-fn fill(read: &mut Read, view: &PartitionView, request: ReadRequest) -> Result<(), ErrorCode> {
-    let slice = view.log.read(request).map_err(read_error)?;
+fn fill(read: &mut Read, view: &PartitionView, request: ReadRequest) -> Result<(), ReadError> {
+    let slice = view.log.read(request)?;
     if let Some(aborted) = &mut read.aborted
         && slice.region.is_some()
     {
-        let found = view.log.aborted_transactions(request.from, slice.upper_bound).map_err(read_error)?;
+        let found = view.log.aborted_transactions(request.from, slice.upper_bound)?;
         aborted.extend(found.into_iter().map(|transaction| AbortedTransaction {
             producer_id: transaction.producer_id.0,
             first_offset: transaction.first_offset.0,
