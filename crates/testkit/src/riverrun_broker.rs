@@ -150,7 +150,7 @@ impl Cluster for RiverrunBroker {
         let mut command = Command::new(dependencies::riverrun()?);
         command.arg("serve").arg("--config").arg(self.properties());
         // The tests' own variables look like configuration.
-        for name in ["RIVERRUN_TEST_DEPS", "RIVERRUN_BIN"] {
+        for name in ["RIVERRUN_TEST_DEPS", "RIVERRUN_BIN", "RIVERRUN_STORIES_OF"] {
             command.env_remove(name);
         }
         let mut process = Process::start(&mut command, &self.output())?;

@@ -12,6 +12,7 @@ use protocol::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
 };
 use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
+use protocol::messages::list_offsets_response::ListOffsetsPartitionResponse;
 use protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use protocol::messages::produce_response::PartitionProduceResponse;
 use protocol::{Message, Records, Request, frame};
@@ -95,7 +96,7 @@ impl Talk {
         self.receive::<R>(version)
     }
 
-    /// Creates a topic of one replica; answers its id.
+    /// Creates a topic of one replica and waits until its partitions are led; answers its id.
     pub fn create_topic(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> Result<Uuid> {
         let configs = configs.iter().map(|(key, value)| CreatableTopicConfig {
             name: (*key).to_owned(),
@@ -120,6 +121,12 @@ impl Talk {
             answer.error_code,
             answer.error_message
         );
+        for index in 0..partitions {
+            // Kafka answers before its broker leads the partition.
+            until("a new partition is led", || {
+                Ok(self.look_up(name, index, LATEST)?.error_code == 0)
+            })?;
+        }
         Ok(answer.topic_id)
     }
 
@@ -244,6 +251,13 @@ impl Talk {
 
     /// The offset for a timestamp, [`EARLIEST`] or [`LATEST`].
     pub fn offset(&mut self, topic: &str, index: i32, timestamp: i64) -> Result<i64> {
+        let answer = self.look_up(topic, index, timestamp)?;
+        ensure!(answer.error_code == 0, "ListOffsets: error {}", answer.error_code);
+        Ok(answer.offset)
+    }
+
+    /// What ListOffsets answers for a timestamp, [`EARLIEST`] or [`LATEST`].
+    pub fn look_up(&mut self, topic: &str, index: i32, timestamp: i64) -> Result<ListOffsetsPartitionResponse> {
         let partition = ListOffsetsPartition {
             partition_index: index,
             current_leader_epoch: -1,
@@ -258,14 +272,11 @@ impl Talk {
             topics: vec![topic],
             ..Default::default()
         };
-        let answer = self
-            .ask(&request, 7)?
+        self.ask(&request, 7)?
             .topics
             .pop()
             .and_then(|mut topic| topic.partitions.pop())
-            .context("an answer for the partition")?;
-        ensure!(answer.error_code == 0, "ListOffsets: error {}", answer.error_code);
-        Ok(answer.offset)
+            .context("an answer for the partition")
     }
 }
 

@@ -7,18 +7,20 @@ use protocol::messages::produce_request::ProduceRequest;
 use std::time::Duration;
 use testkit::batch::{Batch, Record};
 use testkit::talk::{LATEST, batch_of, fetch_request, now_ms, produce_request};
-use testkit::{Cluster, RiverrunBroker, Settings, Talk, Wire};
+use testkit::{Settings, Talk, Wire};
 
+const UNKNOWN_SERVER_ERROR: i16 = -1;
 const CORRUPT_MESSAGE: i16 = 2;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+const INVALID_TOPIC_EXCEPTION: i16 = 17;
 const INVALID_REQUIRED_ACKS: i16 = 21;
 const INVALID_RECORD: i16 = 87;
 const UNKNOWN_TOPIC_ID: i16 = 100;
 
 #[test]
 fn wrong_produce_requests_are_refused_by_name() -> Result<()> {
-    let broker = RiverrunBroker::start(&Settings::default())?;
-    let mut talk = Talk::to(&broker)?;
+    let broker = super::broker(&Settings::default())?;
+    let mut talk = Talk::to(&*broker)?;
     talk.create_topic("t", 1, &[])?;
     let good = batch_of(10).encode();
     for acks in [2, -2, i16::MAX] {
@@ -66,7 +68,7 @@ fn wrong_produce_requests_are_refused_by_name() -> Result<()> {
         ("a control batch", with(|batch| batch.attributes = 0x20), INVALID_RECORD),
         (
             "records that are no records",
-            with(|batch| batch.body = Some(vec![0xff; 40])),
+            with(|batch| batch.body = Some(vec![0; 40])),
             INVALID_RECORD,
         ),
     ];
@@ -75,14 +77,22 @@ fn wrong_produce_requests_are_refused_by_name() -> Result<()> {
     }
     assert_eq!(talk.offset("t", 0, LATEST)?, 0, "nothing of it was taken");
 
+    talk.create_topic("__consumer_offsets", 1, &[("cleanup.policy", "compact")])?;
+    let keyed = Batch::new(now_ms(), vec![Record::keyed("k", "v")]).encode();
+    let answer = talk.produce("__consumer_offsets", 0, -1, keyed)?;
+    assert_eq!(
+        answer.error_code, INVALID_TOPIC_EXCEPTION,
+        "a topic of the broker's own"
+    );
+
     // With acks=0 there is no answer that could name the error: the connection says it.
-    let mut silent = Talk::to(&broker)?;
+    let mut silent = Talk::to(&*broker)?;
     silent.send(&produce_request("nobody", 0, 0, good.clone()), 9)?;
     assert!(
         silent.wire().closed_within(Duration::from_secs(20))?,
         "acks=0 to nobody"
     );
-    let mut silent = Talk::to(&broker)?;
+    let mut silent = Talk::to(&*broker)?;
     silent.send(&produce_request("t", 0, 0, good), 9)?;
     let answer = silent.ask(&fetch_request("t", 0, 0), 12)?;
     assert_eq!(
@@ -105,9 +115,9 @@ fn memory(pid: u32) -> Result<u64> {
 
 #[test]
 fn frames_that_lie_take_no_memory() -> Result<()> {
-    let broker = RiverrunBroker::start(&Settings::default().with("socket.request.max.bytes", 10 << 20))?;
+    let broker = super::broker(&Settings::default().with("socket.request.max.bytes", 10 << 20))?;
     let pid = broker.pid().context("it runs")?;
-    let mut talk = Talk::to(&broker)?;
+    let mut talk = Talk::to(&*broker)?;
     talk.create_topic("t", 1, &[])?;
 
     let before = memory(pid)?;
@@ -171,17 +181,24 @@ fn closed_or_refused(wire: &mut Wire) -> Result<bool> {
 
 #[test]
 fn requests_out_of_their_limits_are_refused_and_the_next_is_served() -> Result<()> {
-    let broker = RiverrunBroker::start(&Settings::default())?;
-    let mut talk = Talk::to(&broker)?;
+    let broker = super::broker(&Settings::default())?;
+    let mut talk = Talk::to(&*broker)?;
     talk.create_topic("t", 1, &[])?;
     talk.append("t", 0, 100)?;
     let odd = FetchRequest {
-        max_bytes: -5,
         min_bytes: -5,
         max_wait_ms: -5,
         ..fetch_request("t", 0, 0)
     };
     assert_eq!(talk.ask(&odd, 12)?.responses[0].partitions[0].error_code, 0);
+    let negative = FetchRequest {
+        max_bytes: -5,
+        ..fetch_request("t", 0, 0)
+    };
+    assert_eq!(
+        talk.ask(&negative, 12)?.responses[0].partitions[0].error_code,
+        UNKNOWN_SERVER_ERROR
+    );
     let nothing = ProduceRequest {
         acks: 1,
         ..Default::default()

@@ -4,7 +4,7 @@ use anyhow::Result;
 use protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic};
 use testkit::batch::{Batch, Record};
 use testkit::talk::{EARLIEST, Resource, batch_of, now_ms, records, until};
-use testkit::{Cluster, RiverrunBroker, Settings, Talk};
+use testkit::{Cluster, Settings, Talk};
 
 const MESSAGE_TOO_LARGE: i16 = 10;
 const POLICY_VIOLATION: i16 = 44;
@@ -43,23 +43,27 @@ fn delete_records(talk: &mut Talk, topic: &str, offset: i64) -> Result<i16> {
 
 #[test]
 fn a_topics_settings_change_while_it_is_written() -> Result<()> {
-    let mut broker = RiverrunBroker::start(&Settings::default())?;
-    let mut talk = Talk::to(&broker)?;
+    let mut broker = super::broker(&Settings::default())?;
+    let mut talk = Talk::to(&*broker)?;
     let topic = Resource::Topic("t");
     talk.create_topic("t", 1, &[])?;
 
     talk.append("t", 0, 5_000)?;
     talk.set(topic, &[("max.message.bytes", "2000")])?;
-    assert_eq!(send(&mut talk, "t", -1, 5_000)?, MESSAGE_TOO_LARGE);
+    until("it takes effect", || {
+        Ok(send(&mut talk, "t", -1, 5_000)? == MESSAGE_TOO_LARGE)
+    })?;
     assert_eq!(talk.alter(topic, &[("max.message.bytes", None)])?, 0);
-    assert_eq!(send(&mut talk, "t", -1, 5_000)?, 0, "the broker's limit holds again");
+    until("the broker's limit holds again", || {
+        Ok(send(&mut talk, "t", -1, 5_000)? == 0)
+    })?;
 
     talk.append("t", 0, 600_000)?;
     talk.append("t", 0, 600_000)?;
-    assert_eq!(log_files(&broker, "t-0")?, 1, "a segment holds a gigabyte");
+    assert_eq!(log_files(&*broker, "t-0")?, 1, "a segment holds a gigabyte");
     talk.set(topic, &[("segment.bytes", "1048576")])?;
     talk.append("t", 0, 600_000)?;
-    assert_eq!(log_files(&broker, "t-0")?, 2, "and now a megabyte");
+    assert_eq!(log_files(&*broker, "t-0")?, 2, "and now a megabyte");
 
     talk.set(topic, &[("min.insync.replicas", "2")])?;
     assert_eq!(
@@ -89,13 +93,17 @@ fn a_topics_settings_change_while_it_is_written() -> Result<()> {
         INVALID_RECORD,
         "a compacted topic wants keys"
     );
-    assert_eq!(delete_records(&mut talk, "t", 1)?, POLICY_VIOLATION);
+    until("records are kept for compaction", || {
+        Ok(delete_records(&mut talk, "t", 1)? == POLICY_VIOLATION)
+    })?;
     talk.set(topic, &[("cleanup.policy", "delete"), ("max.message.bytes", "2000")])?;
-    assert_eq!(delete_records(&mut talk, "t", 1)?, 0);
+    until("they may be deleted again", || {
+        Ok(delete_records(&mut talk, "t", 1)? == 0)
+    })?;
 
     broker.stop_cleanly()?;
     broker.restart()?;
-    let mut talk = Talk::to(&broker)?;
+    let mut talk = Talk::to(&*broker)?;
     assert_eq!(
         send(&mut talk, "t", -1, 5_000)?,
         MESSAGE_TOO_LARGE,
@@ -104,8 +112,10 @@ fn a_topics_settings_change_while_it_is_written() -> Result<()> {
     assert_eq!(talk.config(topic, "compression.type")?, (Some("zstd".to_owned()), 1));
     broker.kill9()?;
     broker.restart()?;
-    let mut talk = Talk::to(&broker)?;
-    assert_eq!(send(&mut talk, "t", -1, 5_000)?, MESSAGE_TOO_LARGE, "and a killed one");
+    let mut talk = Talk::to(&*broker)?;
+    until("and a killed one", || {
+        Ok(send(&mut talk, "t", -1, 5_000)? == MESSAGE_TOO_LARGE)
+    })?;
     Ok(())
 }
 
@@ -114,16 +124,20 @@ fn defaults_of_all_brokers_and_of_one_reach_every_topic() -> Result<()> {
     let settings = Settings::default()
         .with("log.retention.check.interval.ms", 50)
         .with("log.initial.task.delay.ms", 10);
-    let mut broker = RiverrunBroker::start(&settings)?;
-    let mut talk = Talk::to(&broker)?;
+    let mut broker = super::broker(&settings)?;
+    let mut talk = Talk::to(&*broker)?;
     talk.create_topic("plain", 1, &[])?;
     talk.create_topic("own", 1, &[("max.message.bytes", "100000")])?;
     talk.create_topic("aged", 1, &[])?;
     talk.create_topic("kept", 1, &[("retention.ms", "-1")])?;
 
     talk.set(Resource::AllBrokers, &[("message.max.bytes", "2000")])?;
-    assert_eq!(send(&mut talk, "plain", -1, 5_000)?, MESSAGE_TOO_LARGE);
-    assert_eq!(send(&mut talk, "own", -1, 5_000)?, 0, "the topic's own value wins");
+    until("it takes effect", || {
+        Ok(send(&mut talk, "plain", -1, 5_000)? == MESSAGE_TOO_LARGE)
+    })?;
+    until("the topic's own value wins", || {
+        Ok(send(&mut talk, "own", -1, 5_000)? == 0)
+    })?;
     assert_eq!(
         talk.config(Resource::Topic("plain"), "max.message.bytes")?,
         (Some("2000".to_owned()), 3)
@@ -139,11 +153,13 @@ fn defaults_of_all_brokers_and_of_one_reach_every_topic() -> Result<()> {
         (Some("8000".to_owned()), 2)
     );
     assert_eq!(talk.alter(Resource::Broker("1"), &[("message.max.bytes", None)])?, 0);
-    assert_eq!(send(&mut talk, "plain", -1, 5_000)?, MESSAGE_TOO_LARGE);
+    until("it takes effect", || {
+        Ok(send(&mut talk, "plain", -1, 5_000)? == MESSAGE_TOO_LARGE)
+    })?;
 
     broker.stop_cleanly()?;
     broker.restart()?;
-    let mut talk = Talk::to(&broker)?;
+    let mut talk = Talk::to(&*broker)?;
     assert_eq!(
         send(&mut talk, "plain", -1, 5_000)?,
         MESSAGE_TOO_LARGE,

@@ -7,7 +7,7 @@ use protocol::messages::fetch_response::{EpochEndOffset, FetchResponse};
 use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use std::time::{Duration, Instant};
 use testkit::talk::{LATEST, batch_of, fetch_partition, fetch_request, records};
-use testkit::{Cluster, RiverrunBroker, Settings, Talk};
+use testkit::{Settings, Talk};
 
 const OFFSET_OUT_OF_RANGE: i16 = 1;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
@@ -53,8 +53,8 @@ fn of_session(id: i32, epoch: i32, wanted: &[(i32, i64)]) -> FetchRequest {
 
 #[test]
 fn a_session_tells_only_what_changed() -> Result<()> {
-    let broker = RiverrunBroker::start(&Settings::default())?;
-    let (mut talk, mut producer) = (Talk::to(&broker)?, Talk::to(&broker)?);
+    let broker = super::broker(&Settings::default())?;
+    let (mut talk, mut producer) = (Talk::to(&*broker)?, Talk::to(&*broker)?);
     producer.create_topic("t", 3, &[])?;
     let full = talk.ask(&of_session(0, 0, &[(0, 0), (1, 0), (2, 0)]), 12)?;
     let id = full.session_id;
@@ -123,8 +123,8 @@ fn ticks(pid: u32) -> Result<u64> {
 
 #[test]
 fn a_parked_fetch_costs_nothing_and_wakes_at_once() -> Result<()> {
-    let broker = RiverrunBroker::start(&Settings::default())?;
-    let mut producer = Talk::to(&broker)?;
+    let broker = super::broker(&Settings::default())?;
+    let mut producer = Talk::to(&*broker)?;
     producer.create_topic("t", 2, &[])?;
     producer.append("t", 0, 100)?;
     let parked = |max_wait_ms, min_bytes| FetchRequest {
@@ -136,7 +136,7 @@ fn a_parked_fetch_costs_nothing_and_wakes_at_once() -> Result<()> {
     let pid = broker.pid().context("it runs")?;
     let mut readers = Vec::new();
     for _ in 0..20 {
-        let mut reader = Talk::to(&broker)?;
+        let mut reader = Talk::to(&*broker)?;
         reader.send(&parked(1_000, 1), 12)?;
         readers.push(reader);
     }
@@ -148,7 +148,7 @@ fn a_parked_fetch_costs_nothing_and_wakes_at_once() -> Result<()> {
     assert!(since.elapsed() > Duration::from_millis(500), "they waited");
     assert!(used <= 20, "twenty parked fetches took {used} hundredths of a second");
 
-    let mut reader = Talk::to(&broker)?;
+    let mut reader = Talk::to(&*broker)?;
     reader.send(&parked(25_000, 1), 12)?;
     let since = Instant::now();
     producer.append("t", 1, 100)?;
@@ -197,8 +197,8 @@ fn talk_in_vain(reader: &mut Talk, max_wait_ms: i32) -> Result<Duration> {
 
 #[test]
 fn the_first_batch_is_whole_and_the_limits_hold_from_then_on() -> Result<()> {
-    let broker = RiverrunBroker::start(&Settings::default())?;
-    let mut talk = Talk::to(&broker)?;
+    let broker = super::broker(&Settings::default())?;
+    let mut talk = Talk::to(&*broker)?;
     talk.create_topic("t", 2, &[])?;
     let whole = batch_of(5_000).encode().len();
     for _ in 0..4 {
@@ -241,8 +241,8 @@ fn the_first_batch_is_whole_and_the_limits_hold_from_then_on() -> Result<()> {
 
 #[test]
 fn a_reader_that_stands_wrong_is_told_how() -> Result<()> {
-    let mut broker = RiverrunBroker::start(&Settings::default())?;
-    let mut talk = Talk::to(&broker)?;
+    let mut broker = super::broker(&Settings::default())?;
+    let mut talk = Talk::to(&*broker)?;
     let id = talk.create_topic("t", 1, &[])?;
     talk.append("t", 0, 100)?;
     talk.append("t", 0, 100)?;
@@ -281,7 +281,7 @@ fn a_reader_that_stands_wrong_is_told_how() -> Result<()> {
 
     broker.stop_cleanly()?;
     broker.restart()?;
-    let mut talk = Talk::to(&broker)?;
+    let mut talk = Talk::to(&*broker)?;
     talk.append("t", 0, 100)?;
     let epoch = leader_epoch(&mut talk)?;
     assert!(

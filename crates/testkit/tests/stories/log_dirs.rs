@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use testkit::talk::{LATEST, batch_of, eventually, until};
-use testkit::{Cluster, RiverrunBroker, Settings, Talk};
+use testkit::{Cluster, Settings, Talk};
 
 const KAFKA_STORAGE_ERROR: i16 = 56;
 const PARTITIONS: i32 = 6;
 
 /// A broker with two directories; the metadata log lies in a third.
 struct TwoDirs {
-    broker: RiverrunBroker,
+    broker: Box<dyn Cluster>,
     home: TempDir,
 }
 
@@ -33,7 +33,7 @@ impl TwoDirs {
             .with("metadata.log.dir", home.path().join("metadata").display())
             .with("broker.heartbeat.interval.ms", 50);
         Ok(TwoDirs {
-            broker: RiverrunBroker::start(&settings)?,
+            broker: super::broker(&settings)?,
             home,
         })
     }
@@ -99,7 +99,7 @@ fn produce(talk: &mut Talk, index: i32) -> Result<i16> {
 #[test]
 fn partitions_spread_over_the_directories_and_are_found_again() -> Result<()> {
     let mut two = TwoDirs::start()?;
-    let mut talk = Talk::to(&two.broker)?;
+    let mut talk = Talk::to(&*two.broker)?;
     talk.create_topic("t", PARTITIONS, &[])?;
     let places = two.places()?;
     assert_eq!(places.len(), 6);
@@ -113,7 +113,7 @@ fn partitions_spread_over_the_directories_and_are_found_again() -> Result<()> {
             _ => two.broker.kill9()?,
         }
         two.broker.restart()?;
-        let mut talk = Talk::to(&two.broker)?;
+        let mut talk = Talk::to(&*two.broker)?;
         assert_eq!(two.places()?, places, "{end}");
         for index in 0..PARTITIONS {
             assert_eq!(talk.offset("t", index, LATEST)?, 1, "{end}: t-{index}");
@@ -137,7 +137,7 @@ fn partitions_spread_over_the_directories_and_are_found_again() -> Result<()> {
 #[test]
 fn a_directory_that_fails_takes_only_its_own_partitions_offline() -> Result<()> {
     let mut two = TwoDirs::start()?;
-    let mut talk = Talk::to(&two.broker)?;
+    let mut talk = Talk::to(&*two.broker)?;
     talk.create_topic("t", PARTITIONS, &[("segment.bytes", "1048576")])?;
     for index in 0..PARTITIONS {
         assert_eq!(produce(&mut talk, index)?, 0);
@@ -187,7 +187,7 @@ fn a_directory_that_fails_takes_only_its_own_partitions_offline() -> Result<()> 
     std::fs::remove_file(&victim)?;
     std::fs::rename(&aside, &victim)?;
     two.broker.restart()?;
-    let mut talk = Talk::to(&two.broker)?;
+    let mut talk = Talk::to(&*two.broker)?;
     eventually("a repaired directory serves again", || {
         Ok((leaders(&mut talk)?.values().all(|(leader, _)| *leader == 1)).then_some(()))
     })?;
@@ -202,7 +202,7 @@ fn a_directory_that_fails_takes_only_its_own_partitions_offline() -> Result<()> 
 #[test]
 fn a_directory_that_cannot_be_used_at_start_does_not_stop_the_others() -> Result<()> {
     let mut two = TwoDirs::start()?;
-    let mut talk = Talk::to(&two.broker)?;
+    let mut talk = Talk::to(&*two.broker)?;
     talk.create_topic("t", PARTITIONS, &[])?;
     for index in 0..PARTITIONS {
         talk.append("t", index, 100)?;
@@ -214,7 +214,7 @@ fn a_directory_that_cannot_be_used_at_start_does_not_stop_the_others() -> Result
     std::fs::rename(&b, &aside)?;
     std::fs::write(&b, "in the way")?;
     two.broker.restart()?;
-    let mut talk = Talk::to(&two.broker)?;
+    let mut talk = Talk::to(&*two.broker)?;
     for (index, place) in &places {
         let error = produce(&mut talk, *index)?;
         assert_eq!(error, if *place == "a" { 0 } else { KAFKA_STORAGE_ERROR }, "t-{index}");
@@ -237,7 +237,7 @@ fn a_directory_that_cannot_be_used_at_start_does_not_stop_the_others() -> Result
     std::fs::remove_file(&b)?;
     std::fs::rename(&aside, &b)?;
     two.broker.restart()?;
-    let mut talk = Talk::to(&two.broker)?;
+    let mut talk = Talk::to(&*two.broker)?;
     eventually("the directory is back", || {
         Ok((leaders(&mut talk)?.values().all(|(leader, _)| *leader == 1)).then_some(()))
     })?;

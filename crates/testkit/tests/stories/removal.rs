@@ -7,7 +7,7 @@ use protocol::messages::delete_records_response::DeleteRecordsPartitionResult;
 use std::path::Path;
 use testkit::batch::{Batch, Record};
 use testkit::talk::{EARLIEST, LATEST, batch_of, fetch_request, now_ms, produce_request, until};
-use testkit::{Cluster, RiverrunBroker, Settings, Talk};
+use testkit::{Settings, Talk};
 
 const OFFSET_OUT_OF_RANGE: i16 = 1;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
@@ -64,8 +64,8 @@ fn delete_records(talk: &mut Talk, topic: &str, offset: i64) -> Result<DeleteRec
 
 #[test]
 fn old_records_go_and_young_ones_stay() -> Result<()> {
-    let broker = RiverrunBroker::start(&busy_housekeeping())?;
-    let mut talk = Talk::to(&broker)?;
+    let broker = super::broker(&busy_housekeeping())?;
+    let mut talk = Talk::to(&*broker)?;
     let configs = [
         ("retention.ms", "3600000"),
         ("file.delete.delay.ms", "100"),
@@ -88,14 +88,25 @@ fn old_records_go_and_young_ones_stay() -> Result<()> {
 
 #[test]
 fn surplus_bytes_go_by_whole_segments() -> Result<()> {
-    let broker = RiverrunBroker::start(&busy_housekeeping())?;
-    let mut talk = Talk::to(&broker)?;
+    let broker = super::broker(&busy_housekeeping())?;
+    let mut talk = Talk::to(&*broker)?;
     let configs = [
         ("retention.bytes", "1500000"),
         ("file.delete.delay.ms", "0"),
         ("segment.bytes", "1048576"),
     ];
     talk.create_topic("t", 1, &configs)?;
+    let late = [
+        ("retention.bytes", "0"),
+        ("file.delete.delay.ms", "3600000"),
+        ("segment.bytes", "1048576"),
+    ];
+    talk.create_topic("late", 1, &late)?;
+    talk.append("late", 0, 700_000)?;
+    talk.append("late", 0, 700_000)?;
+    until("the other topic's surplus goes, and its files stay for an hour", || {
+        Ok(talk.offset("late", 0, EARLIEST)? > 0)
+    })?;
     for _ in 0..5 {
         talk.append("t", 0, 700_000)?;
     }
@@ -105,13 +116,18 @@ fn surplus_bytes_go_by_whole_segments() -> Result<()> {
     let dir = broker.data_dir().join("t-0");
     until("three segments are left", || {
         Ok(ending(&dir, ".log")?.len() == 3 && ending(&dir, ".deleted")?.is_empty())
-    })
+    })?;
+    assert!(
+        !ending(&broker.data_dir().join("late-0"), ".deleted")?.is_empty(),
+        "nobody waits for another's delay"
+    );
+    Ok(())
 }
 
 #[test]
 fn deleted_records_stay_deleted() -> Result<()> {
-    let mut broker = RiverrunBroker::start(&Settings::default())?;
-    let mut talk = Talk::to(&broker)?;
+    let mut broker = super::broker(&Settings::default())?;
+    let mut talk = Talk::to(&*broker)?;
     talk.create_topic("t", 1, &[])?;
     for _ in 0..5 {
         talk.append("t", 0, 100)?;
@@ -128,7 +144,7 @@ fn deleted_records_stay_deleted() -> Result<()> {
     );
     broker.stop_cleanly()?;
     broker.restart()?;
-    let mut talk = Talk::to(&broker)?;
+    let mut talk = Talk::to(&*broker)?;
     assert_eq!(talk.offset("t", 0, EARLIEST)?, 3);
     let answer = delete_records(&mut talk, "t", -1)?;
     assert_eq!(
@@ -142,41 +158,37 @@ fn deleted_records_stay_deleted() -> Result<()> {
 
 #[test]
 fn a_deleted_topic_is_gone_at_once_and_its_files_later() -> Result<()> {
-    let mut broker = RiverrunBroker::start(&Settings::default())?;
-    let mut talk = Talk::to(&broker)?;
-    talk.create_topic("soon", 2, &[("file.delete.delay.ms", "200")])?;
-    talk.create_topic("late", 1, &[("file.delete.delay.ms", "3600000")])?;
-    talk.append("soon", 1, 100)?;
-    talk.append("late", 0, 100)?;
-    talk.delete_topic("late")?;
-    talk.delete_topic("soon")?;
-    let left = names(broker.data_dir())?;
-    assert!(
-        !left
-            .iter()
-            .any(|name| ["soon-0", "soon-1", "late-0"].contains(&name.as_str())),
-        "{left:?}"
-    );
-    let answer = talk.produce("soon", 1, -1, batch_of(10).encode())?;
-    assert_eq!(answer.error_code, UNKNOWN_TOPIC_OR_PARTITION);
-    assert_eq!(talk.fetch("late", 0, 0)?.error_code, UNKNOWN_TOPIC_OR_PARTITION);
-    let waiting = ending(broker.data_dir(), "-delete")?;
-    assert!(waiting.iter().any(|name| name.starts_with("late-0.")), "{waiting:?}");
-    until("the files of the impatient topic go", || {
-        Ok(ending(broker.data_dir(), "-delete")?
-            .iter()
-            .all(|name| name.starts_with("late-0.")))
+    let broker = super::broker(&Settings::default().with("log.segment.delete.delay.ms", 200))?;
+    let mut talk = Talk::to(&*broker)?;
+    // The delay is the broker's: the topic's own is for its segments.
+    talk.create_topic("t", 2, &[("file.delete.delay.ms", "3600000")])?;
+    talk.append("t", 1, 100)?;
+    talk.delete_topic("t")?;
+    until("it is unknown", || {
+        let answer = talk.produce("t", 1, -1, batch_of(10).encode())?;
+        Ok(answer.error_code == UNKNOWN_TOPIC_OR_PARTITION)
     })?;
-    assert_eq!(
-        ending(broker.data_dir(), "-delete")?.len(),
-        1,
-        "the other one's wait for an hour"
-    );
-    broker.stop_cleanly()?;
-    broker.restart()?;
-    until("or for the next start", || {
-        Ok(ending(broker.data_dir(), "-delete")?.is_empty())
+    assert_eq!(talk.fetch("t", 0, 0)?.error_code, UNKNOWN_TOPIC_OR_PARTITION);
+    until("its files go", || {
+        Ok(!names(broker.data_dir())?.iter().any(|name| name.starts_with("t-")))
     })
+}
+
+#[test]
+fn what_waits_for_its_removal_is_removed_by_the_next_start() -> Result<()> {
+    let mut broker = super::broker(&Settings::default())?;
+    let mut talk = Talk::to(&*broker)?;
+    talk.create_topic("t", 1, &[])?;
+    talk.append("t", 0, 100)?;
+    talk.delete_topic("t")?;
+    until("it is renamed", || {
+        Ok(!names(broker.data_dir())?.contains(&"t-0".to_owned()))
+    })?;
+    let waiting = ending(broker.data_dir(), "-delete")?;
+    assert!(waiting.len() == 1 && waiting[0].starts_with("t-0."), "{waiting:?}");
+    broker.kill9()?;
+    broker.restart()?;
+    until("nothing waits", || Ok(ending(broker.data_dir(), "-delete")?.is_empty()))
 }
 
 fn produce_by_id(talk: &mut Talk, id: Uuid) -> Result<i16> {
@@ -193,12 +205,14 @@ fn fetch_by_id(talk: &mut Talk, id: Uuid) -> Result<i16> {
 
 #[test]
 fn a_topic_of_the_same_name_is_another_topic() -> Result<()> {
-    let mut broker = RiverrunBroker::start(&Settings::default())?;
-    let mut talk = Talk::to(&broker)?;
+    let mut broker = super::broker(&Settings::default())?;
+    let mut talk = Talk::to(&*broker)?;
     let first = talk.create_topic("t", 1, &[])?;
     assert_eq!(produce_by_id(&mut talk, first)?, 0);
     talk.delete_topic("t")?;
-    assert_eq!(produce_by_id(&mut talk, first)?, UNKNOWN_TOPIC_ID);
+    until("the old id is unknown", || {
+        Ok(produce_by_id(&mut talk, first)? == UNKNOWN_TOPIC_ID)
+    })?;
     let second = talk.create_topic("t", 1, &[])?;
     assert_ne!(first, second);
     assert_eq!(talk.offset("t", 0, LATEST)?, 0, "it begins empty");
@@ -210,7 +224,7 @@ fn a_topic_of_the_same_name_is_another_topic() -> Result<()> {
     );
     broker.kill9()?;
     broker.restart()?;
-    let mut talk = Talk::to(&broker)?;
+    let mut talk = Talk::to(&*broker)?;
     assert_eq!(fetch_by_id(&mut talk, first)?, UNKNOWN_TOPIC_ID);
     assert_eq!(talk.offset("t", 0, LATEST)?, 1);
     Ok(())
@@ -218,8 +232,8 @@ fn a_topic_of_the_same_name_is_another_topic() -> Result<()> {
 
 #[test]
 fn directories_that_the_cluster_does_not_know_are_put_aside() -> Result<()> {
-    let mut broker = RiverrunBroker::start(&Settings::default())?;
-    let mut talk = Talk::to(&broker)?;
+    let mut broker = super::broker(&Settings::default())?;
+    let mut talk = Talk::to(&*broker)?;
     talk.create_topic("kept", 1, &[])?;
     talk.create_topic("again", 1, &[])?;
     talk.append("kept", 0, 100)?;
@@ -239,7 +253,7 @@ fn directories_that_the_cluster_does_not_know_are_put_aside() -> Result<()> {
     );
 
     // A log of the topic that was deleted and made anew: the name fits, the id does not.
-    let mut talk = Talk::to(&broker)?;
+    let mut talk = Talk::to(&*broker)?;
     assert_eq!(talk.offset("kept", 0, LATEST)?, 1);
     talk.delete_topic("again")?;
     talk.create_topic("again", 1, &[])?;
@@ -249,7 +263,7 @@ fn directories_that_the_cluster_does_not_know_are_put_aside() -> Result<()> {
     broker.restart()?;
     let strays = ending(&data, "-stray")?;
     assert!(strays.iter().any(|name| name.starts_with("again-0.")), "{strays:?}");
-    let mut talk = Talk::to(&broker)?;
+    let mut talk = Talk::to(&*broker)?;
     assert_eq!(talk.append("again", 0, 100)?, 0, "the new topic's log is empty");
     Ok(())
 }

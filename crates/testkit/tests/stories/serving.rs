@@ -57,7 +57,7 @@ impl Program {
     fn command(home: &Path, args: &[&str]) -> Result<Command> {
         let mut command = Command::new(dependencies::riverrun()?);
         command.args(args).current_dir(home);
-        for name in ["RIVERRUN_TEST_DEPS", "RIVERRUN_BIN"] {
+        for name in ["RIVERRUN_TEST_DEPS", "RIVERRUN_BIN", "RIVERRUN_STORIES_OF"] {
             command.env_remove(name);
         }
         Ok(command)
