@@ -262,10 +262,11 @@ pub fn put_strays_aside(broker: &Broker, image: &MetadataImage) {
     }
 }
 
-/// Removes what was deleted before the restart.
+/// Removes what was deleted before the restart, after the same delay.
 pub fn remove_deleted(broker: &Broker, removals: &Removals) {
+    let delay = broker.config.load().topic_defaults.file_delete_delay_ms;
     for path in broker.log_dirs.deleted() {
-        removals.directory(path, 0);
+        removals.directory(path, delay);
     }
 }
 
