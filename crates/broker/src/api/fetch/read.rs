@@ -19,8 +19,7 @@ const DEBUGGING_CONSUMER: i32 = -2;
 /// How much one Fetch may read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// A negative number is the first partition's error, as in Kafka.
-    pub(super) max_bytes: i32,
+    pub(super) max_bytes: u32,
     pub(super) min_bytes: u64,
     pub(super) max_wait_ms: i32,
     pub(super) isolation: IsolationLevel,
@@ -30,10 +29,10 @@ pub(super) struct Limits {
 impl Limits {
     pub(super) fn new(broker: &Broker, view: &FetchView<'_>, isolation: IsolationLevel) -> Self {
         let most = broker.config.load().requests.fetch_max_bytes;
-        let max_bytes = view.max_bytes.min(most);
+        let max_bytes = u32::try_from(view.max_bytes.min(most)).unwrap_or(0);
         Self {
             max_bytes,
-            min_bytes: u64::try_from(view.min_bytes.min(max_bytes)).unwrap_or(0),
+            min_bytes: u64::try_from(view.min_bytes).unwrap_or(0).min(u64::from(max_bytes)),
             max_wait_ms: view.max_wait_ms,
             isolation,
             replica_id: view.replica_id,
@@ -102,11 +101,11 @@ pub(super) fn all(broker: &Broker, wanted: &[Wanted], limits: &Limits) -> Vec<Re
             Err(error @ (ErrorCode::UnknownTopicId | ErrorCode::UnknownTopicOrPartition)) => Read::unknown(error),
             Err(error) => Read::failed(error),
         };
-        let len = i32::try_from(read.len()).unwrap_or(i32::MAX);
+        let len = u32::try_from(read.len()).unwrap_or(u32::MAX);
         if len > 0 {
             min_one = MinOne::Strict;
         }
-        left = left.saturating_sub(len).max(0);
+        left = left.saturating_sub(len);
         reads.push(read);
     }
     reads
@@ -133,12 +132,12 @@ fn find(broker: &Broker, key: &FetchPartitionKey) -> Result<Arc<Hosted>, ErrorCo
     }
 }
 
-fn one(hosted: Arc<Hosted>, position: &Position, left: i32, min_one: MinOne, limits: &Limits) -> Read {
+fn one(hosted: Arc<Hosted>, position: &Position, left: u32, min_one: MinOne, limits: &Limits) -> Read {
     // A follower fetches from the leader of a partition that names it as a replica; replication comes with the cluster.
     if limits.replica_id >= 0 {
         return Read::failed(ErrorCode::NotLeaderOrFollower);
     }
-    let Ok(max_bytes) = u32::try_from(left.min(position.max_bytes)) else {
+    let Ok(max_bytes) = u32::try_from(position.max_bytes) else {
         return Read::failed(ErrorCode::UnknownServerError);
     };
     let partition = hosted.lock();
@@ -167,7 +166,7 @@ fn one(hosted: Arc<Hosted>, position: &Position, left: i32, min_one: MinOne, lim
     if read.diverging.is_some() {
         return read;
     }
-    let request = ReadRequest { from: Offset(position.fetch_offset), max_bytes, bound, min_one };
+    let request = ReadRequest { from: Offset(position.fetch_offset), max_bytes: max_bytes.min(left), bound, min_one };
     if let Err(error) = fill(&mut read, &view, request) {
         if let ReadError::Storage(failure) = &error {
             hosted.dir.take_offline(failure);
