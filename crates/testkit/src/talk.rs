@@ -24,6 +24,9 @@ use crate::{Cluster, Wire};
 /// How long a condition may take to come true.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What Kafka's broker answers until it has taken over what its controller says.
+const NOT_LEADER_OR_FOLLOWER: i16 = 6;
+
 /// The first offset of a log, for [`Talk::offset`].
 pub const EARLIEST: i64 = -2;
 /// The end of a log, for [`Talk::offset`].
@@ -249,11 +252,18 @@ impl Talk {
             .context("an answer for the partition")
     }
 
-    /// The offset for a timestamp, [`EARLIEST`] or [`LATEST`].
+    /// The offset for a timestamp, [`EARLIEST`] or [`LATEST`]; waits for a leader.
     pub fn offset(&mut self, topic: &str, index: i32, timestamp: i64) -> Result<i64> {
-        let answer = self.look_up(topic, index, timestamp)?;
-        ensure!(answer.error_code == 0, "ListOffsets: error {}", answer.error_code);
-        Ok(answer.offset)
+        eventually("a leader", || {
+            let answer = self.look_up(topic, index, timestamp)?;
+            let leads = answer.error_code != NOT_LEADER_OR_FOLLOWER;
+            ensure!(
+                !leads || answer.error_code == 0,
+                "ListOffsets: error {}",
+                answer.error_code
+            );
+            Ok(leads.then_some(answer.offset))
+        })
     }
 
     /// What ListOffsets answers for a timestamp, [`EARLIEST`] or [`LATEST`].

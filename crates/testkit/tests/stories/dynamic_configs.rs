@@ -3,7 +3,7 @@
 use anyhow::Result;
 use protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic};
 use testkit::batch::{Batch, Record};
-use testkit::talk::{EARLIEST, Resource, batch_of, now_ms, records, until};
+use testkit::talk::{EARLIEST, Resource, batch_of, eventually, now_ms, records, until};
 use testkit::{Cluster, Settings, Talk};
 
 const MESSAGE_TOO_LARGE: i16 = 10;
@@ -62,37 +62,40 @@ fn a_topics_settings_change_while_it_is_written() -> Result<()> {
     talk.append("t", 0, 600_000)?;
     assert_eq!(log_files(&*broker, "t-0")?, 1, "a segment holds a gigabyte");
     talk.set(topic, &[("segment.bytes", "1048576")])?;
-    talk.append("t", 0, 600_000)?;
-    assert_eq!(log_files(&*broker, "t-0")?, 2, "and now a megabyte");
+    until("and now a megabyte", || {
+        talk.append("t", 0, 600_000)?;
+        Ok(log_files(&*broker, "t-0")? == 2)
+    })?;
 
     talk.set(topic, &[("min.insync.replicas", "2")])?;
-    assert_eq!(
-        send(&mut talk, "t", -1, 10)?,
-        0,
-        "no more replicas are asked for than the partition has"
-    );
+    until("no more replicas are asked for than the partition has", || {
+        Ok(send(&mut talk, "t", -1, 10)? == 0)
+    })?;
     assert_eq!(talk.config(topic, "min.insync.replicas")?, (Some("2".to_owned()), 1));
 
     talk.set(topic, &[("message.timestamp.type", "LogAppendTime")])?;
     let before = now_ms();
-    let old = Batch::new(1_000, vec![Record::value("old")]);
-    let answer = talk.produce("t", 0, -1, old.encode())?;
+    let old = Batch::new(1_000, vec![Record::value("old")]).encode();
+    let answer = eventually("the broker's time", || {
+        let answer = talk.produce("t", 0, -1, old.clone())?;
+        Ok((answer.log_append_time_ms != -1).then_some(answer))
+    })?;
     assert!((before..=now_ms()).contains(&answer.log_append_time_ms), "{answer:?}");
     let fetched = talk.fetch("t", 0, answer.base_offset)?;
     assert_eq!(records(&fetched)[22] & 8, 8, "the timestamp type is in the batch");
 
     talk.set(topic, &[("compression.type", "zstd")])?;
-    let at = talk.append("t", 0, 5_000)?;
-    let fetched = talk.fetch("t", 0, at)?;
-    assert_eq!(records(&fetched)[22] & 7, 4, "what came plain lies as zstd");
+    let fetched = eventually("what came plain lies as zstd", || {
+        let at = talk.append("t", 0, 5_000)?;
+        let fetched = talk.fetch("t", 0, at)?;
+        Ok((records(&fetched)[22] & 7 == 4).then_some(fetched))
+    })?;
     assert!(records(&fetched).len() < 1_000);
 
     talk.set(topic, &[("cleanup.policy", "compact")])?;
-    assert_eq!(
-        send(&mut talk, "t", -1, 10)?,
-        INVALID_RECORD,
-        "a compacted topic wants keys"
-    );
+    until("a compacted topic wants keys", || {
+        Ok(send(&mut talk, "t", -1, 10)? == INVALID_RECORD)
+    })?;
     until("records are kept for compaction", || {
         Ok(delete_records(&mut talk, "t", 1)? == POLICY_VIOLATION)
     })?;
@@ -104,11 +107,9 @@ fn a_topics_settings_change_while_it_is_written() -> Result<()> {
     broker.stop_cleanly()?;
     broker.restart()?;
     let mut talk = Talk::to(&*broker)?;
-    assert_eq!(
-        send(&mut talk, "t", -1, 5_000)?,
-        MESSAGE_TOO_LARGE,
-        "the limit outlives the broker"
-    );
+    until("the limit outlives the broker", || {
+        Ok(send(&mut talk, "t", -1, 5_000)? == MESSAGE_TOO_LARGE)
+    })?;
     assert_eq!(talk.config(topic, "compression.type")?, (Some("zstd".to_owned()), 1));
     broker.kill9()?;
     broker.restart()?;
@@ -143,11 +144,9 @@ fn defaults_of_all_brokers_and_of_one_reach_every_topic() -> Result<()> {
         (Some("2000".to_owned()), 3)
     );
     talk.set(Resource::Broker("1"), &[("message.max.bytes", "8000")])?;
-    assert_eq!(
-        send(&mut talk, "plain", -1, 5_000)?,
-        0,
-        "one broker's value is nearer than that of all"
-    );
+    until("one broker's value is nearer than that of all", || {
+        Ok(send(&mut talk, "plain", -1, 5_000)? == 0)
+    })?;
     assert_eq!(
         talk.config(Resource::Topic("plain"), "max.message.bytes")?,
         (Some("8000".to_owned()), 2)
@@ -160,11 +159,9 @@ fn defaults_of_all_brokers_and_of_one_reach_every_topic() -> Result<()> {
     broker.stop_cleanly()?;
     broker.restart()?;
     let mut talk = Talk::to(&*broker)?;
-    assert_eq!(
-        send(&mut talk, "plain", -1, 5_000)?,
-        MESSAGE_TOO_LARGE,
-        "it outlives the broker"
-    );
+    until("it outlives the broker", || {
+        Ok(send(&mut talk, "plain", -1, 5_000)? == MESSAGE_TOO_LARGE)
+    })?;
 
     let hour_old = Batch::new(now_ms() - 3_600_000, vec![Record::value("old")]).encode();
     for topic in ["aged", "kept"] {

@@ -247,3 +247,25 @@ fn a_directory_that_cannot_be_used_at_start_does_not_stop_the_others() -> Result
     }
     Ok(())
 }
+
+#[test]
+fn a_broker_that_loses_its_last_directory_ends() -> Result<()> {
+    let broker = super::broker(&Settings::default())?;
+    let mut talk = Talk::to(&*broker)?;
+    talk.create_topic("t", 1, &[("segment.bytes", "1048576")])?;
+    assert_eq!(produce(&mut talk, 0)?, 0);
+    let dir = broker.data_dir().join("t-0");
+    std::fs::rename(&dir, broker.data_dir().with_file_name("aside"))?;
+    std::fs::write(&dir, "in the way")?;
+    // The answer may be lost with the process.
+    if let Ok(error) = produce(&mut talk, 0) {
+        assert_eq!(error, KAFKA_STORAGE_ERROR);
+    }
+    until("nobody listens", || Ok(Talk::to(&*broker).is_err()))?;
+    assert!(
+        broker.log_tail().contains(&broker.data_dir().display().to_string()),
+        "{}",
+        broker.log_tail()
+    );
+    Ok(())
+}

@@ -176,7 +176,7 @@ fn a_deleted_topic_is_gone_at_once_and_its_files_later() -> Result<()> {
 
 #[test]
 fn what_waits_for_its_removal_is_removed_by_the_next_start() -> Result<()> {
-    let mut broker = super::broker(&Settings::default())?;
+    let mut broker = super::broker(&Settings::default().with("log.segment.delete.delay.ms", 2_000))?;
     let mut talk = Talk::to(&*broker)?;
     talk.create_topic("t", 1, &[])?;
     talk.append("t", 0, 100)?;
