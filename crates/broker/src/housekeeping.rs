@@ -152,7 +152,11 @@ pub fn start(broker: &Arc<Broker>, removals: &Removals) {
 
 /// The partitions whose directory is in use: in one that failed nothing is touched any more.
 fn online(broker: &Broker) -> impl Iterator<Item = Arc<Hosted>> {
-    broker.partitions.all().into_iter().filter(|hosted| !hosted.dir.is_offline())
+    broker
+        .partitions
+        .all()
+        .into_iter()
+        .filter(|hosted| !hosted.dir.is_offline())
 }
 
 /// Deletes old segments of every log.
