@@ -19,8 +19,20 @@ const test = (name, body) => cases.push({ name, body })
 async function create(name, numPartitions = 1, configs = {}) {
   const topic = `kj-${name}-${RUN}`
   const configEntries = Object.entries(configs).map(([key, value]) => ({ name: key, value }))
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions, replicationFactor: 1, configEntries }] })
+  await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions, replicationFactor: 1, configEntries }] })
+  await eventually(`${topic} is led`, () => isLed(topic, numPartitions))
   return topic
+}
+
+// Asked here and not by waitForLeaders, which gives up when the broker does not know the topic yet, as Kafka too may not.
+async function isLed(topic, count) {
+  try {
+    const { partitions } = (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]
+    return partitions.length === count && partitions.every(({ leader, partitionErrorCode }) => leader >= 0 && partitionErrorCode === 0)
+  } catch (error) {
+    if (error.type === 'UNKNOWN_TOPIC_OR_PARTITION' || error.type === 'LEADER_NOT_AVAILABLE') return false
+    throw error
+  }
 }
 
 async function withProducer(options, body) {
