@@ -22,6 +22,7 @@ mod serve;
 mod storage;
 mod topic_filter;
 mod topics;
+mod utf8;
 
 /// How a tool was called, which decides what it may assume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Segments of a log, and snapshots of the cluster's metadata, which are made of the same batches.
 
+use super::super::utf8::java_text;
 use super::batch_file::BatchFile;
 use super::decoder::{self, DecodedRecord};
 use super::findings::Findings;
@@ -211,11 +212,7 @@ fn print_record(
 
 fn print_metadata(header: &BatchHeader, at: &RecordAt<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
     let len = |field: Option<&[u8]>| field.map_or(-1, |field| i64::try_from(field.len()).unwrap_or(i64::MAX));
-    let headers: Vec<_> = at
-        .record
-        .headers
-        .map(|header| String::from_utf8_lossy(header.key))
-        .collect();
+    let headers: Vec<_> = at.record.headers.map(|header| java_text(header.key)).collect();
     write!(
         out,
         "| offset: {} {}: {} keySize: {} valueSize: {} sequence: {} headerKeys: [{}]",

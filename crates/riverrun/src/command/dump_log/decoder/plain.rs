@@ -1,6 +1,7 @@
 //! The decoders that ship with Kafka, named by their Java classes.
 
 use super::super::super::options::Refusal;
+use super::super::super::utf8::java_text;
 use anyhow::Context;
 
 const PACKAGE: &str = "org.apache.kafka.tools.api.";
@@ -34,7 +35,7 @@ impl PlainDecoder {
     pub fn decode(self, bytes: &[u8]) -> anyhow::Result<String> {
         let short = || format!("{} bytes are too few for the decoder", bytes.len());
         Ok(match self {
-            Self::String => String::from_utf8_lossy(bytes).into_owned(),
+            Self::String => java_text(bytes),
             Self::Integer => i32::from_be_bytes(*bytes.first_chunk().with_context(short)?).to_string(),
             Self::Long => i64::from_be_bytes(*bytes.first_chunk().with_context(short)?).to_string(),
         })
