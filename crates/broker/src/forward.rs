@@ -5,6 +5,7 @@ use crate::channel::{ControllerError, OnBehalfOf};
 use bytes::Bytes;
 use network::api::respond_encoded;
 use network::{Reply, RequestContext};
+use protocol::wire::{Message, Reader, Request};
 use std::time::Duration;
 use tracing::warn;
 
@@ -33,6 +34,25 @@ pub async fn forward(broker: &Broker, context: &RequestContext, body: Bytes) -> 
             })
         }
     }
+}
+
+/// Has the controller answer a request that was taken apart here, on behalf of the client that sent it.
+///
+/// # Errors
+/// The reply that closes the client's connection.
+pub async fn ask<R: Request>(broker: &Broker, context: &RequestContext, request: &R) -> Result<R::Response, Reply> {
+    let failed = |error: &dyn std::fmt::Display| {
+        warn!(api = ?context.api_key, version = context.api_version, %error, "a request could not be forwarded");
+        Reply::Close("the controller cannot be reached")
+    };
+    let version = context.api_version;
+    let body = request.to_bytes(version).map_err(|error| failed(&error))?;
+    let asked = broker
+        .controller
+        .request(OnBehalfOf::client(context), R::KEY, version, body);
+    let answer = asked.await.map_err(|error| failed(&error))?;
+    catch_up(broker).await;
+    R::Response::decode(&mut Reader::new(&answer), version).map_err(|error| failed(&error))
 }
 
 /// Waits until this broker has applied what its node knows to be committed, so that a client that was told of a topic

@@ -4,17 +4,14 @@
 //! refuses those of other brokers and of log levels, before the controller is asked (`crate::config_check`).
 
 use crate::Broker;
-use crate::channel::OnBehalfOf;
 use crate::config_check::{KeyChange, Refusal, ResourceChange, Style, check_all};
-use crate::forward::forward;
+use crate::forward::{ask, forward};
 use bytes::Bytes;
 use network::api::{decode, respond};
 use network::{Reply, RequestContext};
 use protocol::messages::alter_configs_request::AlterConfigsRequest;
 use protocol::messages::alter_configs_response::{AlterConfigsResourceResponse, AlterConfigsResponse};
-use protocol::wire::{Message, Reader};
 use std::sync::Arc;
-use tracing::warn;
 
 /// Answers what the broker refuses, and has the controller decide on the rest.
 pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes) -> Reply {
@@ -41,30 +38,11 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
         return respond(context, &response);
     }
     request.resources = kept;
-    match ask_controller(broker, context, &request).await {
+    match ask(broker, context, &request).await {
         Ok(decided) => response.responses.extend(decided.responses),
         Err(reply) => return reply,
     }
     respond(context, &response)
-}
-
-async fn ask_controller(
-    broker: &Broker,
-    context: &RequestContext,
-    request: &AlterConfigsRequest,
-) -> Result<AlterConfigsResponse, Reply> {
-    let failed = |error: &dyn std::fmt::Display| {
-        warn!(api = ?context.api_key, version = context.api_version, %error, "a request could not be forwarded");
-        Reply::Close("the controller cannot be reached")
-    };
-    let body = request.to_bytes(context.api_version).map_err(|error| failed(&error))?;
-    let from = OnBehalfOf::client(context);
-    let answer = broker
-        .controller
-        .request(from, context.api_key, context.api_version, body)
-        .await;
-    let answer = answer.map_err(|error| failed(&error))?;
-    AlterConfigsResponse::decode(&mut Reader::new(&answer), context.api_version).map_err(|error| failed(&error))
 }
 
 fn changes(request: &AlterConfigsRequest) -> Vec<ResourceChange<'_>> {
