@@ -6,8 +6,16 @@
 //! [`Runtime::commit`] when the log's high watermark moves. The controller is the first tenant; the group, transaction
 //! and share coordinators are the next.
 
+mod lost;
+mod moment;
+mod partition_for;
 mod runtime;
 mod shard;
+mod token;
 
+pub use lost::Lost;
+pub use moment::Moment;
+pub use partition_for::partition_for;
 pub use runtime::{Runtime, Settled};
 pub use shard::{Atomicity, Outcome, Shard};
+pub use token::Token;

@@ -2,8 +2,9 @@
 
 use crate::classic::member::Protocol;
 use crate::record::GroupRecord;
-use crate::token::Token;
 use bytes::Bytes;
+use coordinator_runtime::Lost;
+use coordinator_runtime::Token;
 use protocol::ErrorCode;
 use protocol::messages::delete_groups_response::DeletableGroupResult;
 use protocol::messages::join_group_response::JoinGroupResponse;
@@ -108,27 +109,11 @@ pub enum SkipAssignment {
     Unknown,
 }
 
-/// Why records were not written, or will not be committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Lost {
-    /// Too few replicas, or they took too long.
-    #[error("the replicas did not take the records in time")]
-    Replicas,
-    /// This broker does not lead the partition any more, or its disk failed.
-    #[error("the partition is not led here any more")]
-    NotLeader,
-    /// The records do not fit a batch.
-    #[error("the records do not fit a batch")]
-    TooLarge,
-}
-
-impl Lost {
-    /// What clients are told.
-    pub fn code(self) -> ErrorCode {
-        match self {
-            Self::Replicas => ErrorCode::CoordinatorNotAvailable,
-            Self::NotLeader => ErrorCode::NotCoordinator,
-            Self::TooLarge => ErrorCode::UnknownServerError,
-        }
+/// What clients are told about records that were lost.
+pub fn refusal(lost: Lost) -> ErrorCode {
+    match lost {
+        Lost::Replicas => ErrorCode::CoordinatorNotAvailable,
+        Lost::NotLeader => ErrorCode::NotCoordinator,
+        Lost::TooLarge => ErrorCode::UnknownServerError,
     }
 }

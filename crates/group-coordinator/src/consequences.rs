@@ -2,12 +2,14 @@
 
 use crate::classic::group::ClassicGroup;
 use crate::classic::rebalance;
-use crate::completion::{Answer, Completion, Lost, Outcome};
+use crate::completion::{Answer, Completion, Outcome, refusal};
 use crate::coordinator::GroupCoordinator;
-use crate::desk::{Desk, Moment};
+use crate::desk::Desk;
 use crate::op::{expire_offsets, join_group};
 use crate::state::GroupState;
 use crate::timers::Timer;
+use coordinator_runtime::Lost;
+use coordinator_runtime::Moment;
 
 impl GroupCoordinator {
     /// Does one thing that is due; `None` if nothing is. To be called until it answers `None`, each outcome being written
@@ -63,7 +65,7 @@ impl GroupCoordinator {
     /// assignment begins a rebalance.
     pub fn lost(&mut self, completion: Completion, lost: Lost, moment: Moment) -> Outcome {
         self.desk.moment = moment;
-        let error = lost.code();
+        let error = refusal(lost);
         match completion {
             Completion::Nothing => {}
             Completion::Reply(reply) => self.desk.reply(reply.to, Answer::Refused(error)),

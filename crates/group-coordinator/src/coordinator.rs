@@ -3,11 +3,12 @@
 use crate::classic::group::ClassicGroup;
 use crate::classic::rebalance;
 use crate::completion::Reply;
-use crate::desk::{Desk, Moment};
+use crate::desk::Desk;
 use crate::settings::GroupSettings;
 use crate::state::GroupState;
 use crate::timers::{Timer, Timers};
 use base::{Instant, Rng};
+use coordinator_runtime::Moment;
 use protocol::ErrorCode;
 use std::collections::BTreeMap;
 use std::sync::Arc;

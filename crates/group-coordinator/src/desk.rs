@@ -3,17 +3,9 @@
 use crate::completion::{Answer, Reply};
 use crate::settings::GroupSettings;
 use crate::timers::Timers;
-use crate::token::Token;
-use base::{Instant, Rng, Timestamp};
-
-/// Now, on both clocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// For deadlines.
-    pub now: Instant,
-    /// For records.
-    pub wall: Timestamp,
-}
+use base::Rng;
+use coordinator_runtime::Moment;
+use coordinator_runtime::Token;
 
 /// What the operations on one group need besides the group.
 #[derive(Debug)]

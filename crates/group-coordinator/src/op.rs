@@ -15,7 +15,7 @@ pub mod topics_deleted;
 
 use crate::completion::{Answer, Completion, Outcome, Reply};
 use crate::record::GroupRecord;
-use crate::token::Token;
+use coordinator_runtime::Token;
 
 /// An answer that waits only for what was written before it.
 pub(crate) fn answer(to: Token, answer: Answer) -> Outcome {

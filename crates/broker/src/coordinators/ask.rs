@@ -3,7 +3,8 @@
 use super::OFFSETS_TOPIC;
 use super::shard::Shard;
 use crate::Broker;
-use group_coordinator::{Answer, GroupCoordinator, GroupState, Moment, Outcome, Token, partition_for};
+use coordinator_runtime::partition_for;
+use group_coordinator::{Answer, GroupCoordinator, GroupState, Moment, Outcome, Token};
 use protocol::ErrorCode;
 use std::collections::BTreeMap;
 use std::sync::Arc;

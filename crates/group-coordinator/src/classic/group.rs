@@ -2,9 +2,9 @@
 
 use crate::classic::member::{Member, Protocol, millis};
 use crate::classic::subscription;
-use crate::token::Token;
 use base::Timestamp;
 use bytes::Bytes;
+use coordinator_runtime::Token;
 use protocol::internal::group_metadata_value::{GroupMetadataValue, MemberMetadata};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,7 +1,7 @@
 //! A member of a group.
 
-use crate::token::Token;
 use bytes::Bytes;
+use coordinator_runtime::Token;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,9 +6,9 @@ use crate::classic::group::Phase;
 use crate::classic::{rebalance, validate};
 use crate::completion::{Answer, Outcome};
 use crate::coordinator::GroupCoordinator;
-use crate::desk::Moment;
 use crate::state::GroupState;
-use crate::token::Token;
+use coordinator_runtime::Moment;
+use coordinator_runtime::Token;
 use protocol::ErrorCode;
 use protocol::messages::heartbeat_request::HeartbeatRequest;
 

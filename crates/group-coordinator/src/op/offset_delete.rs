@@ -6,10 +6,10 @@ use super::{answer, answer_with};
 use crate::classic::group::Phase;
 use crate::completion::{Answer, Outcome};
 use crate::coordinator::GroupCoordinator;
-use crate::desk::Moment;
 use crate::record::GroupRecord;
 use crate::state::GroupState;
-use crate::token::Token;
+use coordinator_runtime::Moment;
+use coordinator_runtime::Token;
 use protocol::ErrorCode;
 use protocol::messages::offset_delete_request::OffsetDeleteRequest;
 use protocol::messages::offset_delete_response::{

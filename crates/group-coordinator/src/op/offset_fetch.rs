@@ -5,8 +5,8 @@
 use super::answer;
 use crate::completion::{Answer, Outcome};
 use crate::state::{CommittedOffset, GroupState, Place};
-use crate::token::Token;
 use base::Uuid;
+use coordinator_runtime::Token;
 use protocol::ErrorCode;
 use protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use protocol::messages::offset_fetch_response::{

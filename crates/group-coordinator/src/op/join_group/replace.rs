@@ -5,7 +5,7 @@ use crate::classic::group::{ClassicGroup, Phase};
 use crate::classic::rebalance;
 use crate::completion::{Answer, Completion, Outcome, Replaced};
 use crate::desk::Desk;
-use crate::token::Token;
+use coordinator_runtime::Token;
 use protocol::ErrorCode;
 use std::sync::Arc;
 
