@@ -6,6 +6,7 @@
 //! the first, change the second and answer an [`Outcome`]: records, and what is to happen once they are committed or
 //! lost ([`Completion`]). Answers come out of [`GroupCoordinator::take_replies`], to whoever asked with that [`Token`].
 
+pub mod assignor;
 pub mod classic;
 pub mod completion;
 mod consequences;
