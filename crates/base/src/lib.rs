@@ -1,4 +1,4 @@
-//! The few words everyone shares: identifiers, offsets, epochs, time, randomness and the seam to the file system.
+//! The few words everyone shares: identifiers, offsets, epochs, time, randomness, metrics and the seam to the file system.
 //!
 //! Nothing here knows Kafka's formats. The only code that touches the real clock, the real random source and the real
 //! file system below the socket layer lives here, behind [`clock::Clock`], [`rng::Rng`] and [`fs::Fs`].
@@ -7,6 +7,7 @@ pub mod clock;
 pub mod epoch;
 pub mod fs;
 pub mod id;
+pub mod metric;
 pub mod offset;
 pub mod rng;
 pub mod uuid;

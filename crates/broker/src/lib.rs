@@ -25,6 +25,7 @@ mod waiting;
 
 use arc_swap::ArcSwap;
 use base::fs::Fs;
+use base::metric::Registry;
 use base::{Clock, NodeId, Rng};
 use channel::ControllerChannel;
 use config::BrokerConfig;
@@ -66,6 +67,8 @@ pub struct Broker {
     pub producer_ids: producer_ids::ProducerIds,
     /// The epoch of this broker's registration; -1 before it.
     pub epoch: AtomicI64,
+    /// The process's metrics.
+    pub metrics: Arc<Registry>,
     /// Raised when the broker shuts down: whoever waits gives up.
     pub stopping: watch::Receiver<bool>,
 }

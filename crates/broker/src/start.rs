@@ -12,6 +12,7 @@ use crate::service::BrokerService;
 use crate::{Broker, log_config, publisher, replica_dirs};
 use arc_swap::ArcSwap;
 use base::fs::Fs;
+use base::metric::Registry;
 use base::{Clock, Rng, Uuid};
 use config::{BrokerConfig, ConfigError, Endpoint};
 use metadata::{MetadataImage, Published};
@@ -47,6 +48,8 @@ pub struct BrokerOptions {
     pub controller: Arc<dyn ControllerChannel>,
     /// The committed metadata, as the quorum shows it.
     pub published: watch::Receiver<Published>,
+    /// The process's metrics.
+    pub metrics: Arc<Registry>,
 }
 
 /// Why a broker did not start.
@@ -127,6 +130,7 @@ fn assemble(
         mut rng,
         controller,
         published,
+        metrics,
     } = options;
     let paths: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
     let log_dirs = LogDirs::open(fs.as_ref(), &paths, &unusable, config.node_id, &cluster_id)?;
@@ -151,6 +155,7 @@ fn assemble(
         log_dirs,
         producer_ids: ProducerIds::default(),
         epoch: AtomicI64::new(-1),
+        metrics,
         stopping,
     })
 }

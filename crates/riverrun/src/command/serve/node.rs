@@ -10,6 +10,7 @@ use super::signals::Signals;
 use anyhow::{Context, Result, bail};
 use base::clock::SystemClock;
 use base::fs::{Fs, RealFs};
+use base::metric::Registry;
 use base::{Clock, Rng};
 use broker::start::{BrokerOptions, RunningBroker};
 use config::{BrokerConfig, Endpoint};
@@ -94,6 +95,7 @@ async fn start(
         rng,
         controller: Arc::new(LocalController(quorum.controller.clone())),
         published: quorum.published.clone(),
+        metrics: Arc::new(Registry::default()),
     };
     let broker = match broker::start::start(options, clients, endpoints).await {
         Ok(broker) => broker,
