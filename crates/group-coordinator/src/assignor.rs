@@ -74,3 +74,6 @@ impl PartitionAssignor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

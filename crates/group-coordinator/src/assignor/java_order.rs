@@ -1,8 +1,9 @@
 //! The order in which Java walks a hash table: by bucket, and within a bucket as they came.
 //!
 //! Kafka's assignors hand out what is left in the order of a `HashMap`, so two brokers agree only if they walk alike.
-//! Two things of it are history and not state, and are not followed: the order of two members that share a bucket in
-//! both of Kafka's tables, and buckets of eight and more, which Java makes trees of.
+//! Some of it is history and not state, and is not followed: of keys that share a bucket, Kafka walks those first that
+//! came first, we those with the smaller name (of members that share one in both of its tables, the larger); and buckets
+//! of eight and more, of which Java makes trees.
 
 use base::Uuid;
 use std::collections::BTreeMap;
@@ -40,10 +41,24 @@ pub(super) fn of_grown_map<T>(keys: impl IntoIterator<Item = T>, size: usize, ha
     walk(keys, capacity, hash)
 }
 
-/// The place of a key in the order of Kafka's own `TimelineHashMap`, whatever its size: that takes the upper bits of the
-/// hash times a constant as the slot.
-pub(super) fn timeline_place(hash: i32) -> u64 {
-    i64::from(hash).wrapping_mul(-7_046_029_254_386_353_131).cast_unsigned()
+/// The keys as Kafka's own `TimelineHashMap` walks them into which they were put one by one, and none was removed: by the
+/// upper bits of the hash times a constant, and within a slot the last one first.
+pub(super) fn of_timeline_map<T>(keys: Vec<T>, hash: impl Fn(&T) -> i32) -> Vec<T> {
+    let mut capacity: u64 = 2;
+    while keys.len() as u64 * 3 > capacity * 4 {
+        capacity *= 2;
+    }
+    let shift = 64 - capacity.trailing_zeros();
+    let slot = |key: &T| {
+        i64::from(hash(key))
+            .wrapping_mul(-7_046_029_254_386_353_131)
+            .cast_unsigned()
+            >> shift
+    };
+    let mut keys = keys;
+    keys.reverse();
+    keys.sort_by_key(slot);
+    keys
 }
 
 fn walk<T>(keys: impl IntoIterator<Item = T>, capacity: usize, hash: impl Fn(&T) -> i32) -> Vec<T> {

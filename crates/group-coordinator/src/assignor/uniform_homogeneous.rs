@@ -51,8 +51,7 @@ pub(super) fn assign(
 
 /// The members as Kafka walks them: put, in the order of its own table, into a `HashMap` one by one.
 pub(super) fn in_java_order(group: &GroupSpec) -> Vec<(&Arc<str>, &MemberSpec)> {
-    let mut members: Vec<_> = group.members.iter().collect();
-    members.sort_by_key(|(id, _)| java_order::timeline_place(java_order::of_string(id)));
+    let members = java_order::of_timeline_map(group.members.iter().collect(), |(id, _)| java_order::of_string(id));
     let size = members.len();
     java_order::of_grown_map(members, size, |(id, _)| java_order::of_string(id))
 }
