@@ -11,6 +11,7 @@ mod moment;
 mod partition_for;
 mod runtime;
 mod shard;
+mod timers;
 mod token;
 
 pub use lost::Lost;
@@ -18,4 +19,5 @@ pub use moment::Moment;
 pub use partition_for::partition_for;
 pub use runtime::{Runtime, Settled};
 pub use shard::{Atomicity, Outcome, Shard};
+pub use timers::Timers;
 pub use token::Token;
