@@ -29,6 +29,7 @@ use base::metric::Registry;
 use base::{Clock, NodeId, Rng};
 use channel::ControllerChannel;
 use config::BrokerConfig;
+use group_coordinator::GroupCoordinator;
 use metadata::Published;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
@@ -58,7 +59,7 @@ pub struct Broker {
     /// The hosted partitions.
     pub partitions: partitions::Partitions,
     /// The coordinators of groups.
-    pub groups: coordinators::GroupShards,
+    pub groups: coordinators::Shards<GroupCoordinator>,
     /// The log directories.
     pub log_dirs: log_dirs::LogDirs,
     /// Incremental fetch sessions.

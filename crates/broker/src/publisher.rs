@@ -1,7 +1,8 @@
 //! Turning a new picture of the cluster into hosted partitions and settings.
 
 use crate::Broker;
-use crate::coordinators::leadership;
+use crate::coordinators::groups::topics_deleted::topics_deleted;
+use crate::coordinators::hosting::leadership;
 use crate::hosting::{self, HostingError};
 use crate::housekeeping::Removals;
 use crate::log_config::{self, PartitionSettings};
@@ -9,6 +10,7 @@ use crate::partitions::{Hosted, HostedTopic};
 use base::TopicPartition;
 use config::broker::DynamicConfigs;
 use config::synonym::broker_key;
+use group_coordinator::GroupCoordinator;
 use metadata::delta::{TopicChange, changed_partitions, changed_topics};
 use metadata::image::{ConfigResourceType, TopicImage};
 use metadata::{MetadataImage, Published};
@@ -59,8 +61,8 @@ pub fn apply(broker: &Broker, old: &MetadataImage, new: &MetadataImage, removals
     open_all(broker, new, &created);
     wakes.fire();
     update_topics(broker, old, new, settings_changed);
-    leadership::follow(broker, old, new);
-    leadership::topics_deleted(broker, &deleted);
+    leadership::follow::<GroupCoordinator>(broker, old, new);
+    topics_deleted(broker, &deleted);
 }
 
 /// The partitions that are to be hosted here and are not yet.

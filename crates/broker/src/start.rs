@@ -1,7 +1,7 @@
 //! Starting the broker and stopping it.
 
 use crate::channel::ControllerChannel;
-use crate::coordinators::GroupShards;
+use crate::coordinators::Shards;
 use crate::fetch_session::FetchSessions;
 use crate::housekeeping::{self, Removals};
 use crate::lifecycle::{self, LifecycleError, Registration};
@@ -151,7 +151,7 @@ fn assemble(
         committed: published,
         controller,
         partitions: Partitions::default(),
-        groups: GroupShards::default(),
+        groups: Shards::default(),
         log_dirs,
         producer_ids: ProducerIds::default(),
         epoch: AtomicI64::new(-1),

@@ -6,7 +6,9 @@
 //! version 4 (KIP-699), share partitions from 6.
 
 use crate::Broker;
-use crate::coordinators::{OFFSETS_TOPIC, ask, offsets_topic};
+use crate::coordinators::hosting::internal_topic;
+use crate::coordinators::{OFFSETS_TOPIC, ask};
+use group_coordinator::GroupCoordinator;
 use network::RequestContext;
 use protocol::ErrorCode;
 use protocol::messages::find_coordinator_request::FindCoordinatorRequest;
@@ -69,7 +71,7 @@ fn find(broker: &Arc<Broker>, context: &RequestContext, kind: i8, key: String) -
 
 fn group_coordinator(broker: &Arc<Broker>, context: &RequestContext, group: &str) -> Result<Coordinator, ErrorCode> {
     let Some(partition) = ask::partition_of(broker, group) else {
-        offsets_topic::create(broker);
+        internal_topic::create::<GroupCoordinator>(broker);
         return Err(ErrorCode::CoordinatorNotAvailable);
     };
     let published = broker.image.borrow();

@@ -12,6 +12,6 @@ pub(super) fn batch(codec: Codec) -> BatchBuilder {
 }
 
 /// The codec with that number; none for a number that is none, as Kafka refuses it only when it writes.
-pub(super) fn codec(id: i32) -> Codec {
+pub(crate) fn codec(id: i32) -> Codec {
     u8::try_from(id).ok().and_then(Codec::from_id).unwrap_or(Codec::None)
 }

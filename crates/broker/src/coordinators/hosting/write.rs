@@ -2,9 +2,9 @@
 
 use super::compression;
 use super::shard::{Due, Serving, Shard};
+use super::tenant::Tenant;
 use base::Timestamp;
-use coordinator_runtime::{Atomicity, Settled};
-use group_coordinator::{Completion, GroupRecord, Lost, Outcome};
+use coordinator_runtime::{Atomicity, Lost, Outcome, Settled};
 use partition::{AppendRefused, RequiredAcks};
 use records::{HEADER_LEN, VerifiedBatch};
 use storage::{AppendError, Origin};
@@ -13,9 +13,9 @@ use storage::{AppendError, Origin};
 /// a batch that is too large all the same is refused as any other.
 const CHUNK: usize = 500;
 
-impl Shard {
+impl<T: Tenant> Shard<T> {
     /// Appends an outcome's records and sees to its completion; what is lost may have consequences, which are written too.
-    pub(super) fn write(&self, serving: &mut Serving, outcome: Outcome, due: &mut Due) {
+    pub(crate) fn write(&self, serving: &mut Serving<T>, outcome: Outcome<T::Record, T::Completion>, due: &mut Due<T>) {
         let mut next = outcome;
         loop {
             let Outcome {
@@ -23,7 +23,7 @@ impl Shard {
                 atomicity,
                 response,
             } = next;
-            if records.is_empty() && response == Completion::Nothing {
+            if records.is_empty() && T::is_nothing(&response) {
                 break;
             }
             match self.append(serving, &records, atomicity, due) {
@@ -34,7 +34,7 @@ impl Shard {
                     break;
                 }
                 Err(lost) => {
-                    tracing::warn!(partition = self.index, %lost, "a group coordinator could not write");
+                    tracing::warn!(partition = self.index, %lost, "a {} could not write", T::NAME);
                     next = serving.coordinator.lost(response, lost, self.moment());
                 }
             }
@@ -44,10 +44,10 @@ impl Shard {
 
     fn append(
         &self,
-        serving: &mut Serving,
-        records: &[GroupRecord],
+        serving: &mut Serving<T>,
+        records: &[T::Record],
         atomicity: Atomicity,
-        due: &mut Due,
+        due: &mut Due<T>,
     ) -> Result<(), Lost> {
         let chunk = match atomicity {
             Atomicity::Atomic => records.len().max(1),
@@ -59,7 +59,7 @@ impl Shard {
         Ok(())
     }
 
-    fn append_batch(&self, serving: &mut Serving, records: &[GroupRecord], due: &mut Due) -> Result<(), Lost> {
+    fn append_batch(&self, serving: &mut Serving<T>, records: &[T::Record], due: &mut Due<T>) -> Result<(), Lost> {
         let now = self.clock.wall();
         let batch = self.encode(records, now)?;
         let appended = {
@@ -88,11 +88,11 @@ impl Shard {
         }
     }
 
-    fn encode(&self, records: &[GroupRecord], now: Timestamp) -> Result<VerifiedBatch, Lost> {
+    fn encode(&self, records: &[T::Record], now: Timestamp) -> Result<VerifiedBatch, Lost> {
         let mut builder = compression::batch(self.codec);
         for record in records {
-            let (key, value) = record.encode().map_err(|error| {
-                tracing::warn!(partition = self.index, %error, "a record of a group does not fit its format");
+            let (key, value) = T::encode(record).map_err(|error| {
+                tracing::warn!(partition = self.index, %error, "a record of a {} does not fit its format", T::NAME);
                 Lost::TooLarge
             })?;
             let more = key.len() + value.as_ref().map_or(0, bytes::Bytes::len) + HEADER_LEN;
@@ -114,14 +114,14 @@ impl Shard {
                 Lost::NotLeader
             }
             AppendRefused::Log(error) => {
-                tracing::error!(partition = self.index, %error, "the log does not take a group's records");
+                tracing::error!(partition = self.index, %error, "the log does not take the records of a {}", T::NAME);
                 Lost::NotLeader
             }
         }
     }
 
     /// Takes note of the high watermark, and waits for it where it has not come far enough.
-    pub(super) fn commit(&self, serving: &mut Serving) {
+    pub(super) fn commit(&self, serving: &mut Serving<T>) {
         let end = serving.runtime.end();
         if serving.runtime.committed_end() >= end {
             return;

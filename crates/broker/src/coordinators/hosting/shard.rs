@@ -1,9 +1,10 @@
 //! One coordinator behind its lock.
 
+use super::tenant::Tenant;
 use crate::partitions::Hosted;
 use base::{Clock, Instant, LeaderEpoch};
 use coordinator_runtime::Runtime;
-use group_coordinator::{Answer, Completion, GroupCoordinator, GroupState, Moment, Outcome, Reply, Token};
+use coordinator_runtime::{Moment, Outcome, Token};
 use partition::{Signal, Wakes};
 use protocol::ErrorCode;
 use records::compression::Codec;
@@ -11,11 +12,11 @@ use rustc_hash::FxHashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 
-/// The coordinator of one partition of `__consumer_offsets`, for one epoch of its leadership.
+/// The coordinator of one partition of its tenant's topic, for one epoch of its leadership.
 #[derive(Debug)]
-pub(crate) struct Shard {
-    pub(super) index: i32,
-    pub(super) epoch: LeaderEpoch,
+pub(crate) struct Shard<T: Tenant> {
+    pub(crate) index: i32,
+    pub(crate) epoch: LeaderEpoch,
     pub(super) hosted: Arc<Hosted>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) codec: Codec,
@@ -23,28 +24,28 @@ pub(crate) struct Shard {
     pub(super) moved: Arc<Signal>,
     /// There is an earlier deadline than the shard's task knows of, or nothing more to do.
     pub(super) changed: Notify,
-    phase: Mutex<Phase>,
+    phase: Mutex<Phase<T>>,
 }
 
 #[derive(Debug)]
-enum Phase {
+enum Phase<T: Tenant> {
     Loading,
-    Serving(Box<Serving>),
+    Serving(Box<Serving<T>>),
     Gone,
 }
 
 /// A coordinator that has read its log.
 #[derive(Debug)]
-pub(super) struct Serving {
-    pub(super) runtime: Runtime<GroupState, Completion>,
-    pub(super) coordinator: GroupCoordinator,
+pub(crate) struct Serving<T: Tenant> {
+    pub(crate) runtime: Runtime<T::State, T::Completion>,
+    pub(crate) coordinator: T,
     /// Who waits for an answer.
-    waiting: FxHashMap<Token, oneshot::Sender<Answer>>,
+    waiting: FxHashMap<Token, oneshot::Sender<T::Answer>>,
     next_token: u64,
 }
 
-impl Serving {
-    pub(super) fn new(runtime: Runtime<GroupState, Completion>, coordinator: GroupCoordinator) -> Self {
+impl<T: Tenant> Serving<T> {
+    pub(super) fn new(runtime: Runtime<T::State, T::Completion>, coordinator: T) -> Self {
         Self {
             runtime,
             coordinator,
@@ -53,7 +54,7 @@ impl Serving {
         }
     }
 
-    fn expect(&mut self, reply: oneshot::Sender<Answer>) -> Token {
+    fn expect(&mut self, reply: oneshot::Sender<T::Answer>) -> Token {
         let token = Token(self.next_token);
         self.next_token += 1;
         self.waiting.insert(token, reply);
@@ -64,12 +65,12 @@ impl Serving {
 /// What may be sent once no lock is held.
 #[derive(Debug)]
 #[must_use]
-pub(super) struct Due {
+pub(crate) struct Due<T: Tenant> {
     pub(super) wakes: Wakes,
-    answers: Vec<(oneshot::Sender<Answer>, Answer)>,
+    answers: Vec<(oneshot::Sender<T::Answer>, T::Answer)>,
 }
 
-impl Due {
+impl<T: Tenant> Due<T> {
     pub(super) fn nothing() -> Self {
         Self {
             wakes: Wakes::none(),
@@ -86,7 +87,7 @@ impl Due {
     }
 }
 
-impl Shard {
+impl<T: Tenant> Shard<T> {
     pub(super) fn new(
         index: i32,
         epoch: LeaderEpoch,
@@ -113,17 +114,17 @@ impl Shard {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Phase> {
+    fn lock(&self) -> MutexGuard<'_, Phase<T>> {
         self.phase
             .lock()
-            .expect("no code panics while it changes a group coordinator")
+            .expect("no code panics while it changes a coordinator")
     }
 
     /// Runs an operation, writes what it decided, and answers where its answer will come out.
-    pub(super) fn operate(
+    pub(crate) fn operate(
         &self,
-        operation: impl FnOnce(&mut GroupCoordinator, &GroupState, Moment, Token) -> Outcome,
-    ) -> Result<oneshot::Receiver<Answer>, ErrorCode> {
+        operation: impl FnOnce(&mut T, &T::State, Moment, Token) -> Outcome<T::Record, T::Completion>,
+    ) -> Result<oneshot::Receiver<T::Answer>, ErrorCode> {
         let (reply, answer) = oneshot::channel();
         self.change(|shard, serving, due| {
             let token = serving.expect(reply);
@@ -135,14 +136,14 @@ impl Shard {
     }
 
     /// Changes the coordinator, and afterwards sends what became due.
-    pub(super) fn change(&self, change: impl FnOnce(&Self, &mut Serving, &mut Due)) -> Result<(), ErrorCode> {
+    pub(crate) fn change(&self, change: impl FnOnce(&Self, &mut Serving<T>, &mut Due<T>)) -> Result<(), ErrorCode> {
         let mut due = Due::nothing();
         {
             let mut phase = self.lock();
             let serving = phase.serving()?;
             let before = serving.coordinator.next_deadline();
             change(self, serving, &mut due);
-            for Reply { to, answer } in serving.coordinator.take_replies() {
+            for (to, answer) in serving.coordinator.take_replies() {
                 due.answers
                     .extend(serving.waiting.remove(&to).map(|reply| (reply, answer)));
             }
@@ -156,14 +157,14 @@ impl Shard {
     }
 
     /// Looks at what is committed.
-    pub(super) fn look<R>(&self, look: impl FnOnce(&GroupCoordinator, &GroupState) -> R) -> Result<R, ErrorCode> {
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&T, &T::State) -> R) -> Result<R, ErrorCode> {
         let mut phase = self.lock();
         let serving = phase.serving()?;
         Ok(look(&serving.coordinator, serving.runtime.committed()))
     }
 
     /// The log has been read. Answers whether anybody still wants it.
-    pub(super) fn begin(&self, serving: Serving) -> bool {
+    pub(super) fn begin(&self, serving: Serving<T>) -> bool {
         let mut phase = self.lock();
         let wanted = matches!(*phase, Phase::Loading);
         if wanted {
@@ -190,8 +191,8 @@ impl Shard {
     }
 }
 
-impl Phase {
-    fn serving(&mut self) -> Result<&mut Serving, ErrorCode> {
+impl<T: Tenant> Phase<T> {
+    fn serving(&mut self) -> Result<&mut Serving<T>, ErrorCode> {
         match self {
             Self::Loading => Err(ErrorCode::CoordinatorLoadInProgress),
             Self::Serving(serving) => Ok(serving),

@@ -2,8 +2,8 @@
 
 use super::load;
 use super::shard::{Serving, Shard};
+use super::tenant::Tenant;
 use base::Rng;
-use group_coordinator::{GroupCoordinator, GroupSettings};
 use protocol::ErrorCode;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use tracing::{error, info};
 const LONGEST_SLEEP: Duration = Duration::from_secs(600);
 
 /// Runs until the shard is gone or the broker stops.
-pub(super) async fn tend(
-    shard: Arc<Shard>,
-    settings: GroupSettings,
+pub(super) async fn tend<T: Tenant>(
+    shard: Arc<Shard<T>>,
+    settings: T::Settings,
     buffer: u32,
     rng: Rng,
     mut stopping: watch::Receiver<bool>,
@@ -25,7 +25,7 @@ pub(super) async fn tend(
     let reader = Arc::clone(&shard);
     let loaded = tokio::task::spawn_blocking(move || take_over(&reader, settings, buffer, rng)).await;
     if loaded.is_err() {
-        error!(partition = shard.index, "reading the groups of a partition failed");
+        error!(partition = shard.index, "loading a {} failed", T::NAME);
         shard.resign();
     }
     while !shard.is_gone() {
@@ -40,31 +40,32 @@ pub(super) async fn tend(
     }
 }
 
-fn take_over(shard: &Shard, settings: GroupSettings, buffer: u32, rng: Rng) {
+fn take_over<T: Tenant>(shard: &Shard<T>, settings: T::Settings, buffer: u32, rng: Rng) {
     let started = shard.clock.now();
     match load::load(shard, buffer) {
         Ok(runtime) => {
-            let groups = runtime.latest().groups().count();
-            let coordinator = GroupCoordinator::take_over(runtime.latest(), settings, rng, shard.moment());
+            let size = T::size(runtime.latest());
+            let coordinator = T::take_over(runtime.latest(), settings, rng, shard.moment());
             if shard.begin(Serving::new(runtime, coordinator)) {
                 let took = shard.clock.now().since(started);
                 info!(
                     partition = shard.index,
-                    groups,
+                    size,
                     took_ms = took.as_millis(),
-                    "group coordinator loaded"
+                    "{} loaded",
+                    T::NAME
                 );
             }
             shard.look_at_watermark();
         }
         Err(error) => {
-            error!(partition = shard.index, %error, "the groups of a partition cannot be read; it has no coordinator");
+            error!(partition = shard.index, %error, "the log of a {} cannot be read; there is none", T::NAME);
             shard.resign();
         }
     }
 }
 
-impl Shard {
+impl<T: Tenant> Shard<T> {
     fn until_deadline(&self) -> Duration {
         self.next_deadline()
             .map_or(LONGEST_SLEEP, |next| next.since(self.clock.now()).min(LONGEST_SLEEP))

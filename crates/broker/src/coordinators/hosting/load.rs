@@ -1,14 +1,12 @@
-//! Reading a partition of `__consumer_offsets` from its beginning.
+//! Reading a coordinator's partition from its beginning.
 
 use super::shard::Shard;
+use super::tenant::Tenant;
 use base::{Offset, ProducerId};
 use bytes::Bytes;
 use coordinator_runtime::Runtime;
-use group_coordinator::record::TransactionEnd;
-use group_coordinator::{Completion, GroupRecord, GroupState};
 use partition::EpochError;
 use records::compression::{Codec, DecompressError, decompress};
-use records::control::TransactionOutcome;
 use records::{BatchError, BatchView, EndTxnMarker, Records, StructureError, batches};
 use storage::{MinOne, ReadError, ReadRequest};
 
@@ -45,11 +43,11 @@ pub(super) enum LoadError {
 }
 
 /// What the log holds up to its end: what is below the high watermark is committed, the rest may yet be undone.
-pub(super) fn load(shard: &Shard, buffer: u32) -> Result<Runtime<GroupState, Completion>, LoadError> {
+pub(super) fn load<T: Tenant>(shard: &Shard<T>, buffer: u32) -> Result<Runtime<T::State, T::Completion>, LoadError> {
     let view = shard.hosted.lock().fetch_view(shard.epoch)?;
     let end = view.log_end_offset;
-    let mut loading = Loading {
-        runtime: Runtime::new(GroupState::default(), view.log_start_offset),
+    let mut loading = Loading::<T> {
+        runtime: Runtime::new(T::State::default(), view.log_start_offset),
         high_watermark: view.high_watermark.min(end),
         scratch: Vec::new(),
     };
@@ -77,13 +75,13 @@ pub(super) fn load(shard: &Shard, buffer: u32) -> Result<Runtime<GroupState, Com
     Ok(runtime)
 }
 
-struct Loading {
-    runtime: Runtime<GroupState, Completion>,
+struct Loading<T: Tenant> {
+    runtime: Runtime<T::State, T::Completion>,
     high_watermark: Offset,
     scratch: Vec<u8>,
 }
 
-impl Loading {
+impl<T: Tenant> Loading<T> {
     /// Takes the whole batches in `bytes` from `from` on; answers where the next begins.
     fn take(&mut self, bytes: &[u8], from: Offset) -> Result<Offset, LoadError> {
         let mut next = from;
@@ -138,27 +136,25 @@ impl Loading {
         let Some(marker) = EndTxnMarker::parse(key, value) else {
             return;
         };
-        let end = match marker.outcome {
-            TransactionOutcome::Commit => TransactionEnd::Committed,
-            TransactionOutcome::Abort => TransactionEnd::Aborted,
-        };
-        self.replay(offset, &GroupRecord::TransactionEnd { producer, end });
+        if let Some(record) = T::marker(producer, marker.outcome) {
+            self.replay(offset, &record);
+        }
     }
 
     fn take_record(&mut self, offset: Offset, producer: ProducerId, key: &[u8], value: Option<&[u8]>) {
         let key = Bytes::copy_from_slice(key);
         let value = value.map(Bytes::copy_from_slice);
-        match GroupRecord::decode(&key, value.as_ref(), producer) {
+        match T::decode(&key, value.as_ref(), producer) {
             Ok(Some(record)) => self.replay(offset, &record),
             Ok(None) => tracing::debug!(%offset, "a record of a type that this coordinator does not know is skipped"),
-            // One bad record must not take every group of the partition down.
+            // One bad record must not take everything else in the partition down.
             Err(error) => {
-                tracing::warn!(%offset, %error, "a record of __consumer_offsets cannot be read and is skipped")
+                tracing::warn!(topic = T::TOPIC, %offset, %error, "a record cannot be read and is skipped")
             }
         }
     }
 
-    fn replay(&mut self, offset: Offset, record: &GroupRecord) {
+    fn replay(&mut self, offset: Offset, record: &T::Record) {
         let replayed = if offset < self.high_watermark {
             self.runtime.follow(offset, record)
         } else {
