@@ -6,7 +6,7 @@ use crate::wakes::{Signal, Wakes};
 use base::{Offset, Timestamp};
 use records::VerifiedBatch;
 use std::sync::Arc;
-use storage::{AppendError, AppendInfo, Origin};
+use storage::{AppendError, AppendInfo, AppendTerms};
 
 /// The `acks` of a produce request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Partition {
         &mut self,
         batches: &[VerifiedBatch],
         acks: RequiredAcks,
-        origin: Origin,
+        terms: impl Into<AppendTerms>,
         now: Timestamp,
     ) -> Result<(Appended, Wakes), AppendRefused> {
         let leadership = self.role.leader()?;
@@ -75,7 +75,7 @@ impl Partition {
             return Err(AppendRefused::NotEnoughReplicas { in_sync, min });
         }
         let epoch = leadership.epoch;
-        let info = self.log.append_as_leader(batches, epoch, origin, now)?;
+        let info = self.log.append_as_leader(batches, epoch, terms, now)?;
         let wakes = self.advance_high_watermark();
         let until = info.last_offset.next();
         let wait_until = (acks == RequiredAcks::All && self.high_watermark < until).then_some(until);

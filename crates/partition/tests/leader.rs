@@ -11,7 +11,7 @@ use records::control::TransactionOutcome;
 use records::{BatchBuilder, EndTxnMarker, VerifiedBatch};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use storage::{Log, LogOptions, Origin};
+use storage::{AppendTerms, Log, LogOptions, Origin, Verification};
 use tempfile::TempDir;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -49,10 +49,11 @@ fn batch(records: usize) -> VerifiedBatch {
 }
 
 fn append(partition: &mut Partition, batch: VerifiedBatch) -> Wakes {
-    partition
-        .append(&[batch], RequiredAcks::All, Origin::Client, NOW)
-        .unwrap()
-        .1
+    let terms = AppendTerms {
+        verification: Verification::Off,
+        ..Origin::Client.into()
+    };
+    partition.append(&[batch], RequiredAcks::All, terms, NOW).unwrap().1
 }
 
 fn is_raised(signal: &Signal) -> bool {

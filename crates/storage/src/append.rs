@@ -7,6 +7,7 @@ use crate::log::Log;
 use crate::origin::Origin;
 use crate::producer_batch::producer_batch;
 use crate::producer_state::{AppliedTxn, MarkerEpochRule, Staged, TxnResult, Verdict};
+use crate::terms::AppendTerms;
 use base::{LeaderEpoch, Offset, Timestamp};
 use records::{BatchHeader, ReplicatedBatches, TimestampType, VerifiedBatch};
 use std::io::IoSlice;
@@ -58,31 +59,20 @@ impl Log {
         &mut self,
         batches: &[VerifiedBatch],
         epoch: LeaderEpoch,
-        origin: Origin,
+        terms: impl Into<AppendTerms>,
         now: Timestamp,
     ) -> Result<AppendInfo, AppendError> {
-        self.append_marked(batches, epoch, origin, MarkerEpochRule::AtLeastCurrent, now)
-    }
-
-    /// Like [`Log::append_as_leader`], for transaction markers whose epoch is held to `rule`.
-    pub fn append_marked(
-        &mut self,
-        batches: &[VerifiedBatch],
-        epoch: LeaderEpoch,
-        origin: Origin,
-        rule: MarkerEpochRule,
-        now: Timestamp,
-    ) -> Result<AppendInfo, AppendError> {
+        let terms = terms.into();
         self.check_online()?;
         let mut extent = Extent::at(self.log_end);
-        let mut staged = Staged::new(origin);
+        let mut staged = Staged::new(terms.origin).verified(terms.verification);
         for batch in batches {
             let header = BatchHeader {
                 base_offset: extent.next(),
                 ..*batch.header()
             };
             extent.add(&header);
-            let Some(batch) = producer_batch(&header, batch.body(), rule)? else {
+            let Some(batch) = producer_batch(&header, batch.body(), terms.marker_epochs)? else {
                 continue;
             };
             let verdict = self.producers.check(&mut staged, &batch)?;

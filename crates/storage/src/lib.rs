@@ -31,6 +31,7 @@ pub mod retention;
 pub mod roll;
 mod scan;
 mod segment;
+pub mod terms;
 pub mod time_search;
 pub mod truncate;
 pub mod view;
@@ -45,8 +46,9 @@ pub use leader_epoch::EpochEndOffset;
 pub use log::Log;
 pub use open::{LastShutdown, LogOptions};
 pub use origin::Origin;
-pub use producer_state::MarkerEpochRule;
+pub use producer_state::{FirstSequence, MarkerEpochRule, Verification, VerificationGuard};
 pub use read::{FetchedSlice, MinOne, ReadRequest};
+pub use terms::AppendTerms;
 pub use time_search::TimestampOffset;
 pub use view::LogView;
 

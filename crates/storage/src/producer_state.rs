@@ -15,6 +15,7 @@ pub mod snapshot;
 mod snapshots;
 mod staged;
 mod transactions;
+mod verification;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use batch::{BatchKind, MarkerEpochRule, ProducerBatch, TxnResult};
 pub use entry::{BATCHES_KEPT, BatchMetadata, ProducerEntry};
 pub use snapshots::{SUFFIX as SNAPSHOT_SUFFIX, Sync, path as snapshot_path};
 pub use staged::{CompletedTxn, ProducerError, Staged};
+pub use verification::{FirstSequence, Verification, VerificationGuard};
 
 use base::fs::Fs;
 use base::{Offset, ProducerId, Timestamp};
@@ -66,6 +68,9 @@ pub struct AppliedTxn {
 pub struct ProducerStateManager {
     producers: FxHashMap<ProducerId, ProducerEntry>,
     transactions: Transactions,
+    /// By producer; not in snapshots, since who asked has to ask again after a restart.
+    verifications: FxHashMap<ProducerId, verification::Pending>,
+    next_guard: u64,
     snapshots: Snapshots,
     expiration: Duration,
     map_end: Offset,
@@ -80,6 +85,8 @@ impl ProducerStateManager {
         Ok(Self {
             producers: FxHashMap::default(),
             transactions: Transactions::default(),
+            verifications: FxHashMap::default(),
+            next_guard: 0,
             snapshots: Snapshots::list(fs, dir)?,
             expiration,
             map_end: Offset::ZERO,
@@ -104,7 +111,7 @@ impl ProducerStateManager {
                 timestamp: kept.timestamp,
             });
         }
-        staged.add(current, batch)?;
+        staged.add(current, self.verifications.get(&batch.producer_id), batch)?;
         Ok(Verdict::Append)
     }
 
@@ -112,6 +119,12 @@ impl ProducerStateManager {
     pub fn apply(&mut self, staged: Staged, end: Offset) -> Vec<AppliedTxn> {
         if staged.tolerated > 0 {
             tracing::warn!(batches = staged.tolerated, %end, "replicated batches break the sequence of their producer");
+        }
+        for (id, _) in &staged.producers {
+            // Data has opened the transaction, or a marker has ended it: either way nothing is left to verify.
+            if staged.is_transactional(*id) {
+                self.verifications.remove(id);
+            }
         }
         self.producers.extend(staged.producers);
         for (first_offset, producer_id) in staged.started {
@@ -174,6 +187,8 @@ impl ProducerStateManager {
     pub fn remove_expired(&mut self, now: Timestamp) {
         let expiration = self.expiration;
         self.producers.retain(|_, entry| !is_expired(entry, now, expiration));
+        self.verifications
+            .retain(|_, pending| !is_silent(pending.since(), now, expiration));
     }
 
     /// `producer.id.expiration.ms` changed.
@@ -233,6 +248,7 @@ impl ProducerStateManager {
     fn clear(&mut self) {
         self.producers.clear();
         self.transactions.clear();
+        self.verifications.clear();
     }
 
     /// The log now starts at `log_start`.
@@ -296,7 +312,10 @@ impl ProducerStateManager {
 }
 
 fn is_expired(entry: &ProducerEntry, now: Timestamp, expiration: Duration) -> bool {
-    let silent = i128::from(now.0) - i128::from(entry.last_timestamp.0);
-    let limit = i128::try_from(expiration.as_millis()).unwrap_or(i128::MAX);
-    entry.current_txn_first_offset.is_none() && silent >= limit
+    entry.current_txn_first_offset.is_none() && is_silent(entry.last_timestamp, now, expiration)
+}
+
+fn is_silent(since: Timestamp, now: Timestamp, expiration: Duration) -> bool {
+    let silent = i128::from(now.0) - i128::from(since.0);
+    silent >= i128::try_from(expiration.as_millis()).unwrap_or(i128::MAX)
 }

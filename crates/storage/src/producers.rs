@@ -1,8 +1,8 @@
 //! The log's producers and open transactions.
 
 use crate::log::Log;
-use crate::producer_state::ProducerStateManager;
-use base::{Offset, Timestamp};
+use crate::producer_state::{FirstSequence, ProducerError, ProducerStateManager, VerificationGuard};
+use base::{Offset, ProducerEpoch, ProducerId, Timestamp};
 use std::time::Duration;
 
 impl Log {
@@ -26,6 +26,19 @@ impl Log {
     /// `producer.id.expiration.ms` changed.
     pub fn set_producer_expiration(&mut self, expiration: Duration) {
         self.producers.set_expiration(expiration);
+    }
+
+    /// Begins to verify a transactional batch: the guard to append it with, or none if the transaction is open here.
+    pub fn start_verification(
+        &mut self,
+        producer_id: ProducerId,
+        epoch: ProducerEpoch,
+        sequence: i32,
+        first: FirstSequence,
+        now: Timestamp,
+    ) -> Result<Option<VerificationGuard>, ProducerError> {
+        self.producers
+            .start_verification(producer_id, epoch, sequence, first, now)
     }
 
     /// The producers, for DescribeProducers and for the checks before a transactional append.

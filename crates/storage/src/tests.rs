@@ -76,8 +76,16 @@ pub(crate) fn batch(count: usize, size: usize, time: i64) -> VerifiedBatch {
     builder.build()
 }
 
+/// Whoever is asked about transactions, it is not asked here.
+pub(crate) fn unverified(origin: Origin) -> crate::AppendTerms {
+    crate::AppendTerms {
+        verification: crate::Verification::Off,
+        ..origin.into()
+    }
+}
+
 pub(crate) fn append(log: &mut Log, batch: VerifiedBatch) -> crate::AppendInfo {
-    log.append_as_leader(&[batch], EPOCH, Origin::Client, NOW)
+    log.append_as_leader(&[batch], EPOCH, unverified(Origin::Client), NOW)
         .expect("appended")
 }
 

@@ -92,6 +92,11 @@ impl ProducerEntry {
             .find(|kept| kept.first_sequence() == batch.base_sequence && kept.last_sequence == batch.last_sequence)
     }
 
+    /// Whether its transaction of this epoch is open; in a later epoch it may have ended.
+    pub fn is_in_transaction(&self, epoch: ProducerEpoch) -> bool {
+        self.epoch == epoch && self.current_txn_first_offset.is_some()
+    }
+
     /// Remembers `batch`, sent in `epoch`, and forgets the oldest of more than five.
     pub(super) fn push(&mut self, epoch: ProducerEpoch, batch: BatchMetadata) {
         self.enter_epoch(epoch);

@@ -3,6 +3,7 @@
 use super::batch::{BatchKind, MarkerEpochRule, ProducerBatch, TxnResult};
 use super::entry::{BatchMetadata, ProducerEntry};
 use super::sequence;
+use super::verification::{Pending, Verification};
 use crate::origin::Origin;
 use base::{Offset, ProducerEpoch, ProducerId};
 
@@ -62,6 +63,12 @@ pub enum ProducerError {
         /// The first offset of the open transaction.
         first_offset: Offset,
     },
+    /// The first batch of a transaction that the coordinator was not asked about, or that has ended since.
+    #[error("the record of producer {producer_id} was not part of an ongoing transaction")]
+    NotVerified {
+        /// The producer.
+        producer_id: ProducerId,
+    },
 }
 
 /// The producers that an append touches, as they will be, and the transactions it starts and ends.
@@ -70,6 +77,9 @@ pub enum ProducerError {
 #[derive(Debug)]
 pub struct Staged {
     origin: Origin,
+    verification: Verification,
+    /// Who wrote within a transaction, or ended one.
+    transactional: Vec<ProducerId>,
     pub(super) producers: Vec<(ProducerId, ProducerEntry)>,
     pub(super) started: Vec<(Offset, ProducerId)>,
     pub(super) completed: Vec<CompletedTxn>,
@@ -82,11 +92,24 @@ impl Staged {
     pub fn new(origin: Origin) -> Self {
         Self {
             origin,
+            verification: Verification::Missing,
+            transactional: Vec::new(),
             producers: Vec::new(),
             started: Vec::new(),
             completed: Vec::new(),
             tolerated: 0,
         }
+    }
+
+    /// The same, with what was found out about the transaction.
+    #[must_use]
+    pub fn verified(self, verification: Verification) -> Self {
+        Self { verification, ..self }
+    }
+
+    /// Whether the producer wrote within a transaction, or ended one.
+    pub(super) fn is_transactional(&self, producer_id: ProducerId) -> bool {
+        self.transactional.contains(&producer_id)
     }
 
     /// Where the append comes from.
@@ -95,7 +118,15 @@ impl Staged {
     }
 
     /// Stages `batch` on top of `current`, the producer's applied state if it has one.
-    pub(super) fn add(&mut self, current: Option<&ProducerEntry>, batch: &ProducerBatch) -> Result<(), ProducerError> {
+    pub(super) fn add(
+        &mut self,
+        current: Option<&ProducerEntry>,
+        pending: Option<&Pending>,
+        batch: &ProducerBatch,
+    ) -> Result<(), ProducerError> {
+        if batch.kind != BatchKind::Plain && !self.is_transactional(batch.producer_id) {
+            self.transactional.push(batch.producer_id);
+        }
         let at = match self.producers.iter().position(|(id, _)| *id == batch.producer_id) {
             Some(at) => at,
             None => {
@@ -105,7 +136,7 @@ impl Staged {
             }
         };
         match batch.kind {
-            BatchKind::Plain | BatchKind::Transactional => self.add_data(at, batch),
+            BatchKind::Plain | BatchKind::Transactional => self.add_data(at, pending, batch),
             BatchKind::Marker {
                 result,
                 coordinator_epoch,
@@ -114,11 +145,14 @@ impl Staged {
         }
     }
 
-    fn add_data(&mut self, at: usize, batch: &ProducerBatch) -> Result<(), ProducerError> {
+    fn add_data(&mut self, at: usize, pending: Option<&Pending>, batch: &ProducerBatch) -> Result<(), ProducerError> {
         let entry = &self.producers[at].1;
-        let mut verdict = check_data_epoch(entry, batch);
+        let mut verdict = check_data_epoch(entry, batch).and_then(|()| self.check_verified(entry, pending, batch));
         if self.origin == Origin::Client {
-            verdict = verdict.and_then(|()| check_sequence(entry, batch));
+            let is_known = !entry.batches().is_empty();
+            verdict = verdict
+                .and_then(|()| pending.map_or(Ok(()), |pending| pending.check(batch, is_known)))
+                .and_then(|()| check_sequence(entry, batch));
         }
         self.enforce(verdict)?;
         let entry = &mut self.producers[at].1;
@@ -145,6 +179,26 @@ impl Staged {
             timestamp: batch.max_timestamp,
         };
         entry.push(batch.epoch, kept);
+        Ok(())
+    }
+
+    /// A transaction's first batch must have been verified.
+    fn check_verified(
+        &self,
+        entry: &ProducerEntry,
+        pending: Option<&Pending>,
+        batch: &ProducerBatch,
+    ) -> Result<(), ProducerError> {
+        let is_held = matches!(self.origin, Origin::Client | Origin::Coordinator);
+        let is_first = batch.kind == BatchKind::Transactional && !entry.is_in_transaction(batch.epoch);
+        let is_verified = match self.verification {
+            Verification::Off => true,
+            verification => pending.is_some_and(|pending| pending.is_verified_by(verification)),
+        };
+        if is_held && is_first && !is_verified {
+            let producer_id = batch.producer_id;
+            return Err(ProducerError::NotVerified { producer_id });
+        }
         Ok(())
     }
 

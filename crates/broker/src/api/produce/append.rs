@@ -255,7 +255,7 @@ fn append_error(refused: &AppendRefused) -> ErrorCode {
                 ProducerError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
                 ProducerError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
                 ProducerError::CoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
-                ProducerError::TransactionOpen { .. } => ErrorCode::InvalidTxnState,
+                ProducerError::TransactionOpen { .. } | ProducerError::NotVerified { .. } => ErrorCode::InvalidTxnState,
             },
         },
     }
