@@ -23,13 +23,26 @@ pub struct Process {
 impl Process {
     /// Starts `command`, both of its output streams appended to the file `output`.
     pub fn start(command: &mut Command, output: &Path) -> Result<Process> {
-        let file = File::options().create(true).append(true).open(output)?;
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(file.try_clone()?)
-            .stderr(file)
-            .spawn()
-            .with_context(|| format!("cannot start {command:?}"))?;
+        let file = append_to(output)?;
+        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        Process::spawn(command, output)
+    }
+
+    /// Starts a `command` that is told what to do on its standard input, which is answered too. What it prints is
+    /// appended to the file `printed`, each write whole and in order even when several processes share the file; what it
+    /// complains of to the file `output`.
+    pub fn start_told(command: &mut Command, printed: &Path, output: &Path) -> Result<(Process, ChildStdin)> {
+        command
+            .stdin(Stdio::piped())
+            .stdout(append_to(printed)?)
+            .stderr(append_to(output)?);
+        let mut process = Process::spawn(command, output)?;
+        let input = process.child.stdin.take().context("its input is a pipe")?;
+        Ok((process, input))
+    }
+
+    fn spawn(command: &mut Command, output: &Path) -> Result<Process> {
+        let child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
         let watchdog = Watchdog::over(child.id())?;
         Ok(Process {
             child,
@@ -89,6 +102,10 @@ impl Drop for Process {
         let _ = self.child.wait();
         self.watchdog.dismiss();
     }
+}
+
+fn append_to(file: &Path) -> Result<File> {
+    Ok(File::options().create(true).append(true).open(file)?)
 }
 
 /// The last part of a file, for messages.

@@ -27,6 +27,10 @@ type testCase struct {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "churn" {
+		churn(os.Args[2:])
+		return
+	}
 	failed := 0
 	for _, c := range cases {
 		started := time.Now()
