@@ -2,6 +2,7 @@
 
 mod bench;
 mod codegen;
+mod power_cut;
 mod test;
 mod tidy;
 mod vectors;
@@ -21,6 +22,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Cut the power of a recorded broker at many moments and look what is left.
+    PowerCut(power_cut::Options),
     /// Install what the tests need, build, and run every test.
     Test(test::Options),
     /// Check the rules of the house: layers, file sizes, import circles, the compatibility table.
@@ -33,6 +36,7 @@ fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Bench(bench) => bench::run(&bench),
         Command::Codegen { check } => codegen::run(check),
+        Command::PowerCut(options) => power_cut::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(),
         Command::Vectors => vectors::run(),

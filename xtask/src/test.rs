@@ -39,6 +39,18 @@ pub fn run(options: &Options) -> Result<()> {
     cargo(&root, &arguments)
 }
 
+/// Runs one test, ignored or not, of one of a crate's test programs, showing what it prints.
+pub fn one(package: &str, program: &str, name: &str, environment: &[(&str, String)]) -> Result<()> {
+    let root = workspace_root();
+    install::all(&root)?;
+    cargo(&root, &["build", "--workspace"])?;
+    let arguments = ["test", "--package", package, "--test", program, "--", "--exact", name];
+    let mut command = cargo_command(&root);
+    command.args(arguments).args(["--include-ignored", "--nocapture"]);
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    run_program(&mut command)
+}
+
 /// The folder of Apache Kafka's jars, installed if need be.
 pub fn kafka_jars() -> Result<PathBuf> {
     let root = workspace_root();
@@ -63,15 +75,18 @@ fn workspace_root() -> PathBuf {
 }
 
 fn cargo(root: &Path, arguments: &[&str]) -> Result<()> {
+    run_program(cargo_command(root).args(arguments))
+}
+
+/// `cargo` in the workspace, with what tests look for in the environment.
+fn cargo_command(root: &Path) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let binary = target_dir(root).join("debug/riverrun");
-    run_program(
-        Command::new(cargo)
-            .args(arguments)
-            .current_dir(root)
-            .env("RIVERRUN_BIN", binary)
-            .env("RIVERRUN_TEST_DEPS", install::folder(root)),
-    )
+    let mut command = Command::new(cargo);
+    command
+        .current_dir(root)
+        .env("RIVERRUN_BIN", target_dir(root).join("debug/riverrun"))
+        .env("RIVERRUN_TEST_DEPS", install::folder(root));
+    command
 }
 
 /// Where cargo puts what it builds.

@@ -41,6 +41,8 @@ pub struct Settings {
     pub properties: Vec<(String, String)>,
     /// A directory that exists and is formatted; a fresh temporary one when absent.
     pub data_dir: Option<PathBuf>,
+    /// Set in the process's environment.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Settings {
@@ -48,6 +50,13 @@ impl Settings {
     #[must_use]
     pub fn with(mut self, key: &str, value: impl ToString) -> Settings {
         self.properties.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// The same settings with more in the environment.
+    #[must_use]
+    pub fn in_environment(mut self, variables: Vec<(String, String)>) -> Settings {
+        self.environment.extend(variables);
         self
     }
 

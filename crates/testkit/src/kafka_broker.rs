@@ -21,6 +21,7 @@ pub struct KafkaBroker {
     controller: String,
     data_dir: PathBuf,
     home: TempDir,
+    environment: Vec<(String, String)>,
     process: Option<Process>,
 }
 
@@ -35,6 +36,7 @@ impl KafkaBroker {
             controller: String::new(),
             data_dir,
             home,
+            environment: settings.environment.clone(),
             process: None,
         };
         let mut last = None;
@@ -157,6 +159,7 @@ impl Cluster for KafkaBroker {
     fn restart(&mut self) -> Result<()> {
         let mut command = java(&["-Xms64m", "-Xmx768m"], self.home.path())?;
         command.arg("kafka.Kafka").arg(self.properties());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let mut process = Process::start(&mut command, &self.output())?;
         wait_until_ready(&mut process, &self.bootstrap, &self.output())?;
         self.process = Some(process);

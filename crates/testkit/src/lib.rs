@@ -9,6 +9,7 @@ pub mod crc32c;
 pub mod dependencies;
 pub mod kafka_broker;
 pub mod port;
+pub mod power_cut;
 pub mod process;
 pub mod ready;
 pub mod riverrun_broker;

@@ -26,6 +26,7 @@ pub struct RiverrunBroker {
     controller: String,
     data_dir: PathBuf,
     home: TempDir,
+    environment: Vec<(String, String)>,
     process: Option<Process>,
 }
 
@@ -39,6 +40,7 @@ impl RiverrunBroker {
             controller: String::new(),
             data_dir,
             home,
+            environment: settings.environment.clone(),
             process: None,
         };
         let mut last = None;
@@ -153,6 +155,7 @@ impl Cluster for RiverrunBroker {
         for name in ["RIVERRUN_TEST_DEPS", "RIVERRUN_BIN", "RIVERRUN_STORIES_OF"] {
             command.env_remove(name);
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let mut process = Process::start(&mut command, &self.output())?;
         let line = self.ready_line(&mut process, from)?;
         anyhow::ensure!(

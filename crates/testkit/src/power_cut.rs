@@ -1,0 +1,50 @@
+//! Power cuts without a special kernel: a real broker runs with `power-cut-shim` preloaded, which records every change
+//! that it makes to its directory. From the recording a [`Disk`] is built, and from that, for any moment, the
+//! directories that a power cut could have left then: all that was flushed before, and of the rest whatever an unlucky
+//! disk may keep, lose or tear.
+
+mod cut;
+mod disk;
+mod namespace;
+mod snapshot;
+mod trace;
+
+pub use cut::{Cut, Order};
+pub use disk::Disk;
+pub use snapshot::{differences, files};
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Now, as the recording tells time: nanoseconds of the monotonic clock.
+#[must_use]
+pub fn monotonic() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let since = Duration::new(
+        u64::try_from(now.tv_sec).unwrap_or(0),
+        u32::try_from(now.tv_nsec).unwrap_or(0),
+    );
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The environment that makes a process record to `trace`.
+///
+/// # Errors
+/// If the shim was not built: it lies beside the binary that is tested.
+pub fn recording_to(trace: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let shim = shim()?;
+    Ok(vec![
+        ("LD_PRELOAD".to_owned(), shim.display().to_string()),
+        ("POWER_CUT_TRACE".to_owned(), trace.display().to_string()),
+    ])
+}
+
+fn shim() -> anyhow::Result<PathBuf> {
+    let shim = crate::dependencies::riverrun()?.with_file_name("libpower_cut_shim.so");
+    anyhow::ensure!(
+        shim.exists(),
+        "{} is not there: cargo build -p power-cut-shim",
+        shim.display()
+    );
+    Ok(shim)
+}
