@@ -143,6 +143,10 @@ fn decide(
     token: Token,
 ) -> Outcome {
     let (prepared, producer) = if request.client.bumps_epoch() {
+        if known.producer_epoch == ProducerEpoch(i16::MAX) && request.end == TransactionEnd::Commit {
+            // The last epoch is for fencing only; Kafka's answer too.
+            return refuse(token, ErrorCode::UnknownServerError);
+        }
         let fresh = match (known.is_epoch_exhausted(), fresh) {
             (false, _) => None,
             (true, Some(fresh)) => Some(fresh),
