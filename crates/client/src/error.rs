@@ -77,6 +77,14 @@ pub enum ClientError {
         /// What went wrong last; may be empty.
         last: String,
     },
+    /// The group is not one of consumers.
+    #[error("GroupId {group} is not a consumer group ({protocol_type}).")]
+    NotConsumers {
+        /// The group.
+        group: String,
+        /// What its members are.
+        protocol_type: String,
+    },
     /// The cluster has no such node.
     #[error("broker {0} is not in the cluster")]
     UnknownNode(base::NodeId),
@@ -110,6 +118,7 @@ impl ClientError {
             Self::UnsupportedVersion { .. }
             | Self::Malformed { .. }
             | Self::Unwritable { .. }
+            | Self::NotConsumers { .. }
             | Self::TimedOut { .. } => false,
         }
     }

@@ -8,6 +8,7 @@ pub mod admin;
 pub mod channel;
 mod cluster;
 pub mod consume;
+mod coordinator;
 mod error;
 pub mod produce;
 
@@ -16,5 +17,6 @@ mod settings;
 
 pub use channel::Channel;
 pub use cluster::{Cluster, Node, PartitionMetadata, TopicMetadata, Topics};
+pub use coordinator::{CoordinatorType, find_coordinator};
 pub use error::ClientError;
 pub use settings::{Address, Applied, SettingError, Settings};

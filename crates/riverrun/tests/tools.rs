@@ -15,19 +15,24 @@ use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
 /// moment after they were made.
 const SCRIPT: &str = include_str!("tools/script.txt");
 
+/// The same for groups.
+const GROUPS: &str = include_str!("tools/groups.txt");
+
 /// How long the whole script may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn the_tools_print_the_same_with_apache_kafka() {
     let kafka = KafkaBroker::start(&Settings::default()).expect("Kafka starts");
-    expect_file!["tools/transcript.txt"].assert_eq(&play(&kafka));
+    expect_file!["tools/transcript.txt"].assert_eq(&play(&kafka, SCRIPT));
+    expect_file!["tools/groups-transcript.txt"].assert_eq(&play(&kafka, GROUPS));
 }
 
 #[test]
 fn the_tools_print_the_same_with_riverrun() {
     let riverrun = RiverrunBroker::start(&Settings::default()).expect("Riverrun starts");
-    expect_file!["tools/transcript.txt"].assert_eq(&play(&riverrun));
+    expect_file!["tools/transcript.txt"].assert_eq(&play(&riverrun, SCRIPT));
+    expect_file!["tools/groups-transcript.txt"].assert_eq(&play(&riverrun, GROUPS));
 }
 
 #[test]
@@ -43,11 +48,11 @@ fn a_closed_stdout_ends_a_tool_quietly() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
-fn play(broker: &impl Cluster) -> String {
+fn play(broker: &impl Cluster, script: &str) -> String {
     let mut transcript = String::new();
     let mut stdin = String::new();
     let started = Instant::now();
-    for line in SCRIPT.lines() {
+    for line in script.lines() {
         if let Some(input) = line.strip_prefix("< ") {
             stdin = input.replace('|', "\n") + "\n";
             continue;

@@ -1,13 +1,12 @@
-//! The cluster itself: its brokers, its named resources, its groups.
+//! The cluster itself: its brokers, its named resources.
 
-use super::{Each, outcome};
-use crate::cluster::{Cluster, Node, Topics};
+use super::outcome;
+use crate::cluster::{Cluster, Node};
 use crate::error::ClientError;
 use crate::settings::Address;
 use base::NodeId;
 use protocol::messages::describe_cluster_request::DescribeClusterRequest;
 use protocol::messages::list_config_resources_request::ListConfigResourcesRequest;
-use protocol::messages::list_groups_request::ListGroupsRequest;
 
 /// A cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,21 +62,4 @@ pub async fn list_config_resources(
         .into_iter()
         .filter(|found| found.resource_type == resource_type as i8);
     Ok(wanted.map(|found| found.resource_name).collect())
-}
-
-/// The ids of all groups, asked of every broker; a broker that does not answer is an error of its own.
-pub async fn list_groups(cluster: &Cluster) -> Result<Each<NodeId, Vec<String>>, ClientError> {
-    cluster.metadata(Topics::Named(&[])).await?;
-    let mut each = Vec::new();
-    for node in cluster.nodes() {
-        let answer = cluster
-            .call_node("listGroups", node.id, &ListGroupsRequest::default())
-            .await;
-        let groups = answer.and_then(|answer| {
-            outcome(answer.error_code, None)?;
-            Ok(answer.groups.into_iter().map(|group| group.group_id).collect())
-        });
-        each.push((node.id, groups));
-    }
-    Ok(each)
 }

@@ -3,6 +3,9 @@
 
 mod cluster;
 mod configs;
+mod describe_groups;
+mod group_offsets;
+mod groups;
 mod log_dirs;
 mod offsets;
 mod quotas;
@@ -10,9 +13,12 @@ mod records;
 mod scram;
 mod topics;
 
-pub use cluster::{ClusterDescription, describe_cluster, list_config_resources, list_groups};
+pub use cluster::{ClusterDescription, describe_cluster, list_config_resources};
 pub use configs::{ConfigChange, ConfigEntry, ConfigSource, ConfigSynonym, Resource, ResourceType};
 pub use configs::{alter_configs, describe_configs};
+pub use describe_groups::{GroupDescription, GroupMember, describe_consumer_group};
+pub use group_offsets::{CommittedOffset, alter_group_offsets, delete_group_offsets, list_group_offsets};
+pub use groups::{GroupFilter, GroupListing, delete_groups, list_groups};
 pub use log_dirs::{LogDir, LogDirReplica, describe_log_dirs};
 pub use offsets::{FoundOffset, IsolationLevel, OffsetSpec, list_offsets};
 pub use quotas::{Quota, QuotaChange, QuotaEntity, QuotaMatch, alter_quotas, describe_quotas};

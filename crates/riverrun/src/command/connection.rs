@@ -73,6 +73,11 @@ pub fn bootstrap(options: &Options, form: Form) -> Result<Option<String>, Refusa
 
 /// The cluster that an administration tool talks to: `--bootstrap-server` and `--command-config`.
 pub fn admin_cluster(options: &Options, bootstrap: &str, client_id: &str) -> anyhow::Result<Cluster> {
+    Ok(Cluster::new(admin_settings(options, bootstrap, client_id)?))
+}
+
+/// How an administration tool reaches its cluster.
+pub fn admin_settings(options: &Options, bootstrap: &str, client_id: &str) -> anyhow::Result<Settings> {
     let mut settings = Settings::new(bootstrap)?;
     client_id.clone_into(&mut settings.client_id);
     if let Some(path) = options.value("command-config")? {
@@ -80,7 +85,7 @@ pub fn admin_cluster(options: &Options, bootstrap: &str, client_id: &str) -> any
         properties.0.retain(|(key, _)| key != "bootstrap.servers");
         properties.apply(|key, value| settings.apply(key, value))?;
     }
-    Ok(Cluster::new(settings))
+    Ok(settings)
 }
 
 /// Runs a tool's work to its end, on this thread alone: a tool lives for milliseconds.

@@ -6,14 +6,17 @@ use std::path::Path;
 use std::process::ExitCode;
 
 mod closed_pipe;
+mod columns;
 mod configs;
 mod connection;
 mod console_consumer;
 mod console_producer;
+mod consumer_groups;
 mod consumer_perf_test;
 mod dump_log;
 mod get_offsets;
 mod java;
+mod java_exception;
 mod log_dirs;
 mod options;
 mod producer_perf_test;
@@ -90,6 +93,12 @@ const TOOLS: &[Tool] = &[
         script: "kafka-console-consumer",
         summary: "print the records of topics",
         run: console_consumer::run,
+    },
+    Tool {
+        name: "consumer-groups",
+        script: "kafka-consumer-groups",
+        summary: "show groups, their members and their lag; change and delete what they have committed",
+        run: consumer_groups::run,
     },
     Tool {
         name: "get-offsets",

@@ -3,7 +3,7 @@
 use super::entity::{Entities, EntityType};
 use crate::command::java;
 use crate::command::options::Options;
-use client::admin::{self, ConfigEntry, ConfigSource, Quota, QuotaMatch, Resource, ResourceType};
+use client::admin::{self, ConfigEntry, ConfigSource, GroupFilter, Quota, QuotaMatch, Resource, ResourceType};
 use client::{Cluster, Topics};
 
 /// Shows settings or quotas.
@@ -102,8 +102,8 @@ async fn existing(cluster: &Cluster, kind: ResourceType) -> anyhow::Result<Vec<S
         ResourceType::ClientMetrics => admin::list_config_resources(cluster, kind).await?,
         ResourceType::Group => {
             let mut names = admin::list_config_resources(cluster, kind).await?;
-            for (_, groups) in admin::list_groups(cluster).await? {
-                names.extend(groups?);
+            for (_, groups) in admin::list_groups(cluster, &GroupFilter::default()).await? {
+                names.extend(groups?.into_iter().map(|group| group.id));
             }
             names
         }
