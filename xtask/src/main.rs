@@ -3,6 +3,7 @@
 mod bench;
 mod codegen;
 mod power_cut;
+mod sim;
 mod test;
 mod tidy;
 mod vectors;
@@ -24,6 +25,8 @@ enum Command {
     },
     /// Cut the power of a recorded broker at many moments and look what is left.
     PowerCut(power_cut::Options),
+    /// Run the seeded simulations of the machines, or count the planted bugs that they find.
+    Sim(sim::Options),
     /// Install what the tests need, build, and run every test.
     Test(test::Options),
     /// Check the rules of the house: layers, file sizes, import circles, the compatibility table.
@@ -37,6 +40,7 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(bench) => bench::run(&bench),
         Command::Codegen { check } => codegen::run(check),
         Command::PowerCut(options) => power_cut::run(&options),
+        Command::Sim(options) => sim::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(),
         Command::Vectors => vectors::run(),

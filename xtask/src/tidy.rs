@@ -28,6 +28,7 @@ fn breaches(root: &Path) -> Result<Vec<String>> {
     breaches.extend(files::check(&sources));
     breaches.extend(circles::check(&sources));
     breaches.extend(features::check(root)?);
+    breaches.extend(super::sim::check(root)?);
     Ok(breaches)
 }
 
