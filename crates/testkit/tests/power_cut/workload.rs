@@ -131,7 +131,6 @@ fn commit(address: &str, history: &History) {
             committed_offset: offset,
             committed_leader_epoch: -1,
             committed_metadata: Some(String::new()),
-            ..Default::default()
         };
         let topic = OffsetCommitRequestTopic {
             name: "one".to_owned(),
