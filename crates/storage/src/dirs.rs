@@ -13,7 +13,7 @@ pub use clean_shutdown::CleanShutdown;
 pub use meta_properties::{MetaProperties, MetaPropertiesError};
 pub use name::{DirKind, PartitionDirName};
 pub use partition_metadata::PartitionMetadataError;
-pub use scan::{PartitionDir, Scan, ScanError, scan};
+pub use scan::{NO_PARTITIONS, PartitionDir, Scan, ScanError, scan};
 
 use base::fs::{Fs, Lock};
 use std::io;

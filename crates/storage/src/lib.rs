@@ -13,6 +13,7 @@ pub mod dirs;
 pub mod epochs;
 pub mod error;
 pub mod flush;
+pub mod fsck;
 mod home;
 pub mod index;
 pub mod leader_epoch;

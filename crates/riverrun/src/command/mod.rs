@@ -14,6 +14,7 @@ mod console_producer;
 mod consumer_groups;
 mod consumer_perf_test;
 mod dump_log;
+mod fsck;
 mod get_offsets;
 mod java;
 mod java_exception;
@@ -129,6 +130,12 @@ const TOOLS: &[Tool] = &[
         script: "kafka-dump-log",
         summary: "print segments, indexes and snapshots",
         run: dump_log::run,
+    },
+    Tool {
+        name: "fsck",
+        script: "riverrun-fsck",
+        summary: "look through log directories for damage, and repair what can be repaired",
+        run: fsck::run,
     },
 ];
 

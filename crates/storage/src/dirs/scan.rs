@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Directories that belong to no partition and are passed over: tiered storage's cache, and what `fsck` leaves.
-const NO_PARTITIONS: [&str; 2] = ["remote-log-index-cache", "lost+found"];
+pub const NO_PARTITIONS: [&str; 2] = ["remote-log-index-cache", "lost+found"];
 
 /// One partition directory.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ mod findings;
 mod index;
 mod producer_snapshot;
 mod segment;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -83,6 +84,10 @@ const SYNTAX: Syntax = Syntax {
             "value-decoder-class",
             "The class that decodes values; StringDecoder, IntegerDecoder or LongDecoder.",
         ),
+        switch(
+            "verify",
+            "Riverrun's own: only say whether the files are whole, segments with their indexes; exit code 1 if not.",
+        ),
         switch("verify-index-only", "Only verify the indexes, do not print them."),
     ],
 };
@@ -103,6 +108,16 @@ struct Request {
     max_bytes: u64,
     indexes: index::Mode,
     max_message_size: usize,
+    task: Task,
+}
+
+/// What to do with the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    /// Show what is in them.
+    Print,
+    /// Say whether they are whole.
+    Verify,
 }
 
 /// Runs the command.
@@ -113,6 +128,14 @@ pub fn run(call: Invocation) -> anyhow::Result<ExitCode> {
         Err(refusal) => return Ok(SYNTAX.refuse(&refusal)),
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
+    if request.task == Task::Verify {
+        let verdict = verify::verify(&request.files, &mut out)?;
+        out.flush()?;
+        return Ok(match verdict {
+            verify::Verdict::Whole => ExitCode::SUCCESS,
+            verify::Verdict::Damaged => ExitCode::FAILURE,
+        });
+    }
     let dumped = dump(&request, &mut out, &mut io::stderr().lock());
     let flushed = out.flush().map_err(anyhow::Error::from);
     match dumped.and(flushed) {
@@ -149,6 +172,11 @@ fn read_request(parsed: Parsed) -> Result<Result<Request, ExitCode>, Refusal> {
         max_bytes: u64::try_from(max_bytes).unwrap_or(0),
         indexes: index_mode(&options),
         max_message_size: usize::try_from(max_message_size).unwrap_or(0),
+        task: if options.has("verify") {
+            Task::Verify
+        } else {
+            Task::Print
+        },
     }))
 }
 
