@@ -15,6 +15,7 @@ pub mod desk;
 pub mod load;
 pub mod op;
 pub mod record;
+pub mod regex;
 pub mod settings;
 pub mod state;
 pub mod timers;
