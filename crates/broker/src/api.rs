@@ -4,6 +4,8 @@
 //! connection. Produce claims to begin at 0 (see [`api_versions`]) but is served from 3.
 
 use crate::Broker;
+use network::RequestContext;
+use protocol::ErrorCode;
 
 network::apis! {
     Broker;
@@ -26,6 +28,11 @@ network::apis! {
     DeleteRecords, 0..=2 => delete_records;
     InitProducerId, 0..=5 => init_producer_id;
     OffsetForLeaderEpoch, 2..=4 => offset_for_leader_epoch;
+    AddPartitionsToTxn, 0..=5 => add_partitions_to_txn;
+    AddOffsetsToTxn, 0..=4 => add_offsets_to_txn;
+    EndTxn, 0..=5 => end_txn;
+    WriteTxnMarkers, 1..=2 => write_txn_markers;
+    TxnOffsetCommit, 0..=5 => txn_offset_commit;
     DescribeConfigs, 1..=4 => describe_configs;
     AlterConfigs, 0..=2 => raw alter_configs;
     DescribeLogDirs, 1..=5 => describe_log_dirs;
@@ -40,8 +47,18 @@ network::apis! {
     UpdateFeatures, 0..=2 => raw update_features;
     DescribeCluster, 0..=2 => describe_cluster;
     DescribeProducers, 0..=0 => describe_producers;
+    DescribeTransactions, 0..=0 => describe_transactions;
+    ListTransactions, 0..=2 => list_transactions;
     ListConfigResources, 0..=1 => list_config_resources;
     DescribeTopicPartitions, 0..=0 => describe_topic_partitions;
+}
+
+/// PRODUCER_FENCED as clients of versions before `since` know it.
+fn fenced_before(since: i16, context: &RequestContext, error: ErrorCode) -> ErrorCode {
+    if error == ErrorCode::ProducerFenced && context.api_version < since {
+        return ErrorCode::InvalidProducerEpoch;
+    }
+    error
 }
 
 #[cfg(test)]

@@ -6,9 +6,14 @@
 
 pub(crate) mod groups;
 pub(crate) mod hosting;
+pub(crate) mod transactions;
 
 pub(crate) use groups::ask;
 pub use hosting::Shards;
+pub use transactions::markers::MarkerQueue;
 
 /// The topic that holds groups and offsets.
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
+/// The topic that holds transactional ids.
+pub(crate) const TRANSACTIONS_TOPIC: &str = "__transaction_state";

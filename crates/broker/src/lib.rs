@@ -16,9 +16,12 @@ pub mod lifecycle;
 pub mod log_config;
 pub mod log_dirs;
 pub mod partitions;
+pub mod peers;
 pub mod producer_ids;
 pub mod publisher;
+mod refused;
 pub mod replica_dirs;
+mod replicated;
 pub mod service;
 pub mod start;
 mod waiting;
@@ -34,6 +37,7 @@ use metadata::Published;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
+use transaction_coordinator::TransactionCoordinator;
 
 /// The broker's handles.
 #[derive(Debug)]
@@ -60,6 +64,12 @@ pub struct Broker {
     pub partitions: partitions::Partitions,
     /// The coordinators of groups.
     pub groups: coordinators::Shards<GroupCoordinator>,
+    /// The coordinators of transactions.
+    pub transactions: coordinators::Shards<TransactionCoordinator>,
+    /// The markers that they want to be written.
+    pub markers: Arc<coordinators::MarkerQueue>,
+    /// Connections to other brokers.
+    pub peers: peers::Peers,
     /// The log directories.
     pub log_dirs: log_dirs::LogDirs,
     /// Incremental fetch sessions.

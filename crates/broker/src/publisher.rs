@@ -3,6 +3,7 @@
 use crate::Broker;
 use crate::coordinators::groups::topics_deleted::topics_deleted;
 use crate::coordinators::hosting::leadership;
+use crate::coordinators::transactions::agreed;
 use crate::hosting::{self, HostingError};
 use crate::housekeeping::Removals;
 use crate::log_config::{self, PartitionSettings};
@@ -22,6 +23,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use storage::dirs::PartitionDir;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
+use transaction_coordinator::TransactionCoordinator;
 
 /// Follows the quorum's images: applies each, then makes it the broker's own.
 pub async fn follow(
@@ -62,6 +64,8 @@ pub fn apply(broker: &Broker, old: &MetadataImage, new: &MetadataImage, removals
     wakes.fire();
     update_topics(broker, old, new, settings_changed);
     leadership::follow::<GroupCoordinator>(broker, old, new);
+    leadership::follow::<TransactionCoordinator>(broker, old, new);
+    agreed::follow(broker, old, new);
     topics_deleted(broker, &deleted);
 }
 

@@ -2,11 +2,13 @@
 
 use crate::channel::ControllerChannel;
 use crate::coordinators::Shards;
+use crate::coordinators::transactions::markers;
 use crate::fetch_session::FetchSessions;
 use crate::housekeeping::{self, Removals};
 use crate::lifecycle::{self, LifecycleError, Registration};
 use crate::log_dirs::{LogDirError, LogDirs, Unusable};
 use crate::partitions::Partitions;
+use crate::peers::Peers;
 use crate::producer_ids::ProducerIds;
 use crate::service::BrokerService;
 use crate::{Broker, log_config, publisher, replica_dirs};
@@ -89,6 +91,7 @@ pub async fn start(
     let broker = Arc::new(assemble(options, image, stopping)?);
     take_first_image(&broker, from_quorum.borrow().clone(), &applied, &removals);
     tokio::spawn(housekeeping::remove_when_due(Arc::clone(&broker), due));
+    tokio::spawn(markers::dispatch(Arc::clone(&broker)));
     tokio::spawn(publisher::follow(
         Arc::clone(&broker),
         from_quorum,
@@ -152,6 +155,9 @@ fn assemble(
         controller,
         partitions: Partitions::default(),
         groups: Shards::default(),
+        transactions: Shards::default(),
+        markers: Arc::default(),
+        peers: Peers::default(),
         log_dirs,
         producer_ids: ProducerIds::default(),
         epoch: AtomicI64::new(-1),

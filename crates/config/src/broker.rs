@@ -133,6 +133,20 @@ settings! {
     }
 }
 
+settings! {
+    /// The coordinators of transactions, and what partitions ask them.
+    pub struct TransactionSettings {
+        add_partitions_to_txn_retry_backoff: Duration = "add.partitions.to.txn.retry.backoff.ms",
+        add_partitions_to_txn_retry_backoff_max: Duration = "add.partitions.to.txn.retry.backoff.max.ms",
+        transaction_abort_timed_out_transaction_cleanup_interval: Duration = "transaction.abort.timed.out.transaction.cleanup.interval.ms",
+        transaction_max_timeout_ms: i32 = "transaction.max.timeout.ms",
+        transaction_partition_verification_enable: bool = "transaction.partition.verification.enable",
+        transaction_remove_expired_transaction_cleanup_interval: Duration = "transaction.remove.expired.transaction.cleanup.interval.ms",
+        transaction_state_log_load_buffer_size: i32 = "transaction.state.log.load.buffer.size",
+        transactional_id_expiration: Duration = "transactional.id.expiration.ms",
+    }
+}
+
 /// The dynamic configs of the cluster that concern one broker, as the metadata image holds them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DynamicConfigs {
@@ -187,6 +201,8 @@ pub struct BrokerConfig {
     pub internal_topics: InternalTopicSettings,
     /// Groups.
     pub groups: GroupSettings,
+    /// Transactions.
+    pub transactions: TransactionSettings,
     /// What a topic gets that sets nothing itself.
     pub topic_defaults: Arc<TopicConfig>,
     /// All values, for DescribeConfigs and for [`TopicConfig::resolve`].
@@ -276,6 +292,7 @@ impl BrokerConfig {
             quorum: QuorumSettings::read(&settings),
             internal_topics: InternalTopicSettings::read(&settings),
             groups: GroupSettings::read(&settings),
+            transactions: TransactionSettings::read(&settings),
             topic_defaults: Arc::new(TopicConfig::resolve(&settings, &Originals::new())?),
             settings,
             originals,

@@ -12,4 +12,10 @@ pub enum Lost {
     /// The records do not fit a batch: UNKNOWN_SERVER_ERROR.
     #[error("the records do not fit a batch")]
     TooLarge,
+    /// They belong to a transaction of a producer that has been replaced: INVALID_PRODUCER_EPOCH.
+    #[error("their producer has been replaced")]
+    ProducerFenced,
+    /// They belong to a transaction that has ended meanwhile: INVALID_TXN_STATE.
+    #[error("their transaction is not under way any more")]
+    NotInTransaction,
 }

@@ -13,6 +13,7 @@ use protocol::messages::offset_commit_response::OffsetCommitResponse;
 use protocol::messages::offset_delete_response::OffsetDeleteResponse;
 use protocol::messages::offset_fetch_response::OffsetFetchResponseGroup;
 use protocol::messages::sync_group_response::SyncGroupResponse;
+use protocol::messages::txn_offset_commit_response::TxnOffsetCommitResponse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -41,6 +42,8 @@ pub enum Answer {
     Leave(LeaveGroupResponse),
     /// To OffsetCommit.
     OffsetCommit(OffsetCommitResponse),
+    /// To TxnOffsetCommit.
+    TxnOffsetCommit(TxnOffsetCommitResponse),
     /// To one group of an OffsetFetch that waits for what is being written.
     OffsetFetch(OffsetFetchResponseGroup),
     /// To OffsetDelete.
@@ -115,5 +118,7 @@ pub fn refusal(lost: Lost) -> ErrorCode {
         Lost::Replicas => ErrorCode::CoordinatorNotAvailable,
         Lost::NotLeader => ErrorCode::NotCoordinator,
         Lost::TooLarge => ErrorCode::UnknownServerError,
+        Lost::ProducerFenced => ErrorCode::InvalidProducerEpoch,
+        Lost::NotInTransaction => ErrorCode::InvalidTxnState,
     }
 }

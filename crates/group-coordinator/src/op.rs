@@ -12,6 +12,7 @@ pub mod offset_delete;
 pub mod offset_fetch;
 pub mod sync_group;
 pub mod topics_deleted;
+pub mod txn_offset_commit;
 
 use crate::completion::{Answer, Completion, Outcome, Reply};
 use crate::record::GroupRecord;

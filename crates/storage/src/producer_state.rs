@@ -10,6 +10,7 @@
 
 mod batch;
 mod entry;
+mod refusal;
 mod sequence;
 pub mod snapshot;
 mod snapshots;
@@ -23,8 +24,9 @@ mod tests;
 pub use crate::origin::Origin;
 pub use batch::{BatchKind, MarkerEpochRule, ProducerBatch, TxnResult};
 pub use entry::{BATCHES_KEPT, BatchMetadata, ProducerEntry};
+pub use refusal::ProducerError;
 pub use snapshots::{SUFFIX as SNAPSHOT_SUFFIX, Sync, path as snapshot_path};
-pub use staged::{CompletedTxn, ProducerError, Staged};
+pub use staged::{CompletedTxn, Staged};
 pub use verification::{FirstSequence, Verification, VerificationGuard};
 
 use base::fs::Fs;

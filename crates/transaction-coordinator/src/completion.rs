@@ -79,5 +79,8 @@ pub fn refusal(lost: Lost) -> ErrorCode {
         Lost::Replicas => ErrorCode::CoordinatorNotAvailable,
         Lost::NotLeader => ErrorCode::NotCoordinator,
         Lost::TooLarge => ErrorCode::UnknownServerError,
+        Lost::ProducerFenced | Lost::NotInTransaction => {
+            unreachable!("the coordinator's own records are nobody's transaction")
+        }
     }
 }

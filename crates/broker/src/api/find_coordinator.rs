@@ -1,19 +1,21 @@
 //! FindCoordinator (key 10): which broker coordinates a group, a transactional id or a share partition.
 //!
-//! A group's coordinator is the leader of its partition of `__consumer_offsets`; the topic is created when it is first
-//! looked for, with COORDINATOR_NOT_AVAILABLE meanwhile, which clients retry. Coordinators of transactions and of share
-//! partitions are not built yet: COORDINATOR_NOT_AVAILABLE; an unknown key type is INVALID_REQUEST. Several keys from
+//! The coordinator is the leader of the key's partition of `__consumer_offsets` or `__transaction_state`; the topic is
+//! created when it is first looked for, with COORDINATOR_NOT_AVAILABLE meanwhile, which clients retry. Coordinators of
+//! share partitions are not built yet: COORDINATOR_NOT_AVAILABLE; an unknown key type is INVALID_REQUEST. Several keys from
 //! version 4 (KIP-699), share partitions from 6.
 
 use crate::Broker;
+use crate::coordinators::hosting::ask::partition_of;
 use crate::coordinators::hosting::internal_topic;
-use crate::coordinators::{OFFSETS_TOPIC, ask};
+use crate::coordinators::hosting::tenant::Tenant;
 use group_coordinator::GroupCoordinator;
 use network::RequestContext;
 use protocol::ErrorCode;
 use protocol::messages::find_coordinator_request::FindCoordinatorRequest;
 use protocol::messages::find_coordinator_response::{Coordinator, FindCoordinatorResponse};
 use std::sync::Arc;
+use transaction_coordinator::TransactionCoordinator;
 
 /// The first version with several keys.
 const BATCHED_FROM: i16 = 4;
@@ -51,8 +53,8 @@ pub async fn handle(
 
 fn find(broker: &Arc<Broker>, context: &RequestContext, kind: i8, key: String) -> Coordinator {
     let found = match kind {
-        GROUP => group_coordinator(broker, context, &key),
-        TRANSACTION => Err(ErrorCode::CoordinatorNotAvailable),
+        GROUP => coordinator::<GroupCoordinator>(broker, context, &key),
+        TRANSACTION => coordinator::<TransactionCoordinator>(broker, context, &key),
         SHARE if context.api_version >= SHARE_FROM => Err(ErrorCode::CoordinatorNotAvailable),
         _ => Err(ErrorCode::InvalidRequest),
     };
@@ -69,14 +71,18 @@ fn find(broker: &Arc<Broker>, context: &RequestContext, kind: i8, key: String) -
     }
 }
 
-fn group_coordinator(broker: &Arc<Broker>, context: &RequestContext, group: &str) -> Result<Coordinator, ErrorCode> {
-    let Some(partition) = ask::partition_of(broker, group) else {
-        internal_topic::create::<GroupCoordinator>(broker);
+fn coordinator<T: Tenant>(
+    broker: &Arc<Broker>,
+    context: &RequestContext,
+    key: &str,
+) -> Result<Coordinator, ErrorCode> {
+    let Some(partition) = partition_of::<T>(broker, key) else {
+        internal_topic::create::<T>(broker);
         return Err(ErrorCode::CoordinatorNotAvailable);
     };
     let published = broker.image.borrow();
     let image = &published.image;
-    let leader = image.topics.partition(OFFSETS_TOPIC, partition).map(|partition| partition.leader);
+    let leader = image.topics.partition(T::TOPIC, partition).map(|partition| partition.leader);
     let leader = leader.and_then(|leader| image.brokers.get(leader)).filter(|leader| !leader.fenced);
     let leader = leader.ok_or(ErrorCode::CoordinatorNotAvailable)?;
     let endpoint = leader.listener(&context.connection.listener).ok_or(ErrorCode::CoordinatorNotAvailable)?;

@@ -1,44 +1,62 @@
-//! InitProducerId (key 22): an id for an idempotent producer.
+//! InitProducerId (key 22): an id for an idempotent producer; a new epoch for one with a transactional id (KIP-98).
 //!
-//! Transactional ids come with the transaction coordinator; until then they are answered COORDINATOR_NOT_AVAILABLE.
-//! An idempotent producer that asks again with its old id gets a new one (KIP-360). Quirk: an id and epoch of which only
-//! one is set is INVALID_REQUEST.
+//! An idempotent producer that asks again with its old id gets a new one (KIP-360). A transactional one fences whoever used
+//! its transactional id before. Errors: INVALID_REQUEST (an empty transactional id, or an id and epoch of which only one is
+//! set), INVALID_TRANSACTION_TIMEOUT, CONCURRENT_TRANSACTIONS (a transaction is being ended), PRODUCER_FENCED
+//! (INVALID_PRODUCER_EPOCH before version 4), COORDINATOR_LOAD_IN_PROGRESS (also: no producer id to be had), NOT_COORDINATOR,
+//! COORDINATOR_NOT_AVAILABLE.
 
+use super::fenced_before;
 use crate::Broker;
+use crate::coordinators::transactions::ask::{ask_with_producer_id, producer_id};
+use base::{ProducerEpoch, ProducerId};
 use network::RequestContext;
 use protocol::ErrorCode;
 use protocol::messages::init_producer_id_request::InitProducerIdRequest;
 use protocol::messages::init_producer_id_response::InitProducerIdResponse;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use tracing::warn;
+use transaction_coordinator::op::init_producer_id::{InitProducerId, init_producer_id};
+use transaction_coordinator::{Answer, Producer};
 
-/// Hands out an id from the stock.
+/// The first version whose clients know PRODUCER_FENCED.
+const FENCED_FROM: i16 = 4;
+
+/// Answers with an id from the stock, or with what the transactional id's coordinator says.
 pub async fn handle(
     broker: &Arc<Broker>,
-    _context: &RequestContext,
+    context: &RequestContext,
     request: InitProducerIdRequest,
 ) -> InitProducerIdResponse {
-    let refused = |error: ErrorCode| InitProducerIdResponse {
-        error_code: error.code(),
-        producer_id: -1,
-        producer_epoch: -1,
-        ..Default::default()
+    let (producer, error) = match initialize(broker, request).await {
+        Ok(producer) => (producer, ErrorCode::None),
+        Err(error) => (Producer::NONE, fenced_before(FENCED_FROM, context, error)),
     };
-    if (request.producer_id == -1) != (request.producer_epoch == -1) {
-        return refused(ErrorCode::InvalidRequest);
+    InitProducerIdResponse {
+        error_code: error.code(),
+        producer_id: producer.id.0,
+        producer_epoch: producer.epoch.0,
+        ..Default::default()
     }
-    match request.transactional_id.as_deref() {
-        None => {}
-        Some("") => return refused(ErrorCode::InvalidRequest),
-        Some(_) => return refused(ErrorCode::CoordinatorNotAvailable),
-    }
-    let epoch = broker.epoch.load(Ordering::Acquire);
-    match broker.producer_ids.next(broker.controller.as_ref(), broker.node, epoch).await {
-        Ok(id) => InitProducerIdResponse { producer_id: id.0, producer_epoch: 0, ..Default::default() },
-        Err(error) => {
-            warn!(%error, "no producer id for an idempotent producer");
-            refused(ErrorCode::CoordinatorLoadInProgress)
+}
+
+async fn initialize(broker: &Broker, request: InitProducerIdRequest) -> Result<Producer, ErrorCode> {
+    let expected = match (request.producer_id, request.producer_epoch) {
+        (-1, -1) => None,
+        (-1, _) | (_, -1) => return Err(ErrorCode::InvalidRequest),
+        (id, epoch) => Some(Producer { id: ProducerId(id), epoch: ProducerEpoch(epoch) }),
+    };
+    let Some(id) = request.transactional_id else {
+        return Ok(Producer { id: producer_id(broker).await?, epoch: ProducerEpoch(0) });
+    };
+    let initialize = InitProducerId { id: id.into(), timeout_ms: request.transaction_timeout_ms, expected };
+    let operate = |coordinator: &mut _, state: &_, moment, fresh, token| {
+        init_producer_id(coordinator, state, moment, &initialize, fresh, token)
+    };
+    match ask_with_producer_id(broker, &initialize.id, operate).await? {
+        Answer::Initialized(producer) => Ok(producer),
+        answer => {
+            tracing::error!(?answer, "not an answer to InitProducerId");
+            Err(ErrorCode::UnknownServerError)
         }
     }
 }

@@ -3,21 +3,31 @@
 //! acks 0, 1 or -1; others are INVALID_REQUIRED_ACKS. With acks=0 there is no response, and any error closes the
 //! connection so that the producer learns of it. Exactly one batch of magic 2 per partition. A duplicate of an
 //! idempotent producer is answered with its first offset. From version 13 topics are ids (KIP-516), from 10 errors
-//! about leadership name the leader (KIP-951). zstd is for version 7 on (KIP-110). Versions 0 to 2 are advertised but refused (KAFKA-18659).
+//! about leadership name the leader (KIP-951). zstd is for version 7 on (KIP-110).
+//!
+//! Transactional batches need a transactional id (TRANSACTIONAL_ID_AUTHORIZATION_FAILED) and one producer for all of them
+//! (INVALID_PRODUCER_ID_MAPPING). The first of a transaction on a partition is verified with its coordinator (KIP-890); from
+//! version 12 that adds the partition. INVALID_TXN_STATE (TRANSACTION_ABORTABLE from 11): the partition takes no part;
+//! CONCURRENT_TRANSACTIONS from 12: the transaction before is being ended; NOT_ENOUGH_REPLICAS: the coordinator could not be
+//! asked.
+//! Versions 0 to 2 are advertised but refused (KAFKA-18659).
 
 mod append;
 mod response;
+mod topic;
+mod transaction;
 
-use crate::waiting::{self, Woken};
-use crate::Broker;
-use append::{Item, Pending};
+use crate::replicated::{self, Pending};
+use crate::{Broker, waiting};
+use append::Item;
 use bytes::Bytes;
 use network::api::respond;
 use network::{Reply, RequestContext};
-use partition::{RequiredAcks, Signal};
+use partition::RequiredAcks;
 use protocol::ErrorCode;
 use protocol::views::produce::ProduceView;
 use std::sync::Arc;
+use transaction::Checks;
 
 /// Appends, waits for the replicas if asked to, answers.
 pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes) -> Reply {
@@ -30,7 +40,11 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
     };
     let acks = RequiredAcks::from_code(view.acks);
     let timeout_ms = view.timeout_ms;
-    let (mut items, wakes) = append::all(broker, &view, context.api_version, acks);
+    let checks = match acks {
+        Some(_) => transaction::check(broker, &view, context.api_version).await,
+        None => Checks::Plain,
+    };
+    let (mut items, wakes) = append::all(broker, &view, context.api_version, acks, &checks);
     drop(body);
     wakes.fire();
     match acks {
@@ -52,36 +66,13 @@ fn without_answer(items: &[Item]) -> Reply {
 
 /// Parks until the high watermark has passed every appended batch, or the request's timeout.
 async fn wait_for_replicas(broker: &Broker, items: &mut [Item], timeout_ms: i32) {
-    let signal = Arc::new(Signal::default());
     let deadline = waiting::deadline(timeout_ms);
-    loop {
-        signal.lower();
-        let mut waits = false;
-        for item in items.iter_mut() {
-            let Some(Pending { hosted, until }) = &item.pending else { continue };
-            let mut partition = hosted.lock();
-            if partition.high_watermark() >= *until {
-                drop(partition);
-                item.pending = None;
-            } else if partition.leadership().is_err() {
-                drop(partition);
-                item.fail(ErrorCode::NotLeaderOrFollower, None);
-            } else {
-                partition.park_produce(&signal, *until);
-                waits = true;
-            }
-        }
-        if !waits {
-            return;
-        }
-        if waiting::wait(broker, &signal, deadline).await == Woken::TimeUp {
-            break;
-        }
-    }
-    for item in items.iter_mut() {
-        if let Some(Pending { hosted, .. }) = item.pending.take() {
-            hosted.lock().leave(&signal);
-            item.fail(ErrorCode::RequestTimedOut, None);
+    let waits = |item: &mut Item| item.pending.take();
+    let (waiting, appended): (Vec<&mut Item>, Vec<Pending>) =
+        items.iter_mut().filter_map(|item| waits(item).map(|pending| (item, pending))).unzip();
+    for (item, outcome) in waiting.into_iter().zip(replicated::wait(broker, &appended, deadline).await) {
+        if let Err(error) = outcome {
+            item.fail(error, None);
         }
     }
 }

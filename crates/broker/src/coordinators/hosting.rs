@@ -1,7 +1,9 @@
 //! Hosting the shards of one tenant: a coordinator for each partition that this broker leads of the tenant's topic.
 
 pub(crate) mod ask;
+pub(crate) mod author;
 pub(crate) mod compression;
+mod end_transaction;
 pub(crate) mod internal_topic;
 pub(crate) mod leadership;
 mod load;

@@ -262,6 +262,7 @@ fn a_key_called_honoured_is_read() {
         QuorumSettings::KEYS,
         InternalTopicSettings::KEYS,
         GroupSettings::KEYS,
+        TransactionSettings::KEYS,
         OWN_FIELDS,
         OF_THE_CONTROLLER,
     ]

@@ -41,3 +41,22 @@ pub(crate) fn offset_commit(
     }
     Ok(())
 }
+
+/// Who may commit offsets within a transaction: a member of this generation, or, as in versions that know of no members,
+/// whoever does not claim to be one.
+pub(crate) fn txn_offset_commit(
+    group: &ClassicGroup,
+    member_id: &str,
+    instance_id: Option<&str>,
+    generation: i32,
+) -> Result<(), ErrorCode> {
+    if generation < 0 && (group.phase == Phase::Empty || (member_id.is_empty() && instance_id.is_none())) {
+        return Ok(());
+    }
+    member(group, member_id, instance_id)?;
+    if generation == group.generation {
+        Ok(())
+    } else {
+        Err(ErrorCode::IllegalGeneration)
+    }
+}

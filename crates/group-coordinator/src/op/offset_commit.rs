@@ -56,7 +56,7 @@ pub fn offset_commit(
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in topic.partitions {
             let partition_index = partition.partition_index;
-            let error = if is_too_long(&partition, longest) {
+            let error = if is_too_long(partition.committed_metadata.as_deref(), longest) {
                 ErrorCode::OffsetMetadataTooLarge
             } else {
                 ErrorCode::None
@@ -111,8 +111,8 @@ fn check(
 }
 
 /// Java counts the characters of UTF-16.
-fn is_too_long(partition: &OffsetCommitRequestPartition, longest: usize) -> bool {
-    let metadata = partition.committed_metadata.as_deref().unwrap_or("");
+pub(crate) fn is_too_long(metadata: Option<&str>, longest: usize) -> bool {
+    let metadata = metadata.unwrap_or("");
     metadata.len() > longest && metadata.encode_utf16().count() > longest
 }
 

@@ -5,7 +5,7 @@
 
 use super::ProducerStateManager;
 use super::batch::ProducerBatch;
-use super::staged::ProducerError;
+use super::refusal::ProducerError;
 use base::{ProducerEpoch, ProducerId, Timestamp};
 
 /// Stands for one question to the transaction coordinator.

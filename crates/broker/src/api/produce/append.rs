@@ -1,22 +1,24 @@
 //! The appends of one Produce request.
 
+use super::topic::{TopicName, find};
+use super::transaction::{Checks, Refused};
 use crate::Broker;
 use crate::api::list_offsets::absent;
 use crate::api::metadata::is_internal;
 use crate::partitions::{Hosted, HostedTopic};
-use base::{Offset, Timestamp, TopicPartition, Uuid};
+use crate::refused::note;
+use crate::replicated::Pending;
+use base::{Offset, Timestamp, TopicPartition};
 use bytes::Bytes;
 use partition::{AppendRefused, Appended, RequiredAcks, Wakes};
 use protocol::ErrorCode;
 use protocol::messages::produce_response::BatchIndexAndErrorMessage;
-use protocol::views::TopicRef;
 use protocol::views::produce::{ProducePartition, ProduceView};
 use records::compression::Codec;
 use records::{BatchError, BatchHeader, ProduceRules, RecordError, RecordRefusal, Refusal, VerifiedBatch, VerifyError};
 use std::cell::RefCell;
 use std::sync::Arc;
-use storage::producer_state::ProducerError;
-use storage::{AppendError, Origin};
+use storage::{AppendError, AppendTerms, Origin, Verification};
 
 thread_local! {
     /// Memory for looking into compressed batches, kept from request to request.
@@ -48,17 +50,12 @@ pub(super) struct Item {
     pub(super) pending: Option<Pending>,
 }
 
-/// A topic as the request named it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum TopicName {
-    Name(Arc<str>),
-    Id(Uuid),
-}
-
-#[derive(Debug)]
-pub(super) struct Pending {
-    pub(super) hosted: Arc<Hosted>,
-    pub(super) until: Offset,
+/// On what terms a batch is taken.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    acks: RequiredAcks,
+    verification: Verification,
+    now: Timestamp,
 }
 
 impl Item {
@@ -99,22 +96,25 @@ pub(super) fn all(
     view: &ProduceView<'_>,
     version: i16,
     acks: Option<RequiredAcks>,
+    checks: &Checks,
 ) -> (Vec<Item>, Wakes) {
     let mut items = Vec::with_capacity(view.topic_count().min(1024));
     let mut wakes = Wakes::none();
     let now = broker.clock.wall();
-    let unfit = unfit_as_a_whole(view, acks);
     for topic in view.topics() {
         let (name, hosted) = find(broker, topic.topic);
         for produced in topic.partitions() {
             let mut item = Item::new(name.clone(), produced.index);
-            match (unfit, acks) {
-                (Some(error), _) => item.fail(error, None),
-                (None, _) if version < ZSTD_FROM && produced.records.as_deref().is_some_and(is_zstd) => {
+            match (acks, checks.of(items.len())) {
+                (None, _) => item.fail(ErrorCode::InvalidRequiredAcks, None),
+                (_, Err(Refused { error, message })) => item.fail(error, message),
+                (Some(_), Ok(_)) if version < ZSTD_FROM && produced.records.as_deref().is_some_and(is_zstd) => {
                     item.fail(ErrorCode::UnsupportedCompressionType, None);
                 }
-                (None, Some(acks)) => wakes.merge(one(broker, &name, hosted.as_deref(), produced, acks, now, &mut item)),
-                (None, None) => item.fail(ErrorCode::InvalidRequiredAcks, None),
+                (Some(acks), Ok(verification)) => {
+                    let terms = Terms { acks, verification, now };
+                    wakes.merge(one(broker, &name, hosted.as_deref(), produced, terms, &mut item));
+                }
             }
             items.push(item);
         }
@@ -122,38 +122,8 @@ pub(super) fn all(
     (items, wakes)
 }
 
-/// An error that concerns every partition of the request. Transactional records need a transactional id, and then a
-/// transaction coordinator, which comes with transactions.
-fn unfit_as_a_whole(view: &ProduceView<'_>, acks: Option<RequiredAcks>) -> Option<ErrorCode> {
-    if acks.is_none() {
-        return Some(ErrorCode::InvalidRequiredAcks);
-    }
-    let mut batches = view.topics().flat_map(|topic| topic.partitions()).filter_map(|produced| produced.records);
-    if !batches.any(|batch| is_transactional(&batch)) {
-        return None;
-    }
-    Some(match view.transactional_id {
-        Some(_) => ErrorCode::CoordinatorNotAvailable,
-        None => ErrorCode::TransactionalIdAuthorizationFailed,
-    })
-}
-
-fn is_transactional(batch: &[u8]) -> bool {
-    BatchHeader::parse(batch).is_ok_and(|header| header.attributes.is_transactional())
-}
-
 fn is_zstd(batch: &[u8]) -> bool {
     BatchHeader::parse(batch).is_ok_and(|header| header.attributes.codec_id() == Codec::Zstd as u8)
-}
-
-fn find(broker: &Broker, topic: TopicRef<'_>) -> (TopicName, Option<Arc<HostedTopic>>) {
-    match topic {
-        TopicRef::Name(name) => match broker.partitions.topic(name) {
-            Some(hosted) => (TopicName::Name(Arc::clone(&hosted.name)), Some(hosted)),
-            None => (TopicName::Name(Arc::from(name)), None),
-        },
-        TopicRef::Id(id) => (TopicName::Id(id), broker.partitions.topic_by_id(id)),
-    }
 }
 
 fn one(
@@ -161,8 +131,7 @@ fn one(
     name: &TopicName,
     topic: Option<&HostedTopic>,
     produced: ProducePartition,
-    acks: RequiredAcks,
-    now: Timestamp,
+    terms: Terms,
     item: &mut Item,
 ) -> Wakes {
     let Some(hosted) = topic.and_then(|topic| topic.partition(produced.index)) else {
@@ -179,8 +148,8 @@ fn one(
     }
     let rules = hosted.lock().log().config().produce_rules();
     let bytes = produced.records.unwrap_or_default();
-    match verify(&bytes, &rules, now) {
-        Ok(batch) => append(hosted, batch, acks, now, item),
+    match verify(&bytes, &rules, terms.now) {
+        Ok(batch) => append(hosted, batch, terms, item),
         Err(error) => {
             let name = topic.map_or_else(|| Arc::from(""), |topic| Arc::clone(&topic.name));
             let start = hosted.lock().log().log_start_offset();
@@ -214,8 +183,9 @@ fn verify(bytes: &Bytes, rules: &ProduceRules, now: Timestamp) -> Result<Verifie
     })
 }
 
-fn append(hosted: &Arc<Hosted>, batch: VerifiedBatch, acks: RequiredAcks, now: Timestamp, item: &mut Item) -> Wakes {
-    let appended = hosted.lock().append(&[batch], acks, Origin::Client, now);
+fn append(hosted: &Arc<Hosted>, batch: VerifiedBatch, terms: Terms, item: &mut Item) -> Wakes {
+    let rules = AppendTerms { verification: terms.verification, ..Origin::Client.into() };
+    let appended = hosted.lock().append(&[batch], terms.acks, rules, terms.now);
     match appended {
         Ok((Appended { info, wait_until }, wakes)) => {
             item.base_offset = info.first_offset;
@@ -225,10 +195,7 @@ fn append(hosted: &Arc<Hosted>, batch: VerifiedBatch, acks: RequiredAcks, now: T
             wakes
         }
         Err(refused) => {
-            if let AppendRefused::Log(AppendError::Storage(error)) = &refused {
-                hosted.dir.take_offline(error);
-            }
-            let error = append_error(&refused);
+            let error = note(hosted, &refused);
             match refused {
                 AppendRefused::Log(AppendError::Producer(_)) => {
                     item.refuse(error, None, hosted.lock().log().log_start_offset());
@@ -239,25 +206,6 @@ fn append(hosted: &Arc<Hosted>, batch: VerifiedBatch, acks: RequiredAcks, now: T
             }
             Wakes::none()
         }
-    }
-}
-
-fn append_error(refused: &AppendRefused) -> ErrorCode {
-    match refused {
-        AppendRefused::NotLeader(_) => ErrorCode::NotLeaderOrFollower,
-        AppendRefused::NotEnoughReplicas { .. } => ErrorCode::NotEnoughReplicas,
-        AppendRefused::Log(error) => match error {
-            AppendError::Storage(_) => ErrorCode::KafkaStorageError,
-            AppendError::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
-            AppendError::UnexpectedOffset { .. } => ErrorCode::UnknownServerError,
-            AppendError::NoMarker | AppendError::OffsetOverflow { .. } => ErrorCode::InvalidRecord,
-            AppendError::Producer(error) => match error {
-                ProducerError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
-                ProducerError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
-                ProducerError::CoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
-                ProducerError::TransactionOpen { .. } | ProducerError::NotVerified { .. } => ErrorCode::InvalidTxnState,
-            },
-        },
     }
 }
 

@@ -1,6 +1,7 @@
 //! The answer to a Produce request.
 
-use super::append::{Item, TopicName};
+use super::append::Item;
+use super::topic::TopicName;
 use crate::Broker;
 use crate::leader_hint::LeaderHints;
 use base::Uuid;

@@ -2,6 +2,7 @@
 
 use crate::Broker;
 use crate::coordinators::hosting::ask as hosting;
+use crate::coordinators::hosting::author::Author;
 use group_coordinator::{Answer, GroupCoordinator, GroupState, Moment, Outcome, Token};
 use protocol::ErrorCode;
 use std::collections::BTreeMap;
@@ -28,11 +29,22 @@ pub(crate) async fn ask(
     patience: Patience,
     operation: impl FnOnce(&mut GroupCoordinator, &GroupState, Moment, Token) -> Outcome,
 ) -> Result<Answer, ErrorCode> {
+    ask_as(broker, group, patience, Author::Coordinator, operation).await
+}
+
+/// The same for records that `author` writes.
+pub(crate) async fn ask_as(
+    broker: &Broker,
+    group: &str,
+    patience: Patience,
+    author: Author,
+    operation: impl FnOnce(&mut GroupCoordinator, &GroupState, Moment, Token) -> Outcome,
+) -> Result<Answer, ErrorCode> {
     let limit = match patience {
         Patience::ForCommit => Some(broker.config.load().groups.offsets_commit_timeout),
         Patience::ForOthers => None,
     };
-    match hosting::ask(broker, group, limit, operation).await? {
+    match hosting::ask_as(broker, group, limit, author, operation).await? {
         Answer::Refused(error) => Err(error),
         answer => Ok(answer),
     }

@@ -3,7 +3,7 @@
 use crate::Broker;
 use crate::coordinators::OFFSETS_TOPIC;
 use crate::coordinators::hosting::internal_topic::describe;
-use crate::coordinators::hosting::tenant::Tenant;
+use crate::coordinators::hosting::tenant::{Place, Tenant};
 use crate::coordinators::hosting::{Shards, compression};
 use base::{Instant, ProducerId, Rng};
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use config::BrokerConfig;
 use coordinator_runtime::{Lost, Moment, Token};
 use group_coordinator::record::TransactionEnd;
 use group_coordinator::{Answer, Completion, GroupCoordinator, GroupRecord, GroupSettings, GroupState, Outcome};
+use metadata::MetadataImage;
 use protocol::messages::create_topics_request::CreatableTopic;
 use protocol::wire::{DecodeError, EncodeError};
 use records::compression::Codec;
@@ -23,6 +24,8 @@ impl Tenant for GroupCoordinator {
     type Completion = Completion;
     type Answer = Answer;
     type Settings = GroupSettings;
+    type Outbox = ();
+    type Unreadable = DecodeError;
 
     const NAME: &'static str = "group coordinator";
     const TOPIC: &'static str = OFFSETS_TOPIC;
@@ -31,7 +34,7 @@ impl Tenant for GroupCoordinator {
         &broker.groups
     }
 
-    fn settings(config: &BrokerConfig) -> GroupSettings {
+    fn settings(config: &BrokerConfig, _image: &MetadataImage) -> GroupSettings {
         let groups = &config.groups;
         GroupSettings {
             min_session_timeout_ms: groups.group_min_session_timeout_ms,
@@ -43,6 +46,8 @@ impl Tenant for GroupCoordinator {
             offsets_retention_check_interval: groups.offsets_retention_check_interval,
         }
     }
+
+    fn outbox(_broker: &Broker) {}
 
     fn load_buffer(config: &BrokerConfig) -> i32 {
         config.groups.offsets_load_buffer_size
@@ -116,4 +121,6 @@ impl Tenant for GroupCoordinator {
         let replies = self.take_replies().into_iter();
         replies.map(|reply| (reply.to, reply.answer)).collect()
     }
+
+    fn hand_over(&mut self, _place: Place, (): &()) {}
 }

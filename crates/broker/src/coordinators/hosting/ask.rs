@@ -1,7 +1,8 @@
 //! Asking the coordinator of a key.
 
+use super::author::Author;
 use super::shard::Shard;
-use super::tenant::Tenant;
+use super::tenant::{Place, Tenant};
 use crate::Broker;
 use coordinator_runtime::{Moment, Outcome, Token, partition_for};
 use protocol::ErrorCode;
@@ -30,8 +31,19 @@ pub(crate) async fn ask<T: Tenant>(
     limit: Option<Duration>,
     operation: impl FnOnce(&mut T, &T::State, Moment, Token) -> Outcome<T::Record, T::Completion>,
 ) -> Result<T::Answer, ErrorCode> {
+    ask_as(broker, key, limit, Author::Coordinator, operation).await
+}
+
+/// The same for records that `author` writes.
+pub(crate) async fn ask_as<T: Tenant>(
+    broker: &Broker,
+    key: &str,
+    limit: Option<Duration>,
+    author: Author,
+    operation: impl FnOnce(&mut T, &T::State, Moment, Token) -> Outcome<T::Record, T::Completion>,
+) -> Result<T::Answer, ErrorCode> {
     let shard = shard_of::<T>(broker, key)?;
-    let mut answer = shard.operate(operation)?;
+    let mut answer = shard.operate(author, operation)?;
     drop(shard);
     let answer = match (answer.try_recv(), limit) {
         (Ok(answer), _) => Ok(answer),
@@ -57,4 +69,11 @@ pub(crate) fn look_at_all<T: Tenant, R>(
         }
     }
     Ok(all)
+}
+
+/// The coordinator of one partition, if it is still the one that is meant.
+pub(crate) fn shard_at<T: Tenant>(broker: &Broker, place: Place) -> Option<Arc<Shard<T>>> {
+    T::shards(broker)
+        .get(place.partition)
+        .filter(|shard| shard.epoch == place.epoch)
 }

@@ -31,7 +31,7 @@ pub(crate) fn follow<T: Tenant>(broker: &Broker, old: &MetadataImage, new: &Meta
             let kept = before
                 .get(&index)
                 .filter(|shard| shard.epoch == partition.leader_epoch && !shard.is_gone());
-            let shard = kept.cloned().or_else(|| begin::<T>(broker, index));
+            let shard = kept.cloned().or_else(|| begin::<T>(broker, new, index));
             after.extend(shard.map(|shard| (index, shard)));
         }
     }
@@ -46,12 +46,13 @@ pub(crate) fn follow<T: Tenant>(broker: &Broker, old: &MetadataImage, new: &Meta
     }
 }
 
-fn begin<T: Tenant>(broker: &Broker, index: i32) -> Option<Arc<Shard<T>>> {
+fn begin<T: Tenant>(broker: &Broker, image: &MetadataImage, index: i32) -> Option<Arc<Shard<T>>> {
     let hosted = broker.partitions.get(T::TOPIC, index)?;
     let epoch = hosted.lock().leadership().ok()?.epoch;
     let config = broker.config.load();
     let codec = T::codec(&config);
-    let shard = Arc::new(Shard::new(index, epoch, hosted, Arc::clone(&broker.clock), codec));
+    let clock = Arc::clone(&broker.clock);
+    let shard = Arc::new(Shard::new(index, epoch, hosted, clock, codec, T::outbox(broker)));
     let seed = broker
         .rng
         .lock()
@@ -60,7 +61,7 @@ fn begin<T: Tenant>(broker: &Broker, index: i32) -> Option<Arc<Shard<T>>> {
     let buffer = u32::try_from(T::load_buffer(&config)).unwrap_or(1);
     tokio::spawn(tend::tend(
         Arc::clone(&shard),
-        T::settings(&config),
+        T::settings(&config, image),
         buffer,
         Rng::from_seed(seed),
         broker.stopping.clone(),

@@ -1,6 +1,7 @@
 //! One coordinator behind its lock.
 
-use super::tenant::Tenant;
+use super::author::Author;
+use super::tenant::{Place, Tenant};
 use crate::partitions::Hosted;
 use base::{Clock, Instant, LeaderEpoch};
 use coordinator_runtime::Runtime;
@@ -17,9 +18,10 @@ use tokio::sync::{Notify, oneshot};
 pub(crate) struct Shard<T: Tenant> {
     pub(crate) index: i32,
     pub(crate) epoch: LeaderEpoch,
-    pub(super) hosted: Arc<Hosted>,
+    pub(crate) hosted: Arc<Hosted>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) codec: Codec,
+    outbox: T::Outbox,
     /// The high watermark has moved, or the partition is led elsewhere.
     pub(super) moved: Arc<Signal>,
     /// There is an earlier deadline than the shard's task knows of, or nothing more to do.
@@ -94,6 +96,7 @@ impl<T: Tenant> Shard<T> {
         hosted: Arc<Hosted>,
         clock: Arc<dyn Clock>,
         codec: Codec,
+        outbox: T::Outbox,
     ) -> Self {
         Self {
             index,
@@ -101,13 +104,22 @@ impl<T: Tenant> Shard<T> {
             hosted,
             clock,
             codec,
+            outbox,
             moved: Arc::default(),
             changed: Notify::new(),
             phase: Mutex::new(Phase::Loading),
         }
     }
 
-    pub(super) fn moment(&self) -> Moment {
+    /// Which coordinator this is.
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            partition: self.index,
+            epoch: self.epoch,
+        }
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
         Moment {
             now: self.clock.now(),
             wall: self.clock.wall(),
@@ -123,6 +135,7 @@ impl<T: Tenant> Shard<T> {
     /// Runs an operation, writes what it decided, and answers where its answer will come out.
     pub(crate) fn operate(
         &self,
+        author: Author,
         operation: impl FnOnce(&mut T, &T::State, Moment, Token) -> Outcome<T::Record, T::Completion>,
     ) -> Result<oneshot::Receiver<T::Answer>, ErrorCode> {
         let (reply, answer) = oneshot::channel();
@@ -130,7 +143,7 @@ impl<T: Tenant> Shard<T> {
             let token = serving.expect(reply);
             let moment = shard.moment();
             let outcome = operation(&mut serving.coordinator, serving.runtime.latest(), moment, token);
-            shard.write(serving, outcome, due);
+            shard.write_as(author, serving, outcome, due);
         })?;
         Ok(answer)
     }
@@ -147,6 +160,7 @@ impl<T: Tenant> Shard<T> {
                 due.answers
                     .extend(serving.waiting.remove(&to).map(|reply| (reply, answer)));
             }
+            serving.coordinator.hand_over(self.place(), &self.outbox);
             let after = serving.coordinator.next_deadline();
             if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
                 self.changed.notify_one();

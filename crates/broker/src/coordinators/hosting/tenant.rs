@@ -2,16 +2,26 @@
 
 use super::Shards;
 use crate::Broker;
-use base::{Instant, ProducerId, Rng};
+use base::{Instant, LeaderEpoch, ProducerId, Rng};
 use bytes::Bytes;
 use config::BrokerConfig;
 use coordinator_runtime::{Lost, Moment, Outcome, Shard, Token};
+use metadata::MetadataImage;
 use protocol::messages::create_topics_request::CreatableTopic;
-use protocol::wire::{DecodeError, EncodeError};
+use protocol::wire::EncodeError;
 use records::compression::Codec;
 use records::control::TransactionOutcome;
 use std::convert::Infallible;
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
+
+/// Which coordinator of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// The partition of the tenant's topic.
+    pub(crate) partition: i32,
+    /// The epoch of its leadership.
+    pub(crate) epoch: LeaderEpoch,
+}
 
 /// A coordinator as long as this broker leads its partition: beside the state that the log folds to, what lives in
 /// memory only. Groups and transactions are its two kinds.
@@ -26,6 +36,10 @@ pub(crate) trait Tenant: Debug + Sized + Send + 'static {
     type Answer: Debug + Send;
     /// What it goes by.
     type Settings: Send + 'static;
+    /// Where it puts what others are to do for it.
+    type Outbox: Debug + Send + Sync + 'static;
+    /// Why a record cannot be read.
+    type Unreadable: Display;
 
     /// Its name in messages.
     const NAME: &'static str;
@@ -34,8 +48,10 @@ pub(crate) trait Tenant: Debug + Sized + Send + 'static {
 
     /// Where the broker keeps its coordinators.
     fn shards(broker: &Broker) -> &Shards<Self>;
-    /// What it goes by, from the node's settings.
-    fn settings(config: &BrokerConfig) -> Self::Settings;
+    /// What it goes by, from the node's settings and what the cluster has agreed on.
+    fn settings(config: &BrokerConfig, image: &MetadataImage) -> Self::Settings;
+    /// Where it puts what others are to do for it.
+    fn outbox(broker: &Broker) -> Self::Outbox;
     /// How much of the log is read at once.
     fn load_buffer(config: &BrokerConfig) -> i32;
     /// The topic as it is to be created.
@@ -47,7 +63,11 @@ pub(crate) trait Tenant: Debug + Sized + Send + 'static {
     fn encode(record: &Self::Record) -> Result<(Bytes, Option<Bytes>), EncodeError>;
     /// Reads a record of a batch by `producer`, none unless the batch is transactional; a type of record that is not known
     /// is none.
-    fn decode(key: &Bytes, value: Option<&Bytes>, producer: ProducerId) -> Result<Option<Self::Record>, DecodeError>;
+    fn decode(
+        key: &Bytes,
+        value: Option<&Bytes>,
+        producer: ProducerId,
+    ) -> Result<Option<Self::Record>, Self::Unreadable>;
     /// What a transaction's marker in its log means to it.
     fn marker(producer: ProducerId, outcome: TransactionOutcome) -> Option<Self::Record>;
 
@@ -72,4 +92,6 @@ pub(crate) trait Tenant: Debug + Sized + Send + 'static {
     ) -> Outcome<Self::Record, Self::Completion>;
     /// The answers that are ready to be sent.
     fn take_replies(&mut self) -> Vec<(Token, Self::Answer)>;
+    /// Puts what others are to do for it into the outbox. Called under the coordinator's lock: nothing may wait here.
+    fn hand_over(&mut self, place: Place, outbox: &Self::Outbox);
 }

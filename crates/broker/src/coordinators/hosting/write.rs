@@ -1,5 +1,6 @@
 //! Writing what a coordinator decided to its partition, and noticing what is committed.
 
+use super::author::Author;
 use super::compression;
 use super::shard::{Due, Serving, Shard};
 use super::tenant::Tenant;
@@ -7,7 +8,8 @@ use base::Timestamp;
 use coordinator_runtime::{Atomicity, Lost, Outcome, Settled};
 use partition::{AppendRefused, RequiredAcks};
 use records::{HEADER_LEN, VerifiedBatch};
-use storage::{AppendError, Origin};
+use storage::AppendError;
+use storage::producer_state::ProducerError;
 
 /// How many records of a long list go into one batch: tombstones, each far below a kilobyte unless names are long, and
 /// a batch that is too large all the same is refused as any other.
@@ -16,6 +18,17 @@ const CHUNK: usize = 500;
 impl<T: Tenant> Shard<T> {
     /// Appends an outcome's records and sees to its completion; what is lost may have consequences, which are written too.
     pub(crate) fn write(&self, serving: &mut Serving<T>, outcome: Outcome<T::Record, T::Completion>, due: &mut Due<T>) {
+        self.write_as(Author::Coordinator, serving, outcome, due);
+    }
+
+    /// The same for records that `author` writes.
+    pub(crate) fn write_as(
+        &self,
+        mut author: Author,
+        serving: &mut Serving<T>,
+        outcome: Outcome<T::Record, T::Completion>,
+        due: &mut Due<T>,
+    ) {
         let mut next = outcome;
         loop {
             let Outcome {
@@ -26,7 +39,7 @@ impl<T: Tenant> Shard<T> {
             if records.is_empty() && T::is_nothing(&response) {
                 break;
             }
-            match self.append(serving, &records, atomicity, due) {
+            match self.append(author, serving, &records, atomicity, due) {
                 Ok(()) => {
                     if let Settled::Due(completion) = serving.runtime.settle(response) {
                         serving.coordinator.committed(completion, self.moment());
@@ -36,6 +49,7 @@ impl<T: Tenant> Shard<T> {
                 Err(lost) => {
                     tracing::warn!(partition = self.index, %lost, "a {} could not write", T::NAME);
                     next = serving.coordinator.lost(response, lost, self.moment());
+                    author = Author::Coordinator;
                 }
             }
         }
@@ -44,6 +58,7 @@ impl<T: Tenant> Shard<T> {
 
     fn append(
         &self,
+        author: Author,
         serving: &mut Serving<T>,
         records: &[T::Record],
         atomicity: Atomicity,
@@ -54,14 +69,20 @@ impl<T: Tenant> Shard<T> {
             Atomicity::Splittable => CHUNK,
         };
         for records in records.chunks(chunk) {
-            self.append_batch(serving, records, due)?;
+            self.append_batch(author, serving, records, due)?;
         }
         Ok(())
     }
 
-    fn append_batch(&self, serving: &mut Serving<T>, records: &[T::Record], due: &mut Due<T>) -> Result<(), Lost> {
+    fn append_batch(
+        &self,
+        author: Author,
+        serving: &mut Serving<T>,
+        records: &[T::Record],
+        due: &mut Due<T>,
+    ) -> Result<(), Lost> {
         let now = self.clock.wall();
-        let batch = self.encode(records, now)?;
+        let batch = self.encode(author, records, now)?;
         let appended = {
             let mut partition = self.hosted.lock();
             let leads = partition
@@ -73,7 +94,7 @@ impl<T: Tenant> Shard<T> {
             if batch.size() > partition.log().config().max_message_bytes as usize {
                 return Err(Lost::TooLarge);
             }
-            partition.append(&[batch], RequiredAcks::All, Origin::Coordinator, now)
+            partition.append(&[batch], RequiredAcks::All, author.terms(), now)
         };
         match appended {
             Ok((appended, wakes)) => {
@@ -88,8 +109,8 @@ impl<T: Tenant> Shard<T> {
         }
     }
 
-    fn encode(&self, records: &[T::Record], now: Timestamp) -> Result<VerifiedBatch, Lost> {
-        let mut builder = compression::batch(self.codec);
+    fn encode(&self, author: Author, records: &[T::Record], now: Timestamp) -> Result<VerifiedBatch, Lost> {
+        let mut builder = author.sign(compression::batch(self.codec));
         for record in records {
             let (key, value) = T::encode(record).map_err(|error| {
                 tracing::warn!(partition = self.index, %error, "a record of a {} does not fit its format", T::NAME);
@@ -113,6 +134,10 @@ impl<T: Tenant> Shard<T> {
                 self.hosted.dir.take_offline(error);
                 Lost::NotLeader
             }
+            AppendRefused::Log(AppendError::Producer(ProducerError::InvalidProducerEpoch { .. })) => {
+                Lost::ProducerFenced
+            }
+            AppendRefused::Log(AppendError::Producer(ProducerError::NotVerified { .. })) => Lost::NotInTransaction,
             AppendRefused::Log(error) => {
                 tracing::error!(partition = self.index, %error, "the log does not take the records of a {}", T::NAME);
                 Lost::NotLeader

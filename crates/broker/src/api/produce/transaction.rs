@@ -1,0 +1,191 @@
+//! Transactional batches: before the first of a transaction is taken, its coordinator is asked (KIP-890).
+
+use super::topic::find;
+use crate::Broker;
+use crate::api::metadata::is_internal;
+use crate::coordinators::transactions::verification::{Retry, Support, verify};
+use crate::partitions::HostedTopic;
+use base::{ProducerEpoch, ProducerId, TopicPartition};
+use protocol::ErrorCode;
+use protocol::views::produce::{ProducePartition, ProduceView};
+use records::BatchHeader;
+use std::sync::Arc;
+use storage::producer_state::ProducerError;
+use storage::{Verification, VerificationGuard};
+use transaction_coordinator::Producer;
+
+/// The first version whose clients know TRANSACTION_ABORTABLE.
+const ABORTABLE_FROM: i16 = 11;
+/// The first version that stands for transaction.version 2.
+const ADDS_PARTITIONS_FROM: i16 = 12;
+
+/// What was found out about the batches of a request.
+#[derive(Debug)]
+pub(super) enum Checks {
+    /// None is transactional.
+    Plain,
+    /// None of them is taken.
+    Refused(Refused),
+    /// For each partition of the request, in its order.
+    Each(Vec<Result<Verification, Refused>>),
+}
+
+/// Why a batch is not taken.
+#[derive(Clone, Debug)]
+pub(super) struct Refused {
+    pub(super) error: ErrorCode,
+    pub(super) message: Option<String>,
+}
+
+impl From<ErrorCode> for Refused {
+    fn from(error: ErrorCode) -> Self {
+        Self { error, message: None }
+    }
+}
+
+/// A batch that the coordinator is asked about.
+struct Asked {
+    /// Where in the request its partition stands.
+    at: usize,
+    partition: TopicPartition,
+    guard: VerificationGuard,
+}
+
+impl Checks {
+    /// What is known of the batch that stands at `at` in the request.
+    pub(super) fn of(&self, at: usize) -> Result<Verification, Refused> {
+        match self {
+            Self::Plain => Ok(Verification::Missing),
+            Self::Refused(refused) => Err(refused.clone()),
+            Self::Each(checks) => checks.get(at).cloned().unwrap_or(Ok(Verification::Missing)),
+        }
+    }
+}
+
+/// Looks at all batches, and asks the coordinator where a transaction begins on a partition.
+pub(super) async fn check(broker: &Broker, view: &ProduceView<'_>, version: i16) -> Checks {
+    let producer = match producer(view) {
+        Ok(Some(producer)) => producer,
+        Ok(None) => return Checks::Plain,
+        Err(refused) => return Checks::Refused(refused),
+    };
+    let Some(id) = view.transactional_id else {
+        return Checks::Refused(ErrorCode::TransactionalIdAuthorizationFailed.into());
+    };
+    let support = support(version);
+    let is_enabled = broker.config.load().transactions.transaction_partition_verification_enable;
+    let otherwise = if is_enabled { Verification::Missing } else { Verification::Off };
+    let mut asked = Vec::new();
+    let mut checks = Vec::new();
+    for topic in view.topics() {
+        let (_, hosted) = find(broker, topic.topic);
+        for produced in topic.partitions() {
+            let begun = match &hosted {
+                Some(hosted) if support.is_asked(broker) => begin(broker, hosted, &produced, support),
+                Some(_) | None => Ok(None),
+            };
+            if let Ok(Some((partition, guard))) = &begun {
+                let (at, partition, guard) = (checks.len(), partition.clone(), *guard);
+                asked.push(Asked { at, partition, guard });
+            }
+            checks.push(begun.map(|_| otherwise).map_err(Refused::from));
+        }
+    }
+    if asked.is_empty() {
+        return Checks::Each(checks);
+    }
+    let partitions: Vec<TopicPartition> = asked.iter().map(|asked| asked.partition.clone()).collect();
+    let retry = Retry::of_append(broker, support);
+    let verdicts = verify(broker, id, producer, &partitions, support, retry).await;
+    for (Asked { at, guard, .. }, verdict) in asked.into_iter().zip(verdicts) {
+        let verified = if is_enabled { Verification::Verified(guard) } else { Verification::Off };
+        checks[at] = verdict.map(|()| verified).map_err(|error| explain(error, support));
+    }
+    Checks::Each(checks)
+}
+
+fn support(version: i16) -> Support {
+    match version {
+        ADDS_PARTITIONS_FROM.. => Support::AddsPartitions,
+        ABORTABLE_FROM.. => Support::Abortable,
+        _ => Support::Early,
+    }
+}
+
+/// The one producer of all transactional batches; none if none is.
+fn producer(view: &ProduceView<'_>) -> Result<Option<Producer>, Refused> {
+    let mut known = None;
+    let all = view.topics().flat_map(|topic| topic.partitions());
+    for (id, epoch, _) in all.filter_map(|produced| transactional(&produced)) {
+        let producer = Producer { id, epoch };
+        if known.is_some_and(|known| known != producer) {
+            return Err(Refused {
+                error: ErrorCode::InvalidProducerIdMapping,
+                message: Some(String::from("Transactional records contained more than one producer ID")),
+            });
+        }
+        known = Some(producer);
+    }
+    Ok(known)
+}
+
+/// Producer, epoch and first sequence of a transactional batch.
+fn transactional(produced: &ProducePartition) -> Option<(ProducerId, ProducerEpoch, i32)> {
+    let header = BatchHeader::parse(produced.records.as_deref()?).ok()?;
+    let counts = header.attributes.is_transactional();
+    counts.then_some((header.producer_id, header.producer_epoch, header.base_sequence))
+}
+
+/// Has the log expect a transaction, unless it is open there. What cannot be appended to is left to the append.
+fn begin(
+    broker: &Broker,
+    topic: &HostedTopic,
+    produced: &ProducePartition,
+    support: Support,
+) -> Result<Option<(TopicPartition, VerificationGuard)>, ErrorCode> {
+    let Some((producer, epoch, sequence)) = transactional(produced) else { return Ok(None) };
+    let Some(hosted) = topic.partition(produced.index) else { return Ok(None) };
+    if hosted.dir.is_offline() || is_internal(&topic.name) {
+        return Ok(None);
+    }
+    let (now, first) = (broker.clock.wall(), support.first_sequence());
+    let mut partition = hosted.lock();
+    if partition.leadership().is_err() {
+        return Ok(None);
+    }
+    match partition.log_mut().start_verification(producer, epoch, sequence, first, now) {
+        Ok(guard) => Ok(guard.map(|guard| (TopicPartition::new(Arc::clone(&topic.name), produced.index), guard))),
+        Err(ProducerError::InvalidProducerEpoch { .. }) => Err(ErrorCode::InvalidProducerEpoch),
+        Err(error) => {
+            tracing::warn!(%error, "a transaction cannot be verified");
+            Err(ErrorCode::UnknownServerError)
+        }
+    }
+}
+
+/// The coordinator's errors as producers know them: those that pass become one that is tried again without asking for
+/// metadata.
+fn explain(error: ErrorCode, support: Support) -> Refused {
+    let passes = match error {
+        ErrorCode::InvalidTxnState => {
+            let message = Some(String::from("Partition was not added to the transaction"));
+            return Refused { error, message };
+        }
+        ErrorCode::NetworkException
+        | ErrorCode::CoordinatorLoadInProgress
+        | ErrorCode::CoordinatorNotAvailable
+        | ErrorCode::NotCoordinator => true,
+        ErrorCode::ConcurrentTransactions => support != Support::AddsPartitions,
+        _ => false,
+    };
+    if !passes {
+        return error.into();
+    }
+    Refused {
+        error: ErrorCode::NotEnoughReplicas,
+        message: Some(format!(
+            "Unable to verify the partition has been added to the transaction. Underlying error: {}",
+            error.name()
+        )),
+    }
+}
