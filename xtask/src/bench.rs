@@ -4,6 +4,7 @@
 //! `/proc`. Throughput is printed beside it, but on a machine with few cores the generator takes its share.
 
 mod broker;
+mod groups;
 mod load;
 mod machine;
 mod report;
@@ -16,13 +17,15 @@ use anyhow::{Context, Result, bail};
 use broker::{Broker, Make};
 use clap::{Args, Subcommand};
 use load::{Load, Measured};
-use report::{Results, Start};
+use report::{Results, Start, median};
 
 /// What can be measured.
 #[derive(Subcommand)]
 pub enum Bench {
     /// Start-up, idle memory and CPU, throughput and CPU per work, in some minutes.
     Quick(Options),
+    /// Offset commits, heartbeats and rebalances of many groups.
+    Groups(Options),
 }
 
 /// How it is measured.
@@ -50,7 +53,9 @@ const IDLE: Duration = Duration::from_secs(5);
 
 /// Runs the command.
 pub fn run(bench: &Bench) -> Result<()> {
-    let Bench::Quick(options) = bench;
+    let options = match bench {
+        Bench::Quick(options) | Bench::Groups(options) => options,
+    };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .context("xtask is a folder of the workspace")?;
@@ -65,6 +70,9 @@ pub fn run(bench: &Bench) -> Result<()> {
     let home = root.join("target/bench");
     std::fs::create_dir_all(&home)?;
     let makes = [Make::Riverrun(binary.clone()), Make::Kafka(jars)];
+    if let Bench::Groups(_) = bench {
+        return groups::run(options, &makes, &groups::generator(root)?, root, &home);
+    }
     let mut results = Results::new(machine::describe(root)?, options.scale);
     measure_starts(&makes, &binary, &home, options.rounds, &mut results)?;
     measure_loads(&makes, &binary, &home, options, &mut results)?;

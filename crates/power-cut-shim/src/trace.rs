@@ -24,12 +24,16 @@ pub(crate) enum Kind {
     Remove = 5,
     /// The first path became the second.
     Rename = 6,
-    /// A file or directory was flushed; directories are named by path.
+    /// A file or directory was flushed; directories are named by path. The argument is 1 if its metadata was too.
     Sync = 7,
     /// Everything was flushed.
     SyncAll = 8,
     /// The second path became another name of the first.
     Link = 9,
+    /// A file's written pages were waited for, without emptying the drive's cache or committing metadata.
+    WriteOut = 10,
+    /// A file's times were set, so that the next flush has metadata to commit.
+    Touch = 11,
 }
 
 /// An event to be.

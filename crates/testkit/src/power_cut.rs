@@ -27,16 +27,29 @@ pub fn monotonic() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// What the recorded process is told of its file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Volume {
+    /// What is true.
+    AsItIs,
+    /// Nothing by which it is known, so that only what holds everywhere may be counted on.
+    Unknown,
+}
+
 /// The environment that makes a process record to `trace`.
 ///
 /// # Errors
 /// If the shim was not built: it lies beside the binary that is tested.
-pub fn recording_to(trace: &Path) -> anyhow::Result<Vec<(String, String)>> {
+pub fn recording_to(trace: &Path, volume: Volume) -> anyhow::Result<Vec<(String, String)>> {
     let shim = shim()?;
-    Ok(vec![
+    let mut variables = vec![
         ("LD_PRELOAD".to_owned(), shim.display().to_string()),
         ("POWER_CUT_TRACE".to_owned(), trace.display().to_string()),
-    ])
+    ];
+    if volume == Volume::Unknown {
+        variables.push(("POWER_CUT_PLAIN".to_owned(), "1".to_owned()));
+    }
+    Ok(variables)
 }
 
 fn shim() -> anyhow::Result<PathBuf> {

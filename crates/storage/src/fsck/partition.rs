@@ -84,7 +84,7 @@ pub fn check_segment(
     depth: Depth,
     findings: &mut Vec<Finding>,
 ) -> io::Result<(Extent, Offset)> {
-    let mut walk = Walk::open(fs, &dir.join(SegmentFile::Log.name(base)), base, place, depth, None)?;
+    let mut walk = Walk::open(fs, &dir.join(SegmentFile::Log.name(base)), base, place, depth)?;
     let mut indexes = Indexes::read(fs, dir, base)?;
     let mut extent = Extent {
         segments: 1,
@@ -132,7 +132,7 @@ fn check_small(fs: &Arc<dyn Fs>, path: &Path, name: &str, findings: &mut Vec<Fin
         }
     } else if name.ends_with(".checkpoint") {
         // A snapshot of the cluster's metadata: batches, and renamed into place only when whole.
-        let mut walk = Walk::open(fs.as_ref(), path, Offset(0), Place::Closed, Depth::Records, None)?;
+        let mut walk = Walk::open(fs.as_ref(), path, Offset(0), Place::Closed, Depth::Records)?;
         while walk.next_batch()?.is_some() {}
         findings.extend(walk.take_findings());
     }

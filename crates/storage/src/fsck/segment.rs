@@ -1,6 +1,8 @@
 //! One segment, batch by batch: checksums, order, and the records within.
 
 use super::{Finding, Problem, Remedy};
+use crate::names::SegmentFile;
+use crate::view::LogView;
 use base::Offset;
 use base::fs::{File, Fs, Open};
 use records::compression::{Codec, decompress};
@@ -61,30 +63,27 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// A walk over the file of batches at `path` whose first offset is at least `base`, up to `limit` bytes.
-    pub fn open(
-        fs: &dyn Fs,
-        path: &Path,
-        base: Offset,
-        place: Place,
-        depth: Depth,
-        limit: Option<u64>,
-    ) -> io::Result<Self> {
+    /// A walk over the file of batches at `path` whose first offset is at least `base`.
+    pub fn open(fs: &dyn Fs, path: &Path, base: Offset, place: Place, depth: Depth) -> io::Result<Self> {
         let file = fs.open(path, Open::Read)?;
         let end = file.len()?;
-        Ok(Self {
-            path: path.to_owned(),
+        Ok(Self::over(file, path.to_owned(), end, base, place, depth))
+    }
+
+    fn over(file: Arc<dyn File>, path: PathBuf, end: u64, base: Offset, place: Place, depth: Depth) -> Self {
+        Self {
+            path,
             file,
             depth,
             place,
             position: 0,
-            end: limit.map_or(end, |limit| end.min(limit)),
+            end,
             next: base,
             buffer: Vec::new(),
             from: 0,
             block: Vec::new(),
             findings: Vec::new(),
-        })
+        }
     }
 
     /// The offset after the last batch so far.
@@ -179,6 +178,24 @@ impl Walk {
         }
         self.position = self.end;
         None
+    }
+}
+
+impl LogView {
+    /// How many segments are closed: nothing is appended to them any more.
+    pub fn closed_segments(&self) -> usize {
+        self.segments.len() - 1
+    }
+
+    /// A walk over closed segment `number`, which goes on whatever becomes of the segment.
+    ///
+    /// # Errors
+    /// If its file cannot be opened: it may have been removed since the picture was taken.
+    pub fn walk_closed(&self, number: usize, depth: Depth) -> io::Result<Walk> {
+        let segment = &self.segments[number];
+        let path = segment.path(SegmentFile::Log);
+        let (file, size) = (segment.log()?, segment.size());
+        Ok(Walk::over(file, path, size, segment.base(), Place::Closed, depth))
     }
 }
 

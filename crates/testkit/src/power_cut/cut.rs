@@ -13,7 +13,8 @@ const SECTOR: u64 = 512;
 /// How unflushed changes of names reach the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// In the order in which they were made, as file systems with a journal do.
+    /// In the order in which they were made, and with any flush that commits metadata, as ext4 and XFS do: then pages that
+    /// were written out before such a commit are safe too.
     Journal,
     /// In order within each directory only, which is all that one may count on.
     EachDirectory,
@@ -67,7 +68,7 @@ impl Disk {
             Order::Journal => self.names_in_order(cut.at, rng),
             Order::EachDirectory => self.names_by_directory(cut.at, rng),
         };
-        self.write(&names, target, |file| self.content(file, cut.at, rng))
+        self.write(&names, target, |file| self.content(file, cut, rng))
     }
 
     /// Whether a change of names was flushed with its directory before the cut.
@@ -76,11 +77,28 @@ impl Disk {
         syncs.any(|(dir, begin, end)| *dir == change.dir && change.end <= *begin && *end <= at)
     }
 
+    /// Whether metadata that was changed by `end` was committed before the cut.
+    fn is_committed(&self, end: u64, at: u64) -> bool {
+        let mut commits = self.commits.iter();
+        commits.any(|(begin, done)| end <= *begin && *done <= at)
+    }
+
+    /// Whether a file's change is on the disk for certain.
+    fn is_safe(&self, file: &File, change: &FileChange, cut: Cut) -> bool {
+        let mut syncs = file.syncs.iter();
+        if syncs.any(|(begin, end)| change.end <= *begin && *end <= cut.at) {
+            return true;
+        }
+        let mut written_out = file.written_out.iter();
+        cut.order == Order::Journal
+            && written_out.any(|(begin, end)| change.end <= *begin && self.is_committed(*end, cut.at))
+    }
+
     fn names_in_order(&self, at: u64, rng: &mut Rng) -> Namespace {
         let begun: Vec<&NameChange> = self.names.iter().filter(|change| change.begin <= at).collect();
         let floor = begun
             .iter()
-            .rposition(|change| self.is_flushed(change, at))
+            .rposition(|change| self.is_flushed(change, at) || self.is_committed(change.end, at))
             .map_or(0, |last| last + 1);
         let kept = between(rng, floor, begun.len());
         let mut names = self.base.clone();
@@ -112,13 +130,10 @@ impl Disk {
         names
     }
 
-    fn content(&self, file: &File, at: u64, rng: &mut Rng) -> Vec<u8> {
-        let begun: Vec<&FileChange> = file.changes.iter().filter(|change| change.begin <= at).collect();
-        let flushed = |change: &FileChange| {
-            let mut syncs = file.syncs.iter();
-            syncs.any(|(begin, end)| change.end <= *begin && *end <= at)
-        };
-        let open = begun.iter().filter(|change| !flushed(change)).count();
+    fn content(&self, file: &File, cut: Cut, rng: &mut Rng) -> Vec<u8> {
+        let begun = file.changes.iter().filter(|change| change.begin <= cut.at);
+        let begun: Vec<(&FileChange, bool)> = begun.map(|change| (change, self.is_safe(file, change, cut))).collect();
+        let open = begun.iter().filter(|(_, safe)| !safe).count();
         let luck = match rng.below(4) {
             0 => Luck::AllKept,
             1 => Luck::AllLost,
@@ -127,8 +142,8 @@ impl Disk {
         };
         let mut content = file.base.clone();
         let mut seen = 0;
-        for change in begun {
-            if flushed(change) {
+        for (change, is_safe) in begun {
+            if is_safe {
                 self.apply(&mut content, change, |_| true);
                 continue;
             }

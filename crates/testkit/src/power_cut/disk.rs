@@ -15,6 +15,10 @@ pub(super) struct File {
     pub(super) changes: Vec<FileChange>,
     /// When each flush of it began and ended.
     pub(super) syncs: Vec<(u64, u64)>,
+    /// When its pages were written out and waited for, without a flush.
+    pub(super) written_out: Vec<(u64, u64)>,
+    /// Whether the next flush has metadata to commit.
+    is_touched: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -42,6 +46,8 @@ pub struct Disk {
     pub(super) names: Vec<NameChange>,
     /// Which directory was flushed, from when to when.
     pub(super) dir_syncs: Vec<(NodeId, u64, u64)>,
+    /// When a flush committed metadata: on a file system with a journal, all that was changed before.
+    pub(super) commits: Vec<(u64, u64)>,
 }
 
 impl Disk {
@@ -106,6 +112,7 @@ impl Before {
                 base: self.base,
                 names: Vec::new(),
                 dir_syncs: Vec::new(),
+                commits: Vec::new(),
             },
         };
         for event in &events {
@@ -161,17 +168,35 @@ impl Building {
                     self.add(event, &path, node);
                 }
             }
-            Change::SyncFile { inode } => {
+            Change::SyncFile { inode, metadata } => {
+                let time = (event.begin, event.end);
                 if let Some(file) = self.file(*inode) {
-                    file.syncs.push((event.begin, event.end));
+                    file.syncs.push(time);
+                    if *metadata && std::mem::take(&mut file.is_touched) {
+                        self.disk.commits.push(time);
+                    }
+                }
+            }
+            Change::WriteOut { inode } => {
+                if let Some(file) = self.file(*inode) {
+                    file.written_out.push((event.begin, event.end));
+                }
+            }
+            Change::Touch { inode } => {
+                if let Some(file) = self.file(*inode) {
+                    file.is_touched = true;
                 }
             }
             Change::SyncDir { path } => {
                 if let Some(dir) = below(path).and_then(|path| self.now.find(&path)) {
                     self.disk.dir_syncs.push((dir, event.begin, event.end));
+                    if self.disk.names.last().is_some_and(|change| change.dir == dir) {
+                        self.disk.commits.push((event.begin, event.end));
+                    }
                 }
             }
             Change::SyncAll => {
+                self.disk.commits.push((event.begin, event.end));
                 for file in self.disk.files.values_mut() {
                     file.syncs.push((event.begin, event.end));
                 }
@@ -237,6 +262,7 @@ impl Building {
     fn edit(&mut self, event: &Event, inode: u64, edit: Edit) {
         let (begin, end) = (event.begin, event.end);
         if let Some(file) = self.file(inode) {
+            file.is_touched = true;
             file.changes.push(FileChange { begin, end, edit });
         }
     }

@@ -20,16 +20,49 @@ pub(super) struct Event {
 /// What it did.
 #[derive(Clone, Debug)]
 pub(super) enum Change {
-    Open { path: PathBuf, inode: u64, truncate: bool },
-    Write { inode: u64, at: u64, data: Range<usize> },
-    SetLen { inode: u64, len: u64 },
-    MakeDir { path: PathBuf },
-    Remove { path: PathBuf },
-    Rename { from: PathBuf, to: PathBuf },
-    SyncFile { inode: u64 },
-    SyncDir { path: PathBuf },
+    Open {
+        path: PathBuf,
+        inode: u64,
+        truncate: bool,
+    },
+    Write {
+        inode: u64,
+        at: u64,
+        data: Range<usize>,
+    },
+    SetLen {
+        inode: u64,
+        len: u64,
+    },
+    MakeDir {
+        path: PathBuf,
+    },
+    Remove {
+        path: PathBuf,
+    },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    /// With `metadata`, what the file system knows of the file was committed too.
+    SyncFile {
+        inode: u64,
+        metadata: bool,
+    },
+    WriteOut {
+        inode: u64,
+    },
+    Touch {
+        inode: u64,
+    },
+    SyncDir {
+        path: PathBuf,
+    },
     SyncAll,
-    Link { from: PathBuf, to: PathBuf },
+    Link {
+        from: PathBuf,
+        to: PathBuf,
+    },
 }
 
 /// The events of a recording, in the order in which they were done. Data is a range of `bytes`.
@@ -95,10 +128,15 @@ impl Reader<'_> {
             4 => Change::MakeDir { path },
             5 => Change::Remove { path },
             6 => Change::Rename { from: path, to: other },
-            7 if path.as_os_str().is_empty() => Change::SyncFile { inode },
+            7 if path.as_os_str().is_empty() => Change::SyncFile {
+                inode,
+                metadata: argument == 1,
+            },
             7 => Change::SyncDir { path },
             8 => Change::SyncAll,
             9 => Change::Link { from: path, to: other },
+            10 => Change::WriteOut { inode },
+            11 => Change::Touch { inode },
             kind => bail!("no event is of kind {kind}"),
         };
         Ok(Event { begin, end, change })

@@ -6,7 +6,7 @@ use base::Rng;
 use std::fmt;
 use std::path::Path;
 use tempfile::TempDir;
-use testkit::power_cut::{Cut, Disk, Order, differences, monotonic, recording_to};
+use testkit::power_cut::{Cut, Disk, Order, Volume, differences, monotonic, recording_to};
 use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
 
 /// Whose power is cut.
@@ -85,7 +85,13 @@ impl Rig {
         while done < cuts {
             recordings += 1;
             let seed = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(recordings);
-            let recorded = self.record(seed);
+            // By turns on a volume as it is, which may promise an order, and on one that promises nothing.
+            let volume = if recordings % 2 == 1 {
+                Volume::AsItIs
+            } else {
+                Volume::Unknown
+            };
+            let recorded = self.record(seed, volume);
             let mut rng = Rng::from_seed(seed);
             for _ in 0..per_recording.min(cuts - done) {
                 let cut = recorded.choose(&mut rng);
@@ -101,7 +107,7 @@ impl Rig {
         }
     }
 
-    fn record(&self, seed: u64) -> Recorded {
+    fn record(&self, seed: u64, volume: Volume) -> Recorded {
         let home = TempDir::with_prefix("riverrun-power-").unwrap();
         let (root, trace) = (home.path().join("data"), home.path().join("trace"));
         // Formatted and once stopped in order before the recording begins.
@@ -109,7 +115,7 @@ impl Rig {
         first.stop_cleanly().unwrap();
         drop(first);
         let before = Disk::before(&root).unwrap();
-        let recording = recording_to(&trace).unwrap();
+        let recording = recording_to(&trace, volume).unwrap();
         let settings = self.system.settings().on(&root).in_environment(recording);
         let begun = monotonic();
         let mut broker = self.system.start(&settings).unwrap();
@@ -122,6 +128,7 @@ impl Rig {
         Recorded {
             disk,
             history,
+            volume,
             begun,
             ended,
         }
@@ -154,6 +161,7 @@ impl Rig {
 struct Recorded {
     disk: Disk,
     history: History,
+    volume: Volume,
     begun: u64,
     ended: u64,
 }
@@ -167,9 +175,9 @@ impl Recorded {
         } else {
             self.begun + rng.below(self.ended - self.begun)
         };
-        let order = match rng.below(2) {
-            0 => Order::Journal,
-            _ => Order::EachDirectory,
+        let order = match (self.volume, rng.below(2)) {
+            (Volume::Unknown, 0) => Order::EachDirectory,
+            _ => Order::Journal,
         };
         Cut { at, order }
     }

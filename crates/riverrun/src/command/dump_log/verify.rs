@@ -44,7 +44,7 @@ fn problems(path: &Path) -> anyhow::Result<Vec<String>> {
             check_segment(&RealFs, dir, base, Place::Last, Depth::Records, &mut findings)?;
         }
         Some("checkpoint") => {
-            let mut walk = Walk::open(&RealFs, path, Offset(0), Place::Closed, Depth::Records, None)?;
+            let mut walk = Walk::open(&RealFs, path, Offset(0), Place::Closed, Depth::Records)?;
             while walk.next_batch()?.is_some() {}
             findings = walk.take_findings();
         }
