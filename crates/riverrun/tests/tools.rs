@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use expect_test::expect_file;
@@ -12,7 +12,7 @@ use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
 
 /// One tool a line; a line that begins with `<` is the stdin of the next one, its lines separated by `|`. A tool after
 /// `until TEXT =>` or `without TEXT =>` is called until it prints the text, or no longer does: brokers take settings over a
-/// moment after they were made.
+/// moment after they were made. A tool after `&` goes on in the background until the line `kill`, which ends it by SIGTERM.
 const SCRIPT: &str = include_str!("tools/script.txt");
 
 /// The same for groups.
@@ -52,7 +52,20 @@ fn play(broker: &impl Cluster, script: &str) -> String {
     let mut transcript = String::new();
     let mut stdin = String::new();
     let started = Instant::now();
+    let mut background = Vec::new();
     for line in script.lines() {
+        if let Some(line) = line.strip_prefix("& ") {
+            writeln!(transcript, "& {line}").expect("a string takes any text");
+            background.push(start(broker.bootstrap(), line));
+            continue;
+        }
+        if line == "kill" {
+            for child in background.drain(..) {
+                let code = terminate(child);
+                writeln!(transcript, "ended: {code}").expect("a string takes any text");
+            }
+            continue;
+        }
         if let Some(input) = line.strip_prefix("< ") {
             stdin = input.replace('|', "\n") + "\n";
             continue;
@@ -88,9 +101,9 @@ fn awaited(line: &str) -> (&str, Option<(&str, bool)>) {
     (line, None)
 }
 
-fn run(bootstrap: &str, line: &str, stdin: &str) -> (i32, String, String) {
+fn start(bootstrap: &str, line: &str) -> Child {
     let mut words = line.split(' ');
-    let mut child = Command::new(env!("CARGO_BIN_EXE_riverrun"))
+    Command::new(env!("CARGO_BIN_EXE_riverrun"))
         .arg(words.next().expect("a tool"))
         .args(["--bootstrap-server", bootstrap])
         .args(words)
@@ -98,7 +111,19 @@ fn run(bootstrap: &str, line: &str, stdin: &str) -> (i32, String, String) {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("the tool starts");
+        .expect("the tool starts")
+}
+
+/// Ends a tool by SIGTERM, and gives its exit code.
+fn terminate(mut child: Child) -> i32 {
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(sent.expect("kill is there").success(), "{pid} is gone");
+    child.wait().expect("the tool ends").code().unwrap_or(-1)
+}
+
+fn run(bootstrap: &str, line: &str, stdin: &str) -> (i32, String, String) {
+    let mut child = start(bootstrap, line);
     // A tool that reads no input may be gone before it is written.
     let _ = child.stdin.take().expect("piped").write_all(stdin.as_bytes());
     let output = child.wait_with_output().expect("the tool ends");
@@ -110,7 +135,7 @@ fn run(bootstrap: &str, line: &str, stdin: &str) -> (i32, String, String) {
     )
 }
 
-/// What differs from run to run: addresses, directories, topic ids.
+/// What differs from run to run: addresses, directories, ids of topics and members.
 fn normal(transcript: &str, broker: &impl Cluster) -> String {
     let directory = broker.data_dir().display().to_string();
     let text = transcript
@@ -123,8 +148,27 @@ fn normal(transcript: &str, broker: &impl Cluster) -> String {
                 let (_, rest) = after.split_once('\t').unwrap_or((after, ""));
                 writeln!(result, "{before}\tTopicId: ID\t{rest}").expect("a string takes any text");
             }
-            None => writeln!(result, "{line}").expect("a string takes any text"),
+            None => writeln!(result, "{}", without_uuid(line)).expect("a string takes any text"),
         }
     }
     result
+}
+
+/// A line in which the first UUID is another one of the same length.
+fn without_uuid(line: &str) -> String {
+    let found = line.as_bytes().windows(SOME_ID.len()).position(is_uuid);
+    match found {
+        Some(at) => format!("{}{SOME_ID}{}", &line[..at], &line[at + SOME_ID.len()..]),
+        None => line.to_owned(),
+    }
+}
+
+const SOME_ID: &str = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+fn is_uuid(text: &[u8]) -> bool {
+    let shape = SOME_ID.bytes().zip(text);
+    shape.into_iter().all(|(shape, letter)| match shape {
+        b'-' => *letter == b'-',
+        _ => letter.is_ascii_hexdigit(),
+    })
 }

@@ -71,6 +71,8 @@ pub(super) struct Read {
     pub blocks: Vec<Block>,
     /// Where reading goes on.
     pub next: Offset,
+    /// The epoch of the last batch.
+    pub epoch: Option<LeaderEpoch>,
 }
 
 /// Reads the batches of an answer.
@@ -79,6 +81,7 @@ pub(super) fn read(answer: &Answer, settings: &ConsumerSettings) -> Result<Read,
     let mut read = Read {
         blocks: Vec::new(),
         next: answer.from,
+        epoch: None,
     };
     for batch in batches(&answer.records) {
         let batch = match batch {
@@ -100,6 +103,7 @@ pub(super) fn read(answer: &Answer, settings: &ConsumerSettings) -> Result<Read,
             continue;
         }
         read.next = last.next();
+        read.epoch = Some(header.partition_leader_epoch);
         if unwanted || header.record_count == 0 {
             continue;
         }

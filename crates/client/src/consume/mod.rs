@@ -1,8 +1,9 @@
-//! Consuming partitions that the caller names: no group, no commits.
+//! Consuming: partitions that the caller names ([`Consumer`]), or those that a group gives ([`group::GroupConsumer`]).
 
 mod aborted;
 mod block;
 mod fetch;
+pub mod group;
 mod position;
 mod settings;
 
@@ -12,7 +13,7 @@ pub use settings::{ConsumerSettings, OffsetReset};
 use crate::admin::{OffsetSpec, list_offsets};
 use crate::cluster::{Cluster, Topics};
 use crate::error::ClientError;
-use base::{NodeId, Offset, TopicPartition};
+use base::{LeaderEpoch, NodeId, Offset, TopicPartition};
 use fetch::Landed;
 use position::{Assigned, Start};
 use protocol::ErrorCode;
@@ -75,6 +76,24 @@ impl Consumer {
         self.assigned.entry(partition).or_insert_with(|| Assigned::new(start));
     }
 
+    /// Stops reading a partition.
+    pub fn remove(&mut self, partition: &TopicPartition) {
+        self.assigned.remove(partition);
+    }
+
+    /// Where reading goes on in a partition, once that is known, and the epoch of the record before.
+    pub fn position(&self, partition: &TopicPartition) -> Option<(Offset, LeaderEpoch)> {
+        let assigned = self.assigned.get(partition)?;
+        Some((assigned.offset()?, assigned.epoch))
+    }
+
+    /// Goes on at another offset.
+    pub fn seek(&mut self, partition: &TopicPartition, offset: Offset) {
+        if let Some(assigned) = self.assigned.get_mut(partition) {
+            *assigned = Assigned::new(Start::At(offset));
+        }
+    }
+
     /// The partitions being read, and where: none where the start is not known yet.
     pub fn positions(&self) -> impl Iterator<Item = (&TopicPartition, Option<Offset>)> {
         self.assigned
@@ -82,7 +101,7 @@ impl Consumer {
             .map(|(partition, assigned)| (partition, assigned.offset()))
     }
 
-    /// The next records: at least one chunk, or none when `patience` is over.
+    /// The next records: at least one chunk, or none when `patience` is over. Nothing is lost if the wait is given up.
     pub async fn poll(&mut self, patience: Duration) -> Result<Vec<Chunk>, ClientError> {
         let deadline = Instant::now() + patience.min(Duration::from_secs(86_400 * 365));
         loop {
@@ -107,8 +126,9 @@ impl Consumer {
             };
             let chunks = self.land(landed)?;
             if !chunks.is_empty() {
-                // The leaders work on the next records while the caller looks at these.
-                self.depart().await?;
+                // The leaders work on the next records while the caller looks at these. No wait may come here: the
+                // chunks would be lost with it.
+                self.launch();
                 return Ok(chunks);
             }
             if Instant::now() >= deadline {
@@ -143,12 +163,6 @@ impl Consumer {
         self.depart().await
     }
 
-    fn seek(&mut self, partition: &TopicPartition, offset: Offset) {
-        if let Some(assigned) = self.assigned.get_mut(partition) {
-            assigned.start = Start::At(offset);
-        }
-    }
-
     async fn depart(&mut self) -> Result<(), ClientError> {
         let mut names: Vec<String> = self
             .assigned
@@ -168,6 +182,12 @@ impl Consumer {
                 Err(error) => return Err(error),
             }
         }
+        self.launch();
+        Ok(())
+    }
+
+    /// Sends a Fetch to every leader that is known and has none.
+    fn launch(&mut self) {
         for (leader, wanted) in fetch::by_leader(&self.cluster, &self.assigned) {
             if self.busy.contains(&leader) {
                 continue;
@@ -176,7 +196,6 @@ impl Consumer {
             self.flights.spawn(flight);
             self.busy.push(leader);
         }
-        Ok(())
     }
 
     fn land(&mut self, landed: Landed) -> Result<Vec<Chunk>, ClientError> {
@@ -229,6 +248,7 @@ impl Consumer {
         }
         let read = block::read(&answer, &self.settings)?;
         assigned.start = Start::At(read.next);
+        assigned.epoch = read.epoch.unwrap_or(assigned.epoch);
         let chunk = Chunk {
             partition: answer.partition,
             blocks: read.blocks,

@@ -1,7 +1,7 @@
 //! How far a partition has been read.
 
 use crate::admin::OffsetSpec;
-use base::Offset;
+use base::{LeaderEpoch, Offset};
 
 /// Where reading goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,11 +16,16 @@ pub(super) enum Start {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Assigned {
     pub start: Start,
+    /// The epoch of the last batch that was read, or -1.
+    pub epoch: LeaderEpoch,
 }
 
 impl Assigned {
     pub fn new(start: Start) -> Self {
-        Self { start }
+        Self {
+            start,
+            epoch: LeaderEpoch(-1),
+        }
     }
 
     /// The next offset, if it is known.

@@ -6,10 +6,6 @@ use base::Offset;
 use client::consume::StartAt;
 use std::time::Duration;
 
-/// Why groups are refused.
-pub const NO_GROUPS: &str = "consuming as a member of a group is not built into this tool yet: leave the group out, or \
-                             use Apache Kafka's kafka-console-consumer.sh";
-
 /// What the command line asks for.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -32,6 +28,31 @@ pub enum PlannedTopics {
     Named(String),
     /// Those that match a regular expression.
     Matching(String),
+}
+
+/// The group to belong to, which may be said in three places, but not differently.
+pub fn group(options: &Options, in_file: Option<&str>, in_properties: Option<&str>) -> Result<Option<String>, Refusal> {
+    let help = |message: String| Err(Refusal::WithHelp(message));
+    let mut said: Vec<&str> = Vec::new();
+    for group in [options.value("group")?, in_file, in_properties].into_iter().flatten() {
+        if !said.contains(&group) {
+            said.push(group);
+        }
+    }
+    if said.len() > 1 {
+        let quoted: Vec<String> = said.iter().map(|group| format!("'{group}'")).collect();
+        return help(format!(
+            "The group ids provided in different places (directly using '--group', via '--consumer-property', or via \
+             '--consumer.config') do not match. Detected group ids: {}",
+            quoted.join(", ")
+        ));
+    }
+    if !said.is_empty() && options.has("partition") {
+        return help(String::from(
+            "Options group and partition cannot be specified together.",
+        ));
+    }
+    Ok(said.first().map(|group| (*group).to_owned()))
 }
 
 /// Old names of flags, and the new ones.
@@ -71,12 +92,6 @@ pub fn check(options: &Options, form: Form) -> Result<Plan, Refusal> {
     }
     if form == Form::Script {
         options.require(&["bootstrap-server"])?;
-    }
-    if options.has("group") {
-        if partition.is_some() {
-            return help("Options group and partition cannot be specified together.");
-        }
-        return Err(Refusal::Plain(NO_GROUPS.to_owned()));
     }
     let start = start(options, from_beginning)?;
     let max_messages = options
@@ -125,6 +140,29 @@ mod tests {
             .read(line.split_whitespace().map(str::to_owned).collect())
             .unwrap();
         check(&options, Form::Script).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_group_is_said_once_or_the_same() {
+        let read = |line: &str| {
+            SYNTAX
+                .read(line.split_whitespace().map(str::to_owned).collect())
+                .unwrap()
+        };
+        let options = read("--topic t --group g");
+        assert_eq!(group(&options, Some("g"), None), Ok(Some(String::from("g"))));
+        assert!(
+            group(&options, None, Some("h"))
+                .unwrap_err()
+                .to_string()
+                .ends_with("Detected group ids: 'g', 'h'")
+        );
+        let options = read("--topic t --partition 0");
+        assert_eq!(
+            group(&options, None, Some("h")).unwrap_err().to_string(),
+            "Options group and partition cannot be specified together."
+        );
+        assert_eq!(group(&options, None, None), Ok(None));
     }
 
     #[test]

@@ -1,24 +1,29 @@
 //! `riverrun console-consumer`, Kafka's `kafka-console-consumer`: prints the records of topics.
 //!
-//! It names its partitions itself and belongs to no group; nothing that Kafka's script prints depends on the group it
-//! makes up for itself.
+//! Without `--group` it names its partitions itself; nothing that Kafka's script prints depends on the group that it makes
+//! up for itself.
 
 mod assign;
 mod check;
 mod format;
 mod print;
+mod source;
 
 use super::connection::{ClientProperties, LOCAL};
 use super::options::{BadFlags, Options, Syntax, switch, valued};
 use super::{Form, Invocation, progress};
 use anyhow::Context;
 use assign::Wanted;
-use check::{Plan, check};
+use check::{Plan, PlannedTopics, check};
+use client::consume::group::{GroupConsumer, GroupSettings, Subscription};
 use client::consume::{Consumer, ConsumerSettings, OffsetReset};
 use client::{Applied, Cluster, Settings};
 use format::Formatter;
 use print::{Ended, Limits, print_records};
+use regex_lite::Regex;
+use source::Source;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 const SYNTAX: Syntax = Syntax {
     bad_flags: BadFlags::Help,
@@ -56,7 +61,11 @@ const SYNTAX: Syntax = Syntax {
              headers.deserializer; as key=value; may be repeated.",
         ),
         switch("from-beginning", "Begin at the first record, not at the end."),
-        valued("group", "consumer group id", "The group to belong to; not built yet."),
+        valued(
+            "group",
+            "consumer group id",
+            "The group to belong to: it shares the partitions with its other members and goes on where it was.",
+        ),
         valued("include", "Java regex (String)", "The topics, by a regular expression."),
         valued(
             "isolation-level",
@@ -100,33 +109,48 @@ pub fn run(call: Invocation) -> anyhow::Result<ExitCode> {
     SYNTAX.run(call, |options, form| {
         let plan = check(options, form)?;
         let formatter = Formatter::new(options)?;
-        let (settings, consuming) = settings(options, form, &plan)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let ended = runtime.block_on(consume(settings, consuming, &plan, formatter));
+        let all = settings(options, form, &plan)?;
+        let mut runtime = match all.group {
+            // Heartbeats go on while stdout does not take the records.
+            Some(_) => tokio::runtime::Builder::new_multi_thread(),
+            None => tokio::runtime::Builder::new_current_thread(),
+        };
+        let runtime = runtime.worker_threads(1).enable_all().build()?;
+        let ended = runtime.block_on(consume(all, &plan, formatter));
         runtime.shutdown_background();
         if options.has("enable-systest-events") {
             println!("shutdown_complete");
         }
         Ok(match ended? {
             Ended::Done => ExitCode::SUCCESS,
-            // What a shell expects of a program that was interrupted.
+            // What a shell expects of a program that was interrupted, or ended.
             Ended::Interrupted => ExitCode::from(130),
+            Ended::Terminated => ExitCode::from(143),
         })
     })
 }
 
-fn settings(options: &Options, form: Form, plan: &Plan) -> anyhow::Result<(Settings, ConsumerSettings)> {
+/// How to reach the cluster, and how to read from it.
+struct AllSettings {
+    reaching: Settings,
+    consuming: ConsumerSettings,
+    group: Option<GroupSettings>,
+}
+
+fn settings(options: &Options, form: Form, plan: &Plan) -> anyhow::Result<AllSettings> {
     let mut properties = match options.value("consumer.config")?.or(options.value("command-config")?) {
         Some(path) => ClientProperties::from_file(path)?,
         None => ClientProperties::default(),
     };
-    properties.add_arguments(
+    let mut arguments = ClientProperties::default();
+    arguments.add_arguments(
         options
             .values("consumer-property")
             .chain(options.values("command-property")),
     );
-    if properties.get("group.id").is_some() {
-        anyhow::bail!("{}", check::NO_GROUPS);
+    let group = check::group(options, properties.get("group.id"), arguments.get("group.id"))?;
+    for (key, value) in arguments.pairs() {
+        properties.set(key, value);
     }
     if let Some(reset) = properties.get("auto.offset.reset")
         && plan.from_beginning
@@ -153,40 +177,56 @@ fn settings(options: &Options, form: Form, plan: &Plan) -> anyhow::Result<(Setti
     if plan.from_beginning {
         consuming.reset = OffsetReset::Earliest;
     }
-    properties.apply(|key, value| match settings.apply(key, value)? {
-        Applied::Unknown => consuming.apply(key, value),
-        applied => Ok(applied),
+    let mut group = group.map(|group| GroupSettings::new(&group));
+    properties.apply(|key, value| {
+        if settings.apply(key, value)? == Applied::Yes || consuming.apply(key, value)? == Applied::Yes {
+            return Ok(Applied::Yes);
+        }
+        group
+            .as_mut()
+            .map_or(Ok(Applied::Unknown), |group| group.apply(key, value))
     })?;
-    Ok((settings, consuming))
+    Ok(AllSettings {
+        reaching: settings,
+        consuming,
+        group,
+    })
 }
 
-async fn consume(
-    settings: Settings,
-    consuming: ConsumerSettings,
-    plan: &Plan,
-    formatter: Formatter,
-) -> anyhow::Result<Ended> {
-    let reset = consuming.reset;
-    let cluster = Cluster::new(settings);
-    let addresses = cluster
-        .settings()
-        .bootstrap
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(",");
-    let mut consumer = Consumer::new(cluster.clone(), consuming);
-    let mut wanted = Wanted::new(cluster, plan, reset)?;
-    progress::shown(&format!("waiting for {addresses}"), wanted.assign(&mut consumer)).await?;
+async fn consume(all: AllSettings, plan: &Plan, formatter: Formatter) -> anyhow::Result<Ended> {
+    let reset = all.consuming.reset;
+    let cluster = Cluster::new(all.reaching);
+    let addresses: Vec<String> = cluster.settings().bootstrap.iter().map(ToString::to_string).collect();
+    let mut source = match all.group {
+        Some(group) => Source::Group(GroupConsumer::new(cluster, group, all.consuming, subscription(plan)?)),
+        None => {
+            let mut consumer = Consumer::new(cluster.clone(), all.consuming);
+            let mut wanted = Wanted::new(cluster, plan, reset)?;
+            let waiting = format!("waiting for {}", addresses.join(","));
+            progress::shown(&waiting, wanted.assign(&mut consumer)).await?;
+            Source::Partitions { consumer, wanted }
+        }
+    };
     let limits = Limits {
         messages: plan.max_messages,
         idle: plan.timeout,
     };
-    let ended = print_records(&mut consumer, &mut wanted, &formatter, limits).await;
+    let ended = print_records(&mut source, &formatter, limits).await;
     if let Err(error) = &ended.outcome {
         eprintln!("ERROR Error processing message, terminating consumer process: {error:#}");
     }
+    source.close().await;
     eprintln!("Processed a total of {} messages", ended.count);
     // Kafka's script ends well after an error while it reads, too.
     Ok(ended.outcome.unwrap_or(Ended::Done))
+}
+
+fn subscription(plan: &Plan) -> anyhow::Result<Subscription> {
+    Ok(match &plan.topics {
+        PlannedTopics::Named(topic) => Subscription::Named(vec![topic.clone()]),
+        PlannedTopics::Matching(pattern) => {
+            let pattern = Regex::new(&format!("^(?:{pattern})$"))?;
+            Subscription::Matching(Arc::new(move |topic| pattern.is_match(topic)))
+        }
+    })
 }

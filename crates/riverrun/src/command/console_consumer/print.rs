@@ -1,10 +1,12 @@
 //! Records to stdout, until there are enough, none come any more, or somebody has had enough.
 
-use super::assign::Wanted;
 use super::format::Formatter;
-use client::consume::{Chunk, Consumer};
-use std::io::{BufWriter, StdoutLock, Write};
+use super::source::Source;
+use base::{Offset, TopicPartition};
+use client::consume::Chunk;
+use std::io::{BufWriter, Stdout, Write};
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
 /// How long one wait for records lasts at most; topics are looked for in between.
@@ -24,8 +26,10 @@ pub struct Limits {
 pub enum Ended {
     /// By a limit, or because nobody reads stdout any more.
     Done,
-    /// By a signal.
+    /// By a signal of the terminal.
     Interrupted,
+    /// By a signal of somebody else.
+    Terminated,
 }
 
 /// How it ended, and how many records were printed.
@@ -35,40 +39,41 @@ pub struct Printed {
 }
 
 /// Prints records.
-pub async fn print_records(
-    consumer: &mut Consumer,
-    wanted: &mut Wanted,
-    formatter: &Formatter,
-    limits: Limits,
-) -> Printed {
+pub async fn print_records(source: &mut Source, formatter: &Formatter, limits: Limits) -> Printed {
     let mut count = 0;
+    // Nothing is lost where a signal cuts in: records are printed as soon as they are there, without a wait.
     let outcome = tokio::select! {
-        outcome = print_all(consumer, wanted, formatter, limits, &mut count) => outcome,
-        signal = tokio::signal::ctrl_c() => signal.map(|()| Ended::Interrupted).map_err(Into::into),
+        outcome = print_all(source, formatter, limits, &mut count) => outcome,
+        ended = ended_by_signal() => ended.map_err(Into::into),
     };
     Printed { outcome, count }
 }
 
+async fn ended_by_signal() -> std::io::Result<Ended> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupted.recv() => Ok(Ended::Interrupted),
+        _ = terminated.recv() => Ok(Ended::Terminated),
+    }
+}
+
 async fn print_all(
-    consumer: &mut Consumer,
-    wanted: &mut Wanted,
+    source: &mut Source,
     formatter: &Formatter,
     limits: Limits,
     count: &mut u64,
 ) -> anyhow::Result<Ended> {
-    let mut output = BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
+    let mut output = BufWriter::with_capacity(64 * 1024, std::io::stdout());
     let mut last_record = Instant::now();
     loop {
         if limits.messages.is_some_and(|messages| *count >= messages) {
             return Ok(Ended::Done);
         }
-        if Instant::now() >= wanted.look_again() {
-            wanted.assign(consumer).await?;
-        }
         let idle_left = limits
             .idle
             .map_or(TURN, |idle| idle.saturating_sub(last_record.elapsed()).min(TURN));
-        let chunks = consumer.poll(idle_left).await?;
+        let chunks = source.poll(idle_left).await?;
         if chunks.is_empty() {
             if limits.idle.is_some_and(|idle| last_record.elapsed() >= idle) {
                 eprintln!("ERROR Error processing message, terminating consumer process: no message came in time");
@@ -77,28 +82,38 @@ async fn print_all(
             continue;
         }
         last_record = Instant::now();
-        if print_chunks(&chunks, formatter, limits.messages, count, &mut output).is_err() {
+        let mut left = Vec::new();
+        let printed = print_chunks(&chunks, formatter, limits.messages, count, &mut output, &mut left);
+        for (partition, offset) in left {
+            source.not_printed(partition, offset);
+        }
+        if printed.is_err() {
             eprintln!("Unable to write to standard out, closing consumer.");
             return Ok(Ended::Done);
         }
     }
 }
 
-fn print_chunks(
-    chunks: &[Chunk],
+/// Prints what there is; `left` gets where the records begin that were too many.
+fn print_chunks<'a>(
+    chunks: &'a [Chunk],
     formatter: &Formatter,
     limit: Option<u64>,
     count: &mut u64,
-    output: &mut BufWriter<StdoutLock<'_>>,
+    output: &mut BufWriter<Stdout>,
+    left: &mut Vec<(&'a TopicPartition, Offset)>,
 ) -> std::io::Result<()> {
+    let mut outcome = Ok(());
     for chunk in chunks {
         for record in chunk.blocks.iter().flat_map(|block| block.records()) {
-            if limit.is_some_and(|limit| *count >= limit) {
-                return output.flush();
+            if outcome.is_err() || limit.is_some_and(|limit| *count >= limit) {
+                left.push((&chunk.partition, record.offset));
+                break;
             }
             *count += 1;
-            formatter.write(&chunk.partition, &record, output)?;
+            outcome = formatter.write(&chunk.partition, &record, output);
         }
     }
+    outcome?;
     output.flush()
 }

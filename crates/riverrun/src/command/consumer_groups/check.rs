@@ -11,14 +11,16 @@ pub enum Action {
     Delete,
     ResetOffsets,
     DeleteOffsets,
+    ValidateRegex,
 }
 
-const ACTIONS: [(&str, Action); 5] = [
+const ACTIONS: [(&str, Action); 6] = [
     ("list", Action::List),
     ("describe", Action::Describe),
     ("delete", Action::Delete),
     ("reset-offsets", Action::ResetOffsets),
     ("delete-offsets", Action::DeleteOffsets),
+    ("validate-regex", Action::ValidateRegex),
 ];
 
 /// The ways to choose new offsets, in the order in which Kafka's script looks at them.
@@ -45,7 +47,7 @@ const ONLY_WITH: [(&str, &[&str]); 5] = [
 /// Refuses what Kafka's script refuses, in its order.
 pub fn check(options: &Options, form: Form) -> Result<Action, Refusal> {
     unavailable(options)?;
-    if form == Form::Script {
+    if form == Form::Script && !options.has("validate-regex") {
         options.require(&["bootstrap-server"])?;
     }
     if options.has("describe") {
@@ -165,7 +167,7 @@ mod tests {
             (
                 "--list --delete --all-groups",
                 "Command must include exactly one action: --list, --describe, --delete, --reset-offsets, \
-                 --delete-offsets",
+                 --delete-offsets, --validate-regex",
             ),
         ];
         for (line, message) in cases {

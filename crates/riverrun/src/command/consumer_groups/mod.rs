@@ -11,6 +11,7 @@ mod list;
 mod offsets;
 mod plan_file;
 mod reset;
+mod validate_regex;
 
 use super::connection::{LOCAL, admin_settings, block_on};
 use super::options::{Argument, BadFlags, Flag, Options, Refusal, Syntax, switch, valued};
@@ -102,7 +103,7 @@ const SYNTAX: Syntax = Syntax {
         valued(
             "validate-regex",
             "regex",
-            "Say whether a regular expression can be subscribed to.",
+            "Say whether members can subscribe to this pattern.",
         ),
         switch("verbose", "With --describe: more of it."),
     ],
@@ -112,6 +113,10 @@ const SYNTAX: Syntax = Syntax {
 pub fn run(call: Invocation) -> anyhow::Result<ExitCode> {
     SYNTAX.run(call, |options, form| {
         let action = check::check(options, form)?;
+        if action == Action::ValidateRegex {
+            validate_regex::validate_regex(options.value("validate-regex")?.unwrap_or_default());
+            return Ok(ExitCode::SUCCESS);
+        }
         match act(options, form, action) {
             Ok(()) => {}
             Err(error) if matches!(error.downcast_ref(), Some(Refusal::WithHelp(_))) => return Err(error),
@@ -142,6 +147,7 @@ fn act(options: &Options, form: Form, action: Action) -> anyhow::Result<()> {
             Action::Delete => delete::delete_groups(&cluster, options).await,
             Action::DeleteOffsets => delete::delete_offsets(&cluster, options).await,
             Action::ResetOffsets => reset::reset_offsets(&cluster, options).await,
+            Action::ValidateRegex => Ok(()),
         }
     })?
 }
