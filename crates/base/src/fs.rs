@@ -96,6 +96,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     fn len(&self, path: &Path) -> io::Result<u64>;
     /// When the file was last written.
     fn modified(&self, path: &Path) -> io::Result<Timestamp>;
+    /// Says that the file was last written at `time`, as its copy is to say of the original.
+    fn set_modified(&self, path: &Path, time: Timestamp) -> io::Result<()>;
     /// Creates a directory and its parents; fine if it exists.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
     /// Renames a file or a directory, replacing a file that is there.

@@ -5,6 +5,7 @@
 
 mod counter;
 mod descriptor;
+mod family;
 mod gauge;
 mod histogram;
 mod registry;

@@ -55,6 +55,18 @@ impl Attributes {
         self.0 & DELETE_HORIZON != 0
     }
 
+    /// The same, with the delete horizon in `baseTimestamp`.
+    #[must_use]
+    pub fn with_delete_horizon(self) -> Self {
+        Self(self.0 | DELETE_HORIZON)
+    }
+
+    /// The same without a delete horizon.
+    #[must_use]
+    pub fn without_delete_horizon(self) -> Self {
+        Self(self.0 & !DELETE_HORIZON)
+    }
+
     /// The same with another codec number (0 to 7).
     #[must_use]
     pub fn with_codec_id(self, id: u8) -> Self {

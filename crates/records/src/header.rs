@@ -1,6 +1,7 @@
 //! The 61 bytes before a batch's records.
 
-use crate::attributes::Attributes;
+use crate::attributes::{Attributes, TimestampType};
+use crate::record::Record;
 use base::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
 
 /// Bytes before the records.
@@ -145,6 +146,20 @@ impl BatchHeader {
             return self.base_sequence;
         }
         self.base_sequence.wrapping_add(self.last_offset_delta) & i32::MAX
+    }
+
+    /// When one of its records was written: by the producer's clock, or by the broker's for all of them.
+    pub fn timestamp_of(&self, record: &Record<'_>) -> Timestamp {
+        match self.attributes.timestamp_type() {
+            TimestampType::CreateTime => Timestamp(self.base_timestamp.0.wrapping_add(record.timestamp_delta)),
+            TimestampType::LogAppendTime => self.max_timestamp,
+        }
+    }
+
+    /// When its tombstones, or its marker, may go; none before the cleaner has come by.
+    pub fn delete_horizon(&self) -> Option<Timestamp> {
+        let has = self.attributes.has_delete_horizon();
+        has.then_some(self.base_timestamp)
     }
 
     /// Whether an idempotent producer wrote it.

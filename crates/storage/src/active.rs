@@ -91,7 +91,7 @@ impl Active {
         {
             return Ok(true);
         }
-        Ok(size > 0 && self.age(segment, incoming.max_timestamp, now)? > config.segment_ms - self.jitter_ms)
+        Ok(size > 0 && self.age(segment, incoming.max_timestamp, now)? > config.max_segment_ms() - self.jitter_ms)
     }
 
     /// Milliseconds by the records' clock if they have one, else since the segment was opened.

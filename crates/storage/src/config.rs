@@ -135,6 +135,16 @@ fn compression(topic: &TopicConfig) -> TopicCompression {
 }
 
 impl LogConfig {
+    /// How old a segment may get before the next append begins a new one. What must be compacted by a certain time must
+    /// leave the active segment by then, which is never compacted.
+    pub fn max_segment_ms(&self) -> i64 {
+        if self.compact && self.max_compaction_lag_ms > 0 {
+            self.segment_ms.min(self.max_compaction_lag_ms)
+        } else {
+            self.segment_ms
+        }
+    }
+
     /// What the topic asks of produced batches.
     pub fn produce_rules(&self) -> ProduceRules {
         ProduceRules {

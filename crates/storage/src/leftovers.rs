@@ -24,17 +24,14 @@ pub(crate) fn clear(home: &Home) -> Result<Listing, StorageError> {
             swaps.push(file);
         }
     }
+    // Outputs that were not finished, and with them what was finished of the same work: the inputs are all still there.
+    // The finished ones go first, and for good: alone they would count as a swap to complete.
     let first_cleaned = cleaned.iter().map(|(_, base)| *base).min();
-    for (kind, base) in cleaned {
-        home.fs.remove_file(&home.path(&(kind.name(base) + CLEANED)))?;
-    }
-    // A split that was not finished: its swap files stand beside inputs that are still whole.
     let (stale, swaps): (Vec<_>, Vec<_>) = swaps
         .into_iter()
         .partition(|(_, base)| first_cleaned.is_some_and(|first| *base >= first));
-    for (kind, base) in stale {
-        home.fs.remove_file(&home.path(&(kind.name(base) + SWAP)))?;
-    }
+    remove_all(home, &stale, SWAP)?;
+    remove_all(home, &cleaned, CLEANED)?;
     complete_swap(home, &swaps)?;
     segments(home)
 }
@@ -50,15 +47,33 @@ fn complete_swap(home: &Home, swaps: &[(SegmentFile, Offset)]) -> Result<(), Sto
     if let (Some(first), Some(last)) = (logs().min(), logs().max()) {
         let end = end_of(home, last)?;
         for (base, kinds) in segments(home)? {
-            let replaced = first <= base && base < end;
+            let replaced = first <= base && (base < end || base == last);
             for kind in kinds.into_iter().filter(|_| replaced) {
                 home.fs.remove_file(&home.path(&kind.name(base)))?;
             }
         }
+        home.fs.sync_dir(&home.dir())?;
     }
-    for (kind, base) in swaps {
-        home.fs
-            .rename(&home.path(&(kind.name(*base) + SWAP)), &home.path(&kind.name(*base)))?;
+    // The batches first, and for good: as long as they are there with the suffix, the inputs are removed again.
+    let (batches, others): (Vec<_>, Vec<_>) = swaps.iter().partition(|(kind, _)| *kind == SegmentFile::Log);
+    for files in [batches, others] {
+        for (kind, base) in &files {
+            home.fs
+                .rename(&home.path(&(kind.name(*base) + SWAP)), &home.path(&kind.name(*base)))?;
+        }
+        if !files.is_empty() {
+            home.fs.sync_dir(&home.dir())?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_all(home: &Home, files: &[(SegmentFile, Offset)], suffix: &str) -> Result<(), StorageError> {
+    for (kind, base) in files {
+        home.fs.remove_file(&home.path(&(kind.name(*base) + suffix)))?;
+    }
+    if !files.is_empty() {
+        home.fs.sync_dir(&home.dir())?;
     }
     Ok(())
 }

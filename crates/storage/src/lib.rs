@@ -7,6 +7,7 @@ pub mod aborted;
 mod active;
 pub mod append;
 pub mod checkpoint;
+pub mod cleaner;
 pub mod config;
 pub mod deletion;
 pub mod dirs;

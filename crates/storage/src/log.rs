@@ -29,6 +29,10 @@ pub struct Log {
     pub(crate) last_flush: Option<Instant>,
     pub(crate) jitter_seed: u64,
     pub(crate) offline: bool,
+    /// What is below was cleaned; none if it never was.
+    pub(crate) first_dirty: Option<Offset>,
+    /// The cleaner is putting an output in place: no segment may leave meanwhile.
+    pub(crate) swapping: bool,
     pub(crate) epochs: LeaderEpochCache,
     pub(crate) producers: ProducerStateManager,
 }
@@ -42,6 +46,11 @@ impl Log {
     /// The directory.
     pub fn dir(&self) -> Arc<Path> {
         self.home.dir()
+    }
+
+    /// The file system.
+    pub fn fs(&self) -> &dyn base::fs::Fs {
+        &*self.home.fs
     }
 
     /// The settings.

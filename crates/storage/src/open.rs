@@ -216,6 +216,8 @@ impl Opening {
             last_flush: None,
             jitter_seed: options.jitter_seed,
             offline: false,
+            first_dirty: None,
+            swapping: false,
             epochs: self.epochs,
             producers,
         };

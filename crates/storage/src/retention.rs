@@ -33,7 +33,7 @@ impl Log {
             })?);
             count = count.max(self.count_deletable(high_watermark, |log, number| log.is_expired(number, now))?);
         }
-        if count == 0 {
+        if count == 0 || self.swapping {
             return Ok(Doomed::default());
         }
         self.delete_first(count, now)

@@ -8,7 +8,7 @@ use crate::home::Home;
 use crate::index::offset::OffsetIndex;
 use crate::index::time::{TimeIndex, TimeOffset};
 use crate::index::txn::{TransactionIndex, TxnIndexError};
-use crate::names::{DELETED, SegmentFile};
+use crate::names::SegmentFile;
 use crate::scan::{HeaderScan, Placed, ScanError};
 use base::fs::{File, Open};
 use base::{Offset, Timestamp};
@@ -16,6 +16,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+mod stage;
+
+pub(crate) use stage::Stage;
 
 /// A segment; the writer appends, readers look up and read.
 #[derive(Debug)]
@@ -29,12 +33,13 @@ pub(crate) struct Segment {
 
 #[derive(Debug, Default)]
 struct State {
-    deleted: bool,
+    stage: Stage,
     log: Option<Arc<dyn File>>,
     offsets: Option<OffsetIndex>,
     times: Option<TimeIndex>,
     transactions: Option<TransactionIndex>,
     largest: Option<TimeOffset>,
+    first_timestamp: Option<Timestamp>,
 }
 
 impl Segment {
@@ -140,9 +145,23 @@ impl Segment {
         };
         let mut state = self.state();
         state.largest = Some(largest);
-        // It is asked of every old segment, again and again: the file need not stay open for the answer.
-        state.times = None;
+        if state.stage == Stage::Live {
+            // It is asked of every old segment, again and again: the file need not stay open for the answer.
+            state.times = None;
+        }
         Ok(largest)
+    }
+
+    /// The greatest timestamp of the first batch; -1 if there is no batch. For a segment that is no longer appended to.
+    pub(crate) fn first_timestamp(&self) -> Result<Timestamp, ScanError> {
+        if let Some(first) = self.state().first_timestamp {
+            return Ok(first);
+        }
+        let file = self.log()?;
+        let first = HeaderScan::new(&*file, 0, self.size()).next()?;
+        let first = first.map_or(Timestamp::NONE, |placed| placed.header.max_timestamp);
+        self.state().first_timestamp = Some(first);
+        Ok(first)
     }
 
     /// When the file of batches was last written.
@@ -216,11 +235,6 @@ impl Segment {
             .map_or(Ok(()), TransactionIndex::flush)
     }
 
-    /// Whether the segment left the log.
-    pub(crate) fn is_deleted(&self) -> bool {
-        self.state().deleted
-    }
-
     /// Empties both indexes, to build them anew.
     pub(crate) fn reset_indexes(&self) -> io::Result<()> {
         let mut state = self.state();
@@ -228,7 +242,7 @@ impl Segment {
         let times = self.open(&state, SegmentFile::TimeIndex, Open::Truncate)?;
         state.offsets = Some(OffsetIndex::empty(self.base, offsets)?);
         state.times = Some(TimeIndex::empty(self.base, times)?);
-        state.largest = None;
+        (state.largest, state.first_timestamp) = (None, None);
         Ok(())
     }
 
@@ -280,7 +294,8 @@ impl Segment {
         self.times(|index| index.truncate(offset))??;
         self.log()?.set_len(position)?;
         self.set_size(position);
-        self.state().largest = None;
+        let mut state = self.state();
+        (state.largest, state.first_timestamp) = (None, None);
         Ok(())
     }
 
@@ -299,30 +314,13 @@ impl Segment {
         state.log.is_none() && state.offsets.is_none() && state.times.is_none() && state.transactions.is_none()
     }
 
-    /// Renames the segment's files out of the way and returns their new paths. Readers that hold the segment go on.
-    pub(crate) fn mark_deleted(&self) -> io::Result<Vec<PathBuf>> {
-        let mut state = self.state();
-        let mut renamed = Vec::new();
-        for kind in SegmentFile::ALL {
-            let from = self.path_in(&state, kind);
-            let to = self.home.path(&(kind.name(self.base) + DELETED));
-            if !state.deleted && self.home.fs.exists(&from) {
-                self.home.fs.rename(&from, &to)?;
-                renamed.push(to);
-            }
-        }
-        state.deleted = true;
-        Ok(renamed)
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         // Every change of the state is one assignment, so a panic elsewhere leaves it whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn path_in(&self, state: &State, kind: SegmentFile) -> PathBuf {
-        let suffix = if state.deleted { DELETED } else { "" };
-        self.home.path(&(kind.name(self.base) + suffix))
+        self.home.path(&(kind.name(self.base) + state.stage.suffix()))
     }
 
     fn open(&self, state: &State, kind: SegmentFile, how: Open) -> io::Result<Arc<dyn File>> {

@@ -25,6 +25,7 @@ impl Log {
             log.cut_active(offset, now)?;
             log.log_end = offset;
             log.recovery_point = log.recovery_point.min(offset);
+            log.first_dirty = log.first_dirty.map(|dirty| dirty.min(offset));
             log.log_start = log.log_start.min(offset);
             if log.epochs.truncate_from_end(offset) == crate::leader_epoch::Flush::Due {
                 log.epochs.flush()?;
@@ -46,6 +47,7 @@ impl Log {
             log.active = Active::new(offset, &log.config, now, log.jitter_seed);
             (log.log_start, log.log_end) = (offset, offset);
             log.recovery_point = log.recovery_point.min(offset);
+            log.first_dirty = None;
             log.epochs.clear_and_flush()?;
             log.producers.truncate_fully_and_start_at(offset)?;
             log.high_watermark = offset;

@@ -163,6 +163,12 @@ impl Fs for RealFs {
         })))
     }
 
+    fn set_modified(&self, path: &Path, time: Timestamp) -> io::Result<()> {
+        let since = std::time::Duration::from_millis(u64::try_from(time.0).unwrap_or(0));
+        let file = std::fs::OpenOptions::new().write(true).open(path)?;
+        file.set_modified(std::time::UNIX_EPOCH + since)
+    }
+
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         std::fs::create_dir_all(path)
     }

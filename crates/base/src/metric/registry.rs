@@ -1,44 +1,18 @@
 //! All metrics of a process.
 
 use super::descriptor::{Descriptor, Labels, label_text};
+use super::family::{Asked, Family, Metric};
 use super::histogram::Unit;
 use super::{Counter, Gauge, Histogram, text};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
+
+type Families = BTreeMap<String, Family>;
 
 /// All metrics of a process. Asking twice for the same name and labels gives the same metric.
 #[derive(Debug, Default)]
 pub struct Registry {
     families: Mutex<Families>,
-}
-
-pub(super) type Families = BTreeMap<String, Family>;
-
-/// The metrics of one name.
-#[derive(Debug)]
-pub(super) struct Family {
-    pub(super) help: &'static str,
-    /// By the text of their labels.
-    pub(super) metrics: BTreeMap<String, Metric>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Metric {
-    Counter(Arc<Counter>),
-    Gauge(Arc<Gauge>),
-    Asked(Asked),
-    Histogram(Arc<Histogram>),
-}
-
-/// A value that is asked for when the page is read.
-#[derive(Clone)]
-pub(super) struct Asked(pub(super) Arc<dyn Fn() -> f64 + Send + Sync>);
-
-impl fmt::Debug for Asked {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Asked")
-    }
 }
 
 impl Registry {

@@ -1,7 +1,7 @@
 //! Prometheus' text format, version 0.0.4.
 
+use super::family::Metric;
 use super::histogram::QUANTILES;
-use super::registry::Metric;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

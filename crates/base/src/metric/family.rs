@@ -1,0 +1,33 @@
+//! The metrics of one name.
+
+use super::{Counter, Gauge, Histogram};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// The metrics of one name.
+#[derive(Debug)]
+pub(super) struct Family {
+    pub(super) help: &'static str,
+    /// By the text of their labels.
+    pub(super) metrics: BTreeMap<String, Metric>,
+}
+
+/// One metric.
+#[derive(Clone, Debug)]
+pub(super) enum Metric {
+    Counter(Arc<Counter>),
+    Gauge(Arc<Gauge>),
+    Asked(Asked),
+    Histogram(Arc<Histogram>),
+}
+
+/// A value that is asked for when the page is read.
+#[derive(Clone)]
+pub(super) struct Asked(pub(super) Arc<dyn Fn() -> f64 + Send + Sync>);
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Asked")
+    }
+}
