@@ -79,6 +79,9 @@ fn open_at(
         partition_metadata::write(broker.fs.as_ref(), &place.path, topic_id)?;
     }
     log.high_watermark_moved(place.high_watermark);
+    if let Some(offset) = place.first_dirty {
+        log.set_first_dirty_offset(offset);
+    }
     let partition = Partition::new(topic_id, log, place.high_watermark, settings.min_insync_replicas);
     Ok(Arc::new(Hosted::new(place.dir, partition)))
 }
@@ -111,6 +114,7 @@ fn new_place(
         recovery_point: Offset::ZERO,
         log_start: Offset::ZERO,
         high_watermark: Offset::ZERO,
+        first_dirty: None,
     })
 }
 

@@ -228,18 +228,41 @@ pub fn checkpoint_log_starts(broker: &Broker) {
     });
 }
 
+/// Writes `cleaner-offset-checkpoint` in one directory: the logs that were never cleaned are left out.
+pub fn checkpoint_cleaner(broker: &Broker, dir: &Arc<LogDir>) {
+    if !dir.is_offline() {
+        let all = broker.partitions.all();
+        checkpoint_dir(broker, &all, dir, OffsetCheckpoint::Cleaner, |partition| {
+            partition
+                .log()
+                .first_dirty_offset()
+                .filter(|_| partition.log().config().compact)
+        });
+    }
+}
+
 fn checkpoint(broker: &Broker, which: OffsetCheckpoint, read: impl Fn(&partition::Partition) -> Option<Offset>) {
     let all = broker.partitions.all();
     for dir in broker.log_dirs.dirs.iter().filter(|dir| !dir.is_offline()) {
-        let mut offsets: Vec<(TopicPartition, Offset)> = Vec::new();
-        for hosted in all.iter().filter(|hosted| Arc::ptr_eq(&hosted.dir, dir)) {
-            let partition = hosted.lock();
-            if let Some(offset) = read(&partition) {
-                offsets.push((partition.topic_partition().clone(), offset));
-            }
-        }
-        write(broker, dir, which, &offsets);
+        checkpoint_dir(broker, &all, dir, which, &read);
     }
+}
+
+fn checkpoint_dir(
+    broker: &Broker,
+    all: &[Arc<Hosted>],
+    dir: &Arc<LogDir>,
+    which: OffsetCheckpoint,
+    read: impl Fn(&partition::Partition) -> Option<Offset>,
+) {
+    let mut offsets: Vec<(TopicPartition, Offset)> = Vec::new();
+    for hosted in all.iter().filter(|hosted| Arc::ptr_eq(&hosted.dir, dir)) {
+        let partition = hosted.lock();
+        if let Some(offset) = read(&partition) {
+            offsets.push((partition.topic_partition().clone(), offset));
+        }
+    }
+    write(broker, dir, which, &offsets);
 }
 
 fn write(broker: &Broker, dir: &LogDir, which: OffsetCheckpoint, offsets: &[(TopicPartition, Offset)]) {

@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod channel;
+pub mod cleaner;
 pub mod config_check;
 pub mod coordinators;
 pub mod fetch_session;
@@ -70,6 +71,8 @@ pub struct Broker {
     pub markers: Arc<coordinators::MarkerQueue>,
     /// Connections to other brokers.
     pub peers: peers::Peers,
+    /// The log cleaner.
+    pub cleaner: cleaner::LogCleaner,
     /// The log directories.
     pub log_dirs: log_dirs::LogDirs,
     /// Incremental fetch sessions.

@@ -14,7 +14,7 @@ use storage::checkpoint::{CheckpointError, OffsetCheckpoint};
 use storage::dirs::meta_properties::{MetaProperties, MetaPropertiesError};
 use storage::dirs::{self, CleanShutdown, PartitionDir, ScanError};
 use tokio::sync::watch;
-use tracing::error;
+use tracing::{error, warn};
 
 /// Why a log directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +118,8 @@ pub struct Found {
     pub log_starts: BTreeMap<TopicPartition, Offset>,
     /// The high watermarks.
     pub high_watermarks: BTreeMap<TopicPartition, Offset>,
+    /// Up to where each compacted log was cleaned.
+    pub first_dirty: BTreeMap<TopicPartition, Offset>,
 }
 
 /// All log directories, in the order of `log.dirs`.
@@ -219,6 +221,7 @@ impl LogDirs {
                 recovery_point: contents.recovery_points.get(partition).copied().unwrap_or(Offset::ZERO),
                 log_start: contents.log_starts.get(partition).copied().unwrap_or(Offset::ZERO),
                 high_watermark: contents.high_watermarks.get(partition).copied().unwrap_or(Offset::ZERO),
+                first_dirty: contents.first_dirty.get(partition).copied(),
             });
         }
         None
@@ -281,6 +284,8 @@ pub struct TakenUp {
     pub log_start: Offset,
     /// Its high watermark.
     pub high_watermark: Offset,
+    /// Up to where it was cleaned, if it ever was.
+    pub first_dirty: Option<Offset>,
 }
 
 fn open_one(fs: &dyn Fs, path: &Path, node: NodeId, cluster_id: &str) -> Result<(Uuid, Found), LogDirError> {
@@ -331,9 +336,19 @@ fn look(fs: &dyn Fs, path: &Path) -> Result<Found, LogDirError> {
         recovery_points: OffsetCheckpoint::RecoveryPoint.read(fs, path)?,
         log_starts: OffsetCheckpoint::LogStart.read(fs, path)?,
         high_watermarks: OffsetCheckpoint::HighWatermark.read(fs, path)?,
+        first_dirty: cleaner_checkpoint(fs, path),
     };
     if marker.is_some() {
         CleanShutdown::remove(fs, path).map_err(io)?;
     }
     Ok(found)
+}
+
+/// Without it, or with one that cannot be read, logs are cleaned from their start: that costs time and nothing else.
+fn cleaner_checkpoint(fs: &dyn Fs, path: &Path) -> BTreeMap<TopicPartition, Offset> {
+    let read = OffsetCheckpoint::Cleaner.read(fs, path);
+    read.unwrap_or_else(|error| {
+        warn!(dir = %path.display(), %error, "the cleaner's checkpoint cannot be read; logs are cleaned from their start");
+        BTreeMap::new()
+    })
 }

@@ -1,6 +1,7 @@
 //! Starting the broker and stopping it.
 
 use crate::channel::ControllerChannel;
+use crate::cleaner::{self, LogCleaner};
 use crate::coordinators::Shards;
 use crate::coordinators::transactions::markers;
 use crate::fetch_session::FetchSessions;
@@ -26,6 +27,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use storage::dirs::CleanShutdown;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 /// How long connections may take to finish what they are in when the broker stops.
@@ -75,6 +77,8 @@ pub struct RunningBroker {
     pub broker: Arc<Broker>,
     stop: watch::Sender<bool>,
     listeners: Vec<Serving>,
+    /// Ends once the cleaner's threads have.
+    cleaning: JoinHandle<()>,
 }
 
 /// Opens the log directories, takes its place in the cluster, and serves on `listeners` (bound already, so that clients
@@ -103,6 +107,7 @@ pub async fn start(
     lifecycle::register(&broker, &registration).await?;
     lifecycle::unfence(&broker).await?;
     housekeeping::start(&broker, &removals);
+    let cleaning = tokio::spawn(cleaner::run(Arc::clone(&broker), removals));
     tokio::spawn(lifecycle::stay_alive(Arc::clone(&broker), registration));
     tokio::spawn(replica_dirs::report(Arc::clone(&broker)));
     let service = Arc::new(BrokerService {
@@ -116,6 +121,7 @@ pub async fn start(
         broker,
         stop,
         listeners,
+        cleaning,
     })
 }
 
@@ -158,6 +164,7 @@ fn assemble(
         transactions: Shards::default(),
         markers: Arc::default(),
         peers: Peers::default(),
+        cleaner: LogCleaner::new(&metrics),
         log_dirs,
         producer_ids: ProducerIds::default(),
         epoch: AtomicI64::new(-1),
@@ -197,6 +204,9 @@ impl RunningBroker {
         self.stop.send_replace(true);
         for listener in self.listeners {
             listener.stop(PATIENCE).await;
+        }
+        if self.cleaning.await.is_err() {
+            error!("the log cleaner failed");
         }
         let broker = self.broker;
         let closed = tokio::task::spawn_blocking(move || close(&broker));

@@ -71,6 +71,19 @@ settings! {
 }
 
 settings! {
+    /// The log cleaner.
+    pub struct LogCleanerSettings {
+        log_cleaner_backoff: Duration = "log.cleaner.backoff.ms",
+        log_cleaner_dedupe_buffer_size: i64 = "log.cleaner.dedupe.buffer.size",
+        log_cleaner_enable: bool = "log.cleaner.enable",
+        log_cleaner_io_buffer_load_factor: f64 = "log.cleaner.io.buffer.load.factor",
+        log_cleaner_io_buffer_size: i32 = "log.cleaner.io.buffer.size",
+        log_cleaner_io_max_bytes_per_second: f64 = "log.cleaner.io.max.bytes.per.second",
+        log_cleaner_threads: i32 = "log.cleaner.threads",
+    }
+}
+
+settings! {
     /// The metadata log and its snapshots.
     pub struct MetadataLogSettings {
         metadata_log_max_record_bytes_between_snapshots: i64 = "metadata.log.max.record.bytes.between.snapshots",
@@ -193,6 +206,8 @@ pub struct BrokerConfig {
     pub requests: RequestSettings,
     /// The log engine.
     pub log: LogSettings,
+    /// The log cleaner.
+    pub cleaner: LogCleanerSettings,
     /// The metadata log.
     pub metadata_log: MetadataLogSettings,
     /// The quorum.
@@ -288,6 +303,7 @@ impl BrokerConfig {
             sockets: SocketSettings::read(&settings),
             requests: RequestSettings::read(&settings),
             log: LogSettings::read(&settings),
+            cleaner: LogCleanerSettings::read(&settings),
             metadata_log: MetadataLogSettings::read(&settings),
             quorum: QuorumSettings::read(&settings),
             internal_topics: InternalTopicSettings::read(&settings),

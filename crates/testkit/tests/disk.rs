@@ -2,13 +2,14 @@
 //! killed. Kafka's own log tool judges the files in between.
 
 mod disk {
+    pub mod compacted;
     pub mod dump;
     pub mod producer;
     pub mod workload;
 }
 
 use disk::producer::IdempotentProducer;
-use disk::{dump, workload};
+use disk::{compacted, dump, workload};
 use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
 
 /// How a broker goes away before the other one takes the directory.
@@ -90,7 +91,9 @@ fn take_turns(turns: &[Turn], transactions: Transactions) {
         turn.end(&mut *broker);
         let judged = match turn {
             Turn::Kafka(End::Clean) | Turn::Riverrun(End::Clean) => dump::judge_all(broker.data_dir()),
-            Turn::Kafka(End::Killed) | Turn::Riverrun(End::Killed) => dump::judge_logs(broker.data_dir()),
+            Turn::Kafka(End::Killed) | Turn::Riverrun(End::Killed) => {
+                dump::judge_logs(broker.data_dir(), dump::Offsets::Consecutive)
+            }
         };
         judged.unwrap_or_else(|error| panic!("the files after {turn:?}, phase {phase}: {error:#}"));
     }
@@ -147,4 +150,28 @@ fn riverrun_takes_over_what_kafka_wrote() {
         ],
         Transactions::ByKafka,
     );
+}
+
+#[test]
+fn what_one_compacts_the_other_reads_and_compacts_on() {
+    let turns = [
+        Turn::Riverrun(End::Clean),
+        Turn::Kafka(End::Clean),
+        Turn::Riverrun(End::Killed),
+        Turn::Kafka(End::Clean),
+    ];
+    let dir = tempfile::TempDir::with_prefix("riverrun-disk-").expect("a temporary directory");
+    let settings = compacted::settings().on(dir.path().join("data"));
+    let mut left = compacted::Left::default();
+    for (turn, phase) in turns.iter().zip(1..) {
+        let mut broker = turn.start(&settings);
+        if phase > 1 {
+            compacted::check(&*broker, &left).unwrap_or_else(|error| panic!("{turn:?} finds: {error:#}"));
+        }
+        compacted::write(&*broker, phase, &mut left)
+            .unwrap_or_else(|error| panic!("{turn:?}: {error:#}\n{}", broker.log_tail()));
+        turn.end(&mut *broker);
+        dump::judge_logs(broker.data_dir(), dump::Offsets::Compacted)
+            .unwrap_or_else(|error| panic!("the files after {turn:?}, phase {phase}: {error:#}"));
+    }
 }

@@ -258,6 +258,7 @@ fn a_key_called_honoured_is_read() {
         SocketSettings::KEYS,
         RequestSettings::KEYS,
         LogSettings::KEYS,
+        LogCleanerSettings::KEYS,
         MetadataLogSettings::KEYS,
         QuorumSettings::KEYS,
         InternalTopicSettings::KEYS,

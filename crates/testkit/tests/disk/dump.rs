@@ -5,10 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use testkit::{dependencies, kafka_broker};
 
+/// Whether a record may follow another with a gap in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offsets {
+    Consecutive,
+    Compacted,
+}
+
 /// Lets Kafka's tool look at all files under `data_dir` that a broker which shut down left there, and holds our tool's
 /// output against its.
 pub fn judge_all(data_dir: &Path) -> Result<()> {
-    judge_logs(data_dir)?;
+    judge_logs(data_dir, Offsets::Consecutive)?;
     let indexes = files(data_dir, &["index", "timeindex", "txnindex"])?;
     let snapshots = files(data_dir, &["snapshot"])?;
     ensure!(
@@ -16,14 +23,14 @@ pub fn judge_all(data_dir: &Path) -> Result<()> {
         "files are missing in {}",
         data_dir.display()
     );
-    judge(&["--verify-index-only"], &indexes)?;
-    judge(&[], &indexes)?;
-    judge(&["--index-sanity-check"], &indexes)?;
-    judge(&[], &snapshots)
+    judge(&["--verify-index-only"], &indexes, Offsets::Consecutive)?;
+    judge(&[], &indexes, Offsets::Consecutive)?;
+    judge(&["--index-sanity-check"], &indexes, Offsets::Consecutive)?;
+    judge(&[], &snapshots, Offsets::Consecutive)
 }
 
 /// The same for the logs alone: a broker that was killed leaves indexes that the next start trims or builds anew.
-pub fn judge_logs(data_dir: &Path) -> Result<()> {
+pub fn judge_logs(data_dir: &Path, offsets: Offsets) -> Result<()> {
     let logs = files(data_dir, &["log"])?;
     let is_metadata = |path: &PathBuf| path.to_string_lossy().contains("__cluster_metadata-0");
     let (metadata, ordinary): (Vec<_>, Vec<_>) = logs.into_iter().partition(is_metadata);
@@ -32,12 +39,12 @@ pub fn judge_logs(data_dir: &Path) -> Result<()> {
         "logs are missing in {}",
         data_dir.display()
     );
-    judge(&["--deep-iteration", "--print-data-log"], &ordinary)?;
-    judge(&["--cluster-metadata-decoder"], &metadata)
+    judge(&["--deep-iteration", "--print-data-log"], &ordinary, offsets)?;
+    judge(&["--cluster-metadata-decoder"], &metadata, Offsets::Consecutive)
 }
 
-fn judge(options: &[&str], files: &[PathBuf]) -> Result<()> {
-    let by_kafka = kafka(options, files)?;
+fn judge(options: &[&str], files: &[PathBuf], offsets: Offsets) -> Result<()> {
+    let by_kafka = kafka(options, files, offsets)?;
     for fault in ["isvalid: false", "invalid bytes at the end", "Error at", "is corrupt"] {
         let found = by_kafka.lines().find(|line| line.contains(fault));
         ensure!(
@@ -46,7 +53,7 @@ fn judge(options: &[&str], files: &[PathBuf]) -> Result<()> {
             found.unwrap_or_default()
         );
     }
-    let ours = riverrun(options, files)?;
+    let ours = riverrun(options, files, offsets)?;
     let other = by_kafka.lines().zip(ours.lines()).find(|(kafka, ours)| kafka != ours);
     ensure!(
         ours == by_kafka,
@@ -78,20 +85,20 @@ fn files(data_dir: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn kafka(options: &[&str], files: &[PathBuf]) -> Result<String> {
+fn kafka(options: &[&str], files: &[PathBuf], offsets: Offsets) -> Result<String> {
     let mut command = kafka_broker::java_with(&["-Xmx512m"], &[])?;
     command.arg("org.apache.kafka.tools.DumpLogSegments");
-    run(command, options, files)
+    run(command, options, files, offsets)
 }
 
-fn riverrun(options: &[&str], files: &[PathBuf]) -> Result<String> {
+fn riverrun(options: &[&str], files: &[PathBuf], offsets: Offsets) -> Result<String> {
     let mut command = Command::new(dependencies::riverrun()?);
     command.arg("dump-log");
-    run(command, options, files)
+    run(command, options, files, offsets)
 }
 
 /// What the tool prints; what it says on stderr is faults it found.
-fn run(mut command: Command, options: &[&str], files: &[PathBuf]) -> Result<String> {
+fn run(mut command: Command, options: &[&str], files: &[PathBuf], offsets: Offsets) -> Result<String> {
     let list: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
     command
         .args(options)
@@ -100,7 +107,11 @@ fn run(mut command: Command, options: &[&str], files: &[PathBuf]) -> Result<Stri
         .stdin(Stdio::null());
     let Output { status, stdout, stderr } = command.output().with_context(|| format!("{command:?}"))?;
     let stderr = String::from_utf8_lossy(&stderr);
-    let faults: Vec<_> = stderr.lines().filter(|line| !is_harmless(line)).take(20).collect();
+    let faults: Vec<_> = stderr
+        .lines()
+        .filter(|line| !is_harmless(line, offsets))
+        .take(20)
+        .collect();
     if !status.success() || !faults.is_empty() {
         bail!(
             "{} {options:?}: {status}\n{}",
@@ -112,9 +123,10 @@ fn run(mut command: Command, options: &[&str], files: &[PathBuf]) -> Result<Stri
 }
 
 /// The logger's start-up; and that the tool of 4.3 finds a gap before the first record of every segment but the first.
-fn is_harmless(line: &str) -> bool {
+fn is_harmless(line: &str, offsets: Offsets) -> bool {
     let logger = ["SLF4J", "StatusLogger", "StatusConsoleListener"];
     logger.iter().any(|word| line.contains(word))
         || line.starts_with("Non-consecutive offsets in ")
         || line.starts_with("  -1 is followed by ")
+        || offsets == Offsets::Compacted && line.contains(" is followed by ")
 }
