@@ -29,6 +29,9 @@ pub struct Options {
     /// Plant the bugs that are kept for the simulation, one at a time, and count which are found.
     #[arg(long)]
     planted: bool,
+    /// Plant only this one.
+    #[arg(long, requires = "planted")]
+    bug: Option<String>,
 }
 
 /// Runs the command; an error is what the user reads last.

@@ -402,3 +402,16 @@ fn whoever_asks_while_a_record_is_on_its_way_is_told_to_come_again() {
         Answer::Ended(producer(first.id.0, 1))
     );
 }
+
+/// Found by the simulation: two producers went on with one epoch, and one committed what the other had written.
+#[test]
+fn a_fenced_producer_s_end_is_not_taken_for_a_retry_of_an_older_client_s() {
+    let mut host = host(V2);
+    let fenced = initialized(&mut host);
+    let older = initialized(&mut host);
+    assert_eq!(add(&mut host, older, V0, &[0]), Answer::Added);
+    assert_eq!(end(&mut host, older, V0, Abort), Answer::Ended(Producer::NONE));
+    host.write_markers();
+    assert_eq!(status(&host), TransactionStatus::CompleteAbort);
+    assert_eq!(end(&mut host, fenced, V2, Abort), refused(ErrorCode::ProducerFenced));
+}

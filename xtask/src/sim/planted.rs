@@ -45,7 +45,8 @@ pub fn run(root: &Path, packages: &[&String], options: &Options) -> Result<()> {
         if !simulated(scratch.root(), package, options)? {
             bail!("the simulation of {package} fails without a bug");
         }
-        for (name, bug) in bugs(root, package)? {
+        let chosen = |name: &String| options.bug.as_ref().is_none_or(|bug| bug == name);
+        for (name, bug) in bugs(root, package)?.into_iter().filter(|(name, _)| chosen(name)) {
             let target = Path::new("crates").join(package).join(&bug.file);
             let source = std::fs::read_to_string(root.join(&target))?;
             let planted = bug.plant(&source).with_context(|| name.clone())?;
