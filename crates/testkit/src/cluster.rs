@@ -43,6 +43,8 @@ pub struct Settings {
     pub data_dir: Option<PathBuf>,
     /// Set in the process's environment.
     pub environment: Vec<(String, String)>,
+    /// Levels of features that a fresh directory is formatted with instead of the release's.
+    pub features: Vec<(&'static str, i16)>,
 }
 
 impl Settings {
@@ -58,6 +60,19 @@ impl Settings {
     pub fn in_environment(mut self, variables: Vec<(String, String)>) -> Settings {
         self.environment.extend(variables);
         self
+    }
+
+    /// The same settings with another level of a feature, such as `transaction.version`.
+    #[must_use]
+    pub fn with_feature(mut self, name: &'static str, level: i16) -> Settings {
+        self.features.push((name, level));
+        self
+    }
+
+    /// The arguments that tell a storage tool the levels.
+    pub(crate) fn feature_arguments(&self) -> Vec<String> {
+        let pairs = self.features.iter().map(|(name, level)| format!("{name}={level}"));
+        pairs.flat_map(|pair| ["--feature".to_owned(), pair]).collect()
     }
 
     /// The same settings on a directory that exists.

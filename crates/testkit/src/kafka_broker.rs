@@ -47,7 +47,7 @@ impl KafkaBroker {
             let text = server_properties(&broker.data_dir, client_port, controller_port, settings);
             std::fs::write(broker.properties(), text)?;
             if !broker.data_dir.join("meta.properties").exists() {
-                broker.format()?;
+                broker.format(settings)?;
             }
             match broker.restart() {
                 Ok(()) => return Ok(broker),
@@ -66,7 +66,7 @@ impl KafkaBroker {
         self.home.path().join("output")
     }
 
-    fn format(&self) -> Result<()> {
+    fn format(&self, settings: &Settings) -> Result<()> {
         let output = java(&["-Xmx256m"], self.home.path())?
             .args([
                 "kafka.tools.StorageTool",
@@ -77,6 +77,7 @@ impl KafkaBroker {
                 "--config",
             ])
             .arg(self.properties())
+            .args(settings.feature_arguments())
             .output()?;
         if !output.status.success() {
             bail!(

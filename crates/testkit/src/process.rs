@@ -62,6 +62,21 @@ impl Process {
         Ok(self.child.try_wait()?)
     }
 
+    /// Stops the process where it is (SIGSTOP): alive for its peers' sockets, dead for everything else.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets a frozen process go on.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = Pid::from_raw(i32::try_from(self.pid())?).context("a child has a positive pid")?;
+        Ok(rustix::process::kill_process(pid, signal)?)
+    }
+
     /// SIGKILL, and waits for the end.
     pub fn kill9(mut self) -> Result<()> {
         self.child.kill()?;
@@ -72,8 +87,7 @@ impl Process {
 
     /// SIGTERM, and waits for the end: 0 or "ended by SIGTERM" (143), as a JVM ends, are fine.
     pub fn terminate(mut self) -> Result<()> {
-        let pid = Pid::from_raw(i32::try_from(self.pid())?).context("a child has a positive pid")?;
-        rustix::process::kill_process(pid, Signal::TERM)?;
+        self.signal(Signal::TERM)?;
         let deadline = Instant::now() + STOP_DEADLINE;
         let status = loop {
             if let Some(status) = self.child.try_wait()? {

@@ -51,7 +51,7 @@ impl RiverrunBroker {
             let text = server_properties(&broker.data_dir, client_port, controller_port, settings);
             std::fs::write(broker.properties(), text)?;
             if !broker.data_dir.join("meta.properties").exists() {
-                broker.format()?;
+                broker.format(settings)?;
             }
             match broker.restart() {
                 Ok(()) => return Ok(broker),
@@ -70,7 +70,7 @@ impl RiverrunBroker {
         self.home.path().join("output")
     }
 
-    fn format(&self) -> Result<()> {
+    fn format(&self, settings: &Settings) -> Result<()> {
         let output = Command::new(dependencies::riverrun()?)
             .args([
                 "storage",
@@ -81,6 +81,7 @@ impl RiverrunBroker {
                 "--config",
             ])
             .arg(self.properties())
+            .args(settings.feature_arguments())
             .output()?;
         if !output.status.success() {
             bail!(

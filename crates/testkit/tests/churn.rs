@@ -12,7 +12,7 @@ mod churn {
 
 use churn::members::{Client, Protocol};
 use std::sync::Mutex;
-use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
+use testkit::Settings;
 
 /// How many groups churn at the same time: they mostly wait for one another and for sessions to expire.
 const AT_ONCE: usize = 4;
@@ -26,16 +26,9 @@ fn settings() -> Settings {
         .with("group.consumer.heartbeat.interval.ms", 500)
 }
 
-fn broker() -> Box<dyn Cluster> {
-    match std::env::var("RIVERRUN_STORIES_OF").as_deref() {
-        Ok("kafka") => Box::new(KafkaBroker::start(&settings()).expect("Kafka starts")),
-        _ => Box::new(RiverrunBroker::start(&settings()).expect("Riverrun starts")),
-    }
-}
-
 /// Several groups at once on one broker: nothing of one group is another's business.
 fn churn(protocol: Protocol) {
-    let broker = broker();
+    let broker = testkit::chosen::start(&settings()).expect("the broker starts");
     let chosen = std::env::var("RIVERRUN_CHURN").unwrap_or_default();
     let is_chosen = |client: &Client| chosen.is_empty() || chosen.split(' ').any(|name| name == client.name);
     let clients = Client::ALL.iter().filter(|client| client.protocol == protocol);
