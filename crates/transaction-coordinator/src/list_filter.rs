@@ -30,12 +30,11 @@ impl ListFilter {
             .iter()
             .cloned()
             .partition::<Vec<String>, _>(|name| TransactionStatus::is_known_name(name));
-        let pattern = request.transactional_id_pattern.as_deref();
-        let id_pattern = pattern
-            .filter(|pattern| !pattern.is_empty())
-            .map(|pattern| Regex::new(&format!(r"\A(?:{pattern})\z")))
-            .transpose()
-            .map_err(|_| ErrorCode::InvalidRegularExpression)?;
+        let pattern = request.transactional_id_pattern.as_deref().unwrap_or_default();
+        let id_pattern = match pattern {
+            "" => None,
+            pattern => Some(whole(pattern).ok_or(ErrorCode::InvalidRegularExpression)?),
+        };
         Ok(Self {
             states: states.into_iter().collect(),
             unknown_states,
@@ -60,4 +59,10 @@ impl ListFilter {
                 .is_none_or(|least| now.0.saturating_sub(transaction.started.0) > least)
             && self.id_pattern.as_ref().is_none_or(|pattern| pattern.is_match(id))
     }
+}
+
+/// The pattern for all of an id; none if it is no pattern by itself.
+fn whole(pattern: &str) -> Option<Regex> {
+    Regex::new(pattern).ok()?;
+    Regex::new(&format!(r"\A(?:{pattern})\z")).ok()
 }

@@ -88,12 +88,14 @@ fn states_that_are_none_are_told_and_let_nothing_through() {
     let filter = ListFilter::new(&request).unwrap();
     assert_eq!(filter.unknown_states(), ["ongoing", "Busy"]);
     assert!(listed(&host, &request).is_empty());
-    let broken = ListTransactionsRequest {
-        transactional_id_pattern: Some("(".into()),
-        ..Default::default()
-    };
-    assert_eq!(
-        ListFilter::new(&broken).unwrap_err(),
-        ErrorCode::InvalidRegularExpression
-    );
+    for broken in ["(", "a)|(b"] {
+        let broken = ListTransactionsRequest {
+            transactional_id_pattern: Some(broken.into()),
+            ..Default::default()
+        };
+        assert_eq!(
+            ListFilter::new(&broken).unwrap_err(),
+            ErrorCode::InvalidRegularExpression
+        );
+    }
 }

@@ -7,7 +7,7 @@ use base::ProducerId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use transaction_coordinator::{
-    Producer, Transaction, TransactionEnd, TransactionRecord, TransactionState, TransactionStatus,
+    Producer, Transaction, TransactionEnd, TransactionRecord, TransactionState, TransactionStatus, TransactionVersion,
 };
 
 /// What is known of one producer's transaction.
@@ -24,6 +24,9 @@ pub struct Known {
 #[derive(Debug, Default)]
 pub struct Checks {
     pub transactions: BTreeMap<Tag, Known>,
+    /// How many ids went on under another producer id, and how many expired.
+    pub overflowed: u64,
+    pub expired: u64,
     /// How many records of the log were looked at.
     seen: usize,
     last: BTreeMap<Arc<str>, Arc<Transaction>>,
@@ -56,6 +59,7 @@ impl Checks {
             let before = before.expect("only what is there expires");
             assert!(before.status.is_idle(), "{id} expired in {}", before.status.name());
             self.last.remove(&id);
+            self.expired += 1;
             return;
         };
         let owner = self.owners.entry(now.producer_id).or_insert_with(|| Arc::clone(&id));
@@ -69,6 +73,7 @@ impl Checks {
         if let Some(before) = before {
             let is_later = (now.producer_id, now.producer_epoch) >= (before.producer_id, before.producer_epoch);
             assert!(is_later, "{id}: {before:?} went back to {now:?}");
+            self.overflowed += u64::from(now.producer_id != before.producer_id);
             let is_bump = now.status.is_prepared() && now.client_version.bumps_epoch();
             assert!(
                 !is_bump || now.producer_epoch > before.producer_epoch,
@@ -188,16 +193,17 @@ impl Checks {
     }
 }
 
+/// What the log keeps of every format: an older cluster's records say nothing of other producer ids and of the client.
 fn without_memory(host: &Host) -> Vec<(Arc<str>, Transaction)> {
     let state: &TransactionState = host.runtime.committed();
-    let is_written = host.settings.version.value_format() == transaction_coordinator::version::ValueFormat::Flexible;
     let all = state.transactions().map(|(id, known)| {
-        let mut known = Transaction::clone(known);
-        known.last_producer_epoch = Producer::NONE.epoch;
-        if !is_written {
-            known.previous_producer_id = ProducerId::NONE;
-            known.next_producer_id = ProducerId::NONE;
-        }
+        let known = Transaction {
+            last_producer_epoch: Producer::NONE.epoch,
+            previous_producer_id: ProducerId::NONE,
+            next_producer_id: ProducerId::NONE,
+            client_version: TransactionVersion::V0,
+            ..Transaction::clone(known)
+        };
         (Arc::clone(id), known)
     });
     all.collect()

@@ -20,6 +20,8 @@ pub struct Done {
     pub aborted: u64,
     pub fenced: u64,
     pub failed_over: u64,
+    pub overflowed: u64,
+    pub expired: u64,
 }
 
 impl Done {
@@ -28,6 +30,8 @@ impl Done {
         self.aborted += other.aborted;
         self.fenced += other.fenced;
         self.failed_over += other.failed_over;
+        self.overflowed += other.overflowed;
+        self.expired += other.expired;
     }
 }
 

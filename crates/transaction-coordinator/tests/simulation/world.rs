@@ -138,7 +138,8 @@ impl World {
                     self.host.commit();
                 }
                 980..985 => self.fail_over(),
-                985..998 => self.host.feed(),
+                985..996 => self.host.feed(),
+                996..998 => self.agree(),
                 _ => self.delete(),
             }
             self.settle();
@@ -160,7 +161,11 @@ impl World {
             self.settle();
         }
         self.checks.finish(&self.host, &self.partitions);
-        self.done
+        Done {
+            overflowed: self.checks.overflowed,
+            expired: self.checks.expired,
+            ..self.done
+        }
     }
 
     fn any(&mut self, count: usize) -> usize {
@@ -238,6 +243,16 @@ impl World {
         self.host.tick();
         self.asked.clear();
         self.done.failed_over += 1;
+    }
+
+    /// The cluster agrees on a newer way.
+    fn agree(&mut self) {
+        let version = match self.host.settings.version {
+            TransactionVersion::V0 => TransactionVersion::V1,
+            TransactionVersion::V1 | TransactionVersion::V2 => TransactionVersion::V2,
+        };
+        self.host.settings.version = version;
+        self.host.coordinator.set_version(version);
     }
 
     fn delete(&mut self) {
