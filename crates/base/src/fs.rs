@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub mod real;
@@ -88,6 +88,13 @@ pub trait Fs: Send + Sync + fmt::Debug {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// Replaces a small file at once: writes `<path>.tmp`, syncs it, renames it, syncs the directory.
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Replaces many small files, each as [`Fs::replace`] does.
+    fn replace_all(&self, files: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
+        for (path, bytes) in files {
+            self.replace(path, bytes)?;
+        }
+        Ok(())
+    }
     /// The entries of a directory, sorted by name.
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>>;
     /// Whether anything is at `path`.
@@ -108,6 +115,17 @@ pub trait Fs: Send + Sync + fmt::Debug {
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes creations, renames and removals in `dir` durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Puts the data of all `files` and the entries of all `dirs` on stable storage: together, where that is cheaper
+    /// than one after the other. All or none counts: if this fails, nothing is known of any of them.
+    fn sync_together(&self, files: &[Arc<dyn File>], dirs: &[PathBuf]) -> io::Result<()> {
+        for file in files {
+            file.sync()?;
+        }
+        for dir in dirs {
+            self.sync_dir(dir)?;
+        }
+        Ok(())
+    }
     /// Takes the exclusive lock on the file at `path` (created if absent) or fails with `WouldBlock` if another holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
     /// The space of the volume that holds `path`.

@@ -2,7 +2,7 @@
 
 use crate::Broker;
 use crate::log_config::PartitionSettings;
-use crate::log_dirs::TakenUp;
+use crate::log_dirs::{LogDir, TakenUp};
 use crate::partitions::Hosted;
 use base::{Offset, TopicPartition, Uuid};
 use metadata::image::{PartitionImage, TopicImage};
@@ -22,9 +22,15 @@ pub enum HostingError {
     /// Its log cannot be opened.
     #[error(transparent)]
     Log(#[from] StorageError),
-    /// Its directory cannot be written.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
+}
+
+/// A partition that was opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// The partition.
+    pub hosted: Arc<Hosted>,
+    /// Where its topic id is to be written, if its directory does not tell it yet: see [`name_topics`].
+    pub unnamed: Option<PathBuf>,
 }
 
 /// Opens or creates the log of one partition of `topic`.
@@ -33,7 +39,7 @@ pub fn open(
     topic: &TopicImage,
     index: i32,
     settings: &PartitionSettings,
-) -> Result<Arc<Hosted>, HostingError> {
+) -> Result<Opened, HostingError> {
     let topic_partition = TopicPartition::new(Arc::clone(&topic.name), index);
     let place = match broker.log_dirs.take(&topic_partition, topic.id) {
         Some(found) => found,
@@ -56,7 +62,7 @@ fn open_at(
     topic_partition: TopicPartition,
     place: TakenUp,
     settings: &PartitionSettings,
-) -> Result<Arc<Hosted>, HostingError> {
+) -> Result<Opened, HostingError> {
     let jitter_seed = broker
         .rng
         .lock()
@@ -75,15 +81,33 @@ fn open_at(
         producer_id_expiration_ms: i64::try_from(expiration).unwrap_or(i64::MAX),
         jitter_seed,
     })?;
-    if !place.has_topic_id {
-        partition_metadata::write(broker.fs.as_ref(), &place.path, topic_id)?;
-    }
     log.high_watermark_moved(place.high_watermark);
     if let Some(offset) = place.first_dirty {
         log.set_first_dirty_offset(offset);
     }
     let partition = Partition::new(topic_id, log, place.high_watermark, settings.min_insync_replicas);
-    Ok(Arc::new(Hosted::new(place.dir, partition)))
+    let flushes = broker.flushes.of(&place.dir);
+    let unnamed = (!place.has_topic_id).then_some(place.path);
+    let hosted = Hosted::new(place.dir, partition, flushes);
+    Ok(Opened { hosted, unnamed })
+}
+
+/// Writes down which topic each of these directories belongs to, for all of them together: a thousand new partitions
+/// wait for the disk as long as one.
+pub fn name_topics(broker: &Broker, unnamed: &[(Arc<LogDir>, PathBuf, Uuid)]) {
+    for dir in &broker.log_dirs.dirs {
+        let files: Vec<_> = unnamed
+            .iter()
+            .filter(|(lies_in, ..)| Arc::ptr_eq(lies_in, dir))
+            .map(|(_, path, topic_id)| partition_metadata::file(path, *topic_id))
+            .collect();
+        if files.is_empty() || dir.is_offline() {
+            continue;
+        }
+        if let Err(error) = broker.fs.replace_all(&files) {
+            dir.take_offline(&error);
+        }
+    }
 }
 
 /// A place for a partition that has no directory yet: the one the metadata assigns, or the emptiest.

@@ -184,19 +184,10 @@ fn flush_interval(broker: &Broker) -> Duration {
 fn flush_due(broker: &Broker) {
     let now = broker.clock.now();
     for hosted in online(broker) {
-        let mut partition = hosted.lock();
-        if !partition.log_mut().flush_due(now) {
-            continue;
+        let is_due = hosted.lock().log_mut().flush_due(now);
+        if is_due {
+            hosted.request_flush();
         }
-        let Some(flush) = partition.log_mut().prepare_flush() else {
-            continue;
-        };
-        drop(partition);
-        let result = flush.run();
-        if let Err(error) = &result {
-            hosted.dir.take_offline(error);
-        }
-        hosted.lock().log_mut().finish_flush(flush, result, broker.clock.now());
     }
 }
 

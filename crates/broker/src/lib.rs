@@ -9,6 +9,8 @@ pub mod cleaner;
 pub mod config_check;
 pub mod coordinators;
 pub mod fetch_session;
+pub mod flush_queue;
+pub mod flusher;
 pub mod forward;
 pub mod hosting;
 pub mod housekeeping;
@@ -63,6 +65,8 @@ pub struct Broker {
     pub controller: Arc<dyn ControllerChannel>,
     /// The hosted partitions.
     pub partitions: partitions::Partitions,
+    /// What waits to be put on stable storage.
+    pub flushes: flusher::FlushQueues,
     /// The coordinators of groups.
     pub groups: coordinators::Shards<GroupCoordinator>,
     /// The coordinators of transactions.

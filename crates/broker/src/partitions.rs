@@ -1,5 +1,6 @@
 //! The partitions that this broker hosts, found by topic name or id without a lock.
 
+use crate::flush_queue::FlushQueue;
 use crate::log_dirs::LogDir;
 use arc_swap::ArcSwap;
 use base::Uuid;
@@ -7,7 +8,9 @@ use imbl::GenericHashMap;
 use imbl::shared_ptr::DefaultSharedPtr;
 use partition::Partition;
 use rustc_hash::FxBuildHasher;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 /// One partition behind its lock.
 #[derive(Debug)]
@@ -15,25 +18,89 @@ pub struct Hosted {
     /// The log directory it lies in.
     pub dir: Arc<LogDir>,
     partition: Mutex<Partition>,
+    /// Whoever flushes the log directory.
+    flushes: Arc<FlushQueue<Self>>,
+    /// Whether it is in that queue.
+    queued: AtomicBool,
+    /// Itself, for the queue.
+    this: Weak<Self>,
 }
 
 impl Hosted {
-    /// Puts a partition behind its lock.
-    pub fn new(dir: Arc<LogDir>, partition: Partition) -> Self {
-        Self {
+    /// Puts a partition behind its lock. What is to be flushed is queued in `flushes`.
+    pub fn new(dir: Arc<LogDir>, partition: Partition, flushes: Arc<FlushQueue<Self>>) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
             dir,
             partition: Mutex::new(partition),
-        }
+            flushes,
+            queued: AtomicBool::new(false),
+            this: Weak::clone(this),
+        })
     }
 
-    /// The one lock of the produce and fetch paths: taken briefly, never across an await.
+    /// The one lock of the produce and fetch paths: taken briefly, never across an await. When it is given back, what
+    /// was appended and waits for stable storage is queued to be flushed: no appender can forget to ask.
     ///
     /// # Panics
     /// If a thread panicked while it changed this partition: what it holds can no longer be trusted.
-    pub fn lock(&self) -> MutexGuard<'_, Partition> {
-        self.partition
+    pub fn lock(&self) -> Locked<'_> {
+        let partition = self
+            .partition
             .lock()
-            .expect("no code panics while it changes a partition")
+            .expect("no code panics while it changes a partition");
+        Locked {
+            hosted: self,
+            partition: Some(partition),
+        }
+    }
+
+    /// Queues the partition to be flushed, whether or not anybody waits for it.
+    pub fn request_flush(&self) {
+        if self.queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(this) = self.this.upgrade() {
+            self.flushes.push(this);
+        }
+    }
+
+    /// It was taken out of the queue. To be called before its flush is prepared: what is appended from then on asks anew.
+    pub(crate) fn flush_begins(&self) {
+        self.queued.store(false, Ordering::Release);
+    }
+}
+
+/// A partition whose lock is held.
+#[derive(Debug)]
+pub struct Locked<'a> {
+    hosted: &'a Hosted,
+    /// None only while this is dropped.
+    partition: Option<MutexGuard<'a, Partition>>,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Partition;
+
+    fn deref(&self) -> &Partition {
+        self.partition.as_deref().expect("it is there until this is dropped")
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Partition {
+        self.partition
+            .as_deref_mut()
+            .expect("it is there until this is dropped")
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let awaited = self.log().flush_awaited();
+        self.partition = None;
+        if awaited {
+            self.hosted.request_flush();
+        }
     }
 }
 

@@ -4,10 +4,10 @@ use crate::Broker;
 use crate::coordinators::groups::topics_deleted::topics_deleted;
 use crate::coordinators::hosting::leadership;
 use crate::coordinators::transactions::agreed;
-use crate::hosting::{self, HostingError};
+use crate::hosting::{self, HostingError, Opened};
 use crate::housekeeping::Removals;
 use crate::log_config::{self, PartitionSettings};
-use crate::partitions::{Hosted, HostedTopic};
+use crate::partitions::HostedTopic;
 use base::TopicPartition;
 use config::broker::DynamicConfigs;
 use config::synonym::broker_key;
@@ -102,10 +102,15 @@ fn open_all(broker: &Broker, image: &MetadataImage, wanted: &[(Arc<TopicImage>, 
             .flat_map(|thread| thread.join().expect("opening a log does not panic"))
             .collect()
     });
+    let unnamed = opened.iter().filter_map(|(at, opened)| {
+        let path = opened.unnamed.clone()?;
+        Some((Arc::clone(&opened.hosted.dir), path, wanted[*at].0.id))
+    });
+    hosting::name_topics(broker, &unnamed.collect::<Vec<_>>());
     broker.partitions.change(|table| {
-        for (at, hosted) in opened {
+        for (at, opened) in opened {
             let (topic, index) = &wanted[at];
-            table.insert(&topic.name, topic.id, *index, hosted);
+            table.insert(&topic.name, topic.id, *index, opened.hosted);
         }
     });
 }
@@ -115,7 +120,7 @@ fn open_some(
     image: &MetadataImage,
     wanted: &[(Arc<TopicImage>, i32)],
     next: &AtomicUsize,
-) -> Vec<(usize, Arc<Hosted>)> {
+) -> Vec<(usize, Opened)> {
     let config = broker.config.load();
     let mut opened = Vec::new();
     let mut settings: Option<(Arc<str>, PartitionSettings)> = None;
@@ -132,7 +137,7 @@ fn open_some(
         }
         let Some((_, settings)) = &settings else { continue };
         match open_one(broker, topic, *index, settings) {
-            Ok(hosted) => opened.push((at, hosted)),
+            Ok(one) => opened.push((at, one)),
             Err(error) => error!(topic = %topic.name, partition = index, %error, "the partition cannot be hosted"),
         }
     }
@@ -143,13 +148,13 @@ fn open_one(
     topic: &TopicImage,
     index: i32,
     settings: &PartitionSettings,
-) -> Result<Arc<Hosted>, HostingError> {
-    let hosted = hosting::open(broker, topic, index, settings)?;
+) -> Result<Opened, HostingError> {
+    let opened = hosting::open(broker, topic, index, settings)?;
     if let Some(partition) = topic.partition(index) {
         // Nobody can wait for a partition that is not in the table yet.
-        hosting::assume_role(broker, &hosted, partition).fire();
+        hosting::assume_role(broker, &opened.hosted, partition).fire();
     }
-    Ok(hosted)
+    Ok(opened)
 }
 
 fn change_roles(broker: &Broker, old: &TopicImage, new: &TopicImage) -> Wakes {
@@ -211,6 +216,7 @@ fn warn_of_no_effect(wanted: &DynamicConfigs, before: &DynamicConfigs) {
 /// Takes over topic settings where they, or the broker's defaults for them, changed.
 fn update_topics(broker: &Broker, old: &MetadataImage, new: &MetadataImage, defaults_changed: bool) {
     let config = broker.config.load();
+    let mut wakes = Wakes::none();
     let topics = if defaults_changed {
         broker.partitions.topics()
     } else {
@@ -220,11 +226,13 @@ fn update_topics(broker: &Broker, old: &MetadataImage, new: &MetadataImage, defa
         let settings = log_config::of_topic(&config, new, &topic.name);
         let log = Arc::new(settings.log);
         for (_, hosted) in topic.partitions() {
-            hosted
+            let updated = hosted
                 .lock()
                 .update_config(Arc::clone(&log), settings.min_insync_replicas);
+            wakes.merge(updated);
         }
     }
+    wakes.fire();
 }
 
 fn with_changed_settings(broker: &Broker, old: &MetadataImage, new: &MetadataImage) -> Vec<Arc<HostedTopic>> {

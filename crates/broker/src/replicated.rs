@@ -1,53 +1,144 @@
-//! Waiting until what was appended is on all in-sync replicas.
+//! Waiting until what was appended may be acknowledged: on stable storage here, then on all in-sync replicas.
 
 use crate::Broker;
 use crate::partitions::Hosted;
 use crate::waiting::{self, Woken};
 use base::Offset;
-use partition::Signal;
+use partition::{Partition, Signal};
 use protocol::ErrorCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
-/// An append that was not on all in-sync replicas yet.
+/// How long a flush may take before whoever waits is told that the fate of the records is not known. The disk is waited
+/// for whatever the client's timeout: in Kafka, too, that does not count while it writes.
+const LONGEST_FLUSH: Duration = Duration::from_secs(30);
+
+/// An append that may not be acknowledged yet.
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) hosted: Arc<Hosted>,
+    /// Up to where the log must be on stable storage.
+    pub(crate) flush_until: Option<Offset>,
     /// The high watermark that it waits for.
-    pub(crate) until: Offset,
+    pub(crate) commit_until: Option<Offset>,
 }
 
-/// Waits for each append until the deadline; answers in the same order, REQUEST_TIMED_OUT for those that are not there by
-/// then and NOT_LEADER_OR_FOLLOWER where the leadership was lost meanwhile.
-pub(crate) async fn wait(broker: &Broker, appended: &[Pending], deadline: Instant) -> Vec<Result<(), ErrorCode>> {
+/// How the wait for one append went.
+type Outcome = Result<(), ErrorCode>;
+
+/// Waits for each append: for the disk, and then until the timeout for the high watermark. Answers in the same order,
+/// REQUEST_TIMED_OUT for those that are not there by then, NOT_LEADER_OR_FOLLOWER where the leadership was lost meanwhile
+/// and KAFKA_STORAGE_ERROR where the disk failed.
+pub(crate) async fn wait(broker: &Broker, appended: &[Pending], timeout_ms: i32) -> Vec<Outcome> {
+    let deadline = waiting::deadline(timeout_ms);
+    let mut outcomes = vec![None; appended.len()];
+    flushed(appended, &mut outcomes).await;
+    replicated(broker, appended, &mut outcomes, deadline).await;
+    outcomes.into_iter().map(|outcome| outcome.unwrap_or(Ok(()))).collect()
+}
+
+async fn flushed(appended: &[Pending], outcomes: &mut [Option<Outcome>]) {
+    if appended.iter().all(|pending| pending.flush_until.is_none()) {
+        return;
+    }
     let signal = Arc::new(Signal::default());
-    let mut outcomes: Vec<Option<Result<(), ErrorCode>>> = vec![None; appended.len()];
+    let deadline = Instant::now() + LONGEST_FLUSH;
     loop {
-        signal.lower();
-        let mut waits = false;
-        for (Pending { hosted, until }, outcome) in appended.iter().zip(&mut outcomes) {
-            if outcome.is_some() {
-                continue;
+        let waits = look(appended, outcomes, &signal, |pending, partition| {
+            let Some(until) = pending.flush_until.filter(|until| !partition.is_flushed(*until)) else {
+                return Look::Reached;
+            };
+            if pending.hosted.dir.is_offline() || partition.log().is_offline() {
+                return Look::Failed;
             }
-            let mut partition = hosted.lock();
-            if partition.high_watermark() >= *until {
-                *outcome = Some(Ok(()));
-            } else if partition.leadership().is_err() {
-                *outcome = Some(Err(ErrorCode::NotLeaderOrFollower));
-            } else {
-                partition.park_produce(&signal, *until);
-                waits = true;
-            }
+            partition.park_flush(&signal, until);
+            Look::Waits
+        });
+        // A broker that stops flushes first, so the answer comes.
+        if !waits || waiting::wait_on(&signal, deadline).await == Woken::TimeUp {
+            break;
         }
+    }
+    give_up(appended, outcomes, &signal, |partition, pending| {
+        pending.flush_until.is_none_or(|until| partition.is_flushed(until))
+    });
+}
+
+async fn replicated(broker: &Broker, appended: &[Pending], outcomes: &mut [Option<Outcome>], deadline: Instant) {
+    if appended.iter().all(|pending| pending.commit_until.is_none()) {
+        return;
+    }
+    let signal = Arc::new(Signal::default());
+    loop {
+        let waits = look(appended, outcomes, &signal, |pending, partition| {
+            match pending.commit_until.filter(|until| partition.high_watermark() < *until) {
+                None => Look::Reached,
+                Some(until) => {
+                    partition.park_produce(&signal, until);
+                    Look::Waits
+                }
+            }
+        });
         if !waits || waiting::wait(broker, &signal, deadline).await == Woken::TimeUp {
             break;
         }
     }
-    let settle = |(pending, outcome): (&Pending, Option<Result<(), ErrorCode>>)| {
-        outcome.unwrap_or_else(|| {
-            pending.hosted.lock().leave(&signal);
-            Err(ErrorCode::RequestTimedOut)
-        })
-    };
-    appended.iter().zip(outcomes).map(settle).collect()
+    give_up(appended, outcomes, &signal, |partition, pending| {
+        pending
+            .commit_until
+            .is_none_or(|until| partition.high_watermark() >= until)
+    });
+}
+
+/// What a look at a partition tells.
+enum Look {
+    Reached,
+    Failed,
+    Waits,
+}
+
+/// Looks at every append whose outcome is open, and answers whether any still waits.
+fn look(
+    appended: &[Pending],
+    outcomes: &mut [Option<Outcome>],
+    signal: &Arc<Signal>,
+    look: impl Fn(&Pending, &mut Partition) -> Look,
+) -> bool {
+    signal.lower();
+    let mut waits = false;
+    for (pending, outcome) in appended.iter().zip(outcomes) {
+        if outcome.is_some() {
+            continue;
+        }
+        let mut partition = pending.hosted.lock();
+        match look(pending, &mut partition) {
+            Look::Reached => {}
+            _ if partition.leadership().is_err() => {
+                *outcome = Some(Err(ErrorCode::NotLeaderOrFollower));
+            }
+            Look::Failed => *outcome = Some(Err(ErrorCode::KafkaStorageError)),
+            Look::Waits => waits = true,
+        }
+    }
+    waits
+}
+
+/// The time is up for those that have not come there.
+fn give_up(
+    appended: &[Pending],
+    outcomes: &mut [Option<Outcome>],
+    signal: &Arc<Signal>,
+    is_there: impl Fn(&Partition, &Pending) -> bool,
+) {
+    for (pending, outcome) in appended.iter().zip(outcomes) {
+        if outcome.is_some() {
+            continue;
+        }
+        let mut partition = pending.hosted.lock();
+        if !is_there(&partition, pending) {
+            partition.leave(signal);
+            *outcome = Some(Err(ErrorCode::RequestTimedOut));
+        }
+    }
 }

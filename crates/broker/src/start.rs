@@ -5,6 +5,7 @@ use crate::cleaner::{self, LogCleaner};
 use crate::coordinators::Shards;
 use crate::coordinators::transactions::markers;
 use crate::fetch_session::FetchSessions;
+use crate::flusher::{self, FlushQueues, Flushers};
 use crate::housekeeping::{self, Removals};
 use crate::lifecycle::{self, LifecycleError, Registration};
 use crate::log_dirs::{LogDirError, LogDirs, Unusable};
@@ -65,6 +66,9 @@ pub enum StartError {
     /// The controller.
     #[error(transparent)]
     Lifecycle(#[from] LifecycleError),
+    /// A thread.
+    #[error("a thread cannot be started: {0}")]
+    Thread(std::io::Error),
     /// The dynamic settings in the metadata.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -76,6 +80,7 @@ pub struct RunningBroker {
     /// The broker.
     pub broker: Arc<Broker>,
     stop: watch::Sender<bool>,
+    flushers: Flushers,
     listeners: Vec<Serving>,
     /// Ends once the cleaner's threads have.
     cleaning: JoinHandle<()>,
@@ -94,6 +99,7 @@ pub async fn start(
     let (removals, due) = Removals::new(Arc::clone(&options.clock));
     let broker = Arc::new(assemble(options, image, stopping)?);
     take_first_image(&broker, from_quorum.borrow().clone(), &applied, &removals);
+    let flushers = flusher::start(&broker).map_err(StartError::Thread)?;
     tokio::spawn(housekeeping::remove_when_due(Arc::clone(&broker), due));
     tokio::spawn(markers::dispatch(Arc::clone(&broker)));
     tokio::spawn(publisher::follow(
@@ -120,6 +126,7 @@ pub async fn start(
     Ok(RunningBroker {
         broker,
         stop,
+        flushers,
         listeners,
         cleaning,
     })
@@ -165,6 +172,7 @@ fn assemble(
         markers: Arc::default(),
         peers: Peers::default(),
         cleaner: LogCleaner::new(&metrics),
+        flushes: FlushQueues::new(&log_dirs.dirs),
         log_dirs,
         producer_ids: ProducerIds::default(),
         epoch: AtomicI64::new(-1),
@@ -209,7 +217,11 @@ impl RunningBroker {
             error!("the log cleaner failed");
         }
         let broker = self.broker;
-        let closed = tokio::task::spawn_blocking(move || close(&broker));
+        let flushers = self.flushers;
+        let closed = tokio::task::spawn_blocking(move || {
+            flushers.stop(&broker);
+            close(&broker);
+        });
         if closed.await.is_err() {
             error!("closing the logs failed; the next start checks them");
         }

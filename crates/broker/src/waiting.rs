@@ -21,6 +21,15 @@ pub(crate) fn deadline(millis: i32) -> Instant {
     Instant::now() + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
+/// Waits for the signal or the deadline, whichever is first.
+pub(crate) async fn wait_on(signal: &Arc<Signal>, deadline: Instant) -> Woken {
+    tokio::select! {
+        biased;
+        () = poll_fn(|context| signal.poll_raised(context)) => Woken::Raised,
+        () = tokio::time::sleep_until(deadline) => Woken::TimeUp,
+    }
+}
+
 /// Waits for the signal, the deadline or the broker's end, whichever is first.
 pub(crate) async fn wait(broker: &Broker, signal: &Arc<Signal>, deadline: Instant) -> Woken {
     let mut stopping = broker.stopping.clone();

@@ -90,7 +90,7 @@ fn section(page: &mut String, title: &str, explanation: &str, table: &'static Ta
 
 fn write_table<'a>(page: &mut String, keys: impl Iterator<Item = &'a Key>) {
     page.push_str("| key | default | accepts | changes | meaning |\n|---|---|---|---|---|\n");
-    for key in keys.filter(|key| key.visibility == Visibility::Public) {
+    for key in keys.filter(|key| key.visibility == Visibility::Public || is_own(key)) {
         let not_yet = key.mode == UpdateMode::Dynamic && key.support != Support::Honoured;
         let _ = writeln!(
             page,
@@ -103,6 +103,11 @@ fn write_table<'a>(page: &mut String, keys: impl Iterator<Item = &'a Key>) {
             if not_yet { " *Not built yet.*" } else { "" }
         );
     }
+}
+
+/// Keys of our own are not among those that Kafka's tools list unless they are set, but they are documented.
+fn is_own(key: &Key) -> bool {
+    key.name.starts_with("riverrun.")
 }
 
 fn default(key: &Key) -> String {

@@ -156,9 +156,9 @@ mod tests {
     #[test]
     fn every_line_of_every_table_is_well_formed() {
         let tables = [
-            (&BROKER, 360),
+            (&BROKER, 361),
             (&BROKER_DYNAMIC, 3),
-            (&TOPIC, 34),
+            (&TOPIC, 35),
             (&GROUP, 17),
             (&CLIENT_METRICS, 3),
             (&QUOTA, 5),

@@ -54,6 +54,7 @@ const SYNONYMS: &[(&str, &[(&str, Unit)])] = &[
     ("preallocate", &[("log.preallocate", Unit::Same)]),
     ("retention.bytes", &[("log.retention.bytes", Unit::Same)]),
     ("retention.ms", &[("log.retention.ms", Unit::Same), ("log.retention.minutes", Unit::Minutes), ("log.retention.hours", Unit::Hours)]),
+    ("riverrun.durability", &[("riverrun.durability", Unit::Same)]),
     ("segment.bytes", &[("log.segment.bytes", Unit::Same)]),
     ("segment.index.bytes", &[("log.index.size.max.bytes", Unit::Same)]),
     ("segment.jitter.ms", &[("log.roll.jitter.ms", Unit::Same), ("log.roll.jitter.hours", Unit::Hours)]),
@@ -104,6 +105,15 @@ pub struct CleanupPolicy {
     pub delete: bool,
     /// Of each key only the latest record is kept.
     pub compact: bool,
+}
+
+/// What an append waits for before it is acknowledged and shown to consumers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Stable storage.
+    Flush,
+    /// The operating system's memory, as in Kafka.
+    Os,
 }
 
 /// How the broker compresses what producers send.
@@ -171,6 +181,8 @@ pub struct TopicConfig {
     pub compression_type: CompressionType,
     /// `message.timestamp.type`
     pub message_timestamp_type: TimestampType,
+    /// `riverrun.durability`
+    pub riverrun_durability: Durability,
     /// `segment.bytes`, or `internal.segment.bytes` where a test sets it.
     pub segment_bytes: i32,
     plain: TopicSettings,
@@ -205,6 +217,10 @@ impl TopicConfig {
             message_timestamp_type: match timestamp.as_str() {
                 "LogAppendTime" => TimestampType::LogAppendTime,
                 _ => TimestampType::CreateTime,
+            },
+            riverrun_durability: match settings.read::<String>("riverrun.durability").as_str() {
+                "os" => Durability::Os,
+                _ => Durability::Flush,
             },
             segment_bytes: internal.unwrap_or_else(|| settings.read("segment.bytes")),
             plain: TopicSettings::read(settings),

@@ -3,10 +3,10 @@
 use crate::leadership::NotLeader;
 use crate::partition::Partition;
 use crate::wakes::{Signal, Wakes};
-use base::{Offset, Timestamp};
+use base::{Instant, Offset, Timestamp};
 use records::VerifiedBatch;
 use std::sync::Arc;
-use storage::{AppendError, AppendInfo, AppendTerms};
+use storage::{AppendError, AppendInfo, AppendTerms, Flush, StorageError};
 
 /// The `acks` of a produce request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,9 @@ pub enum AppendRefused {
 pub struct Appended {
     /// Offsets and times.
     pub info: AppendInfo,
+    /// Up to where the log must be on stable storage before the answer, if it is not yet. No timeout of the client's
+    /// counts here, as none counts in Kafka while it writes.
+    pub flush_until: Option<Offset>,
     /// The high watermark that an acks=all answer waits for, if it has not been reached.
     pub wait_until: Option<Offset>,
 }
@@ -79,7 +82,36 @@ impl Partition {
         let wakes = self.advance_high_watermark();
         let until = info.last_offset.next();
         let wait_until = (acks == RequiredAcks::All && self.high_watermark < until).then_some(until);
-        Ok((Appended { info, wait_until }, wakes))
+        let flush_until = (acks != RequiredAcks::None && !self.is_flushed(until)).then_some(until);
+        Ok((
+            Appended {
+                info,
+                flush_until,
+                wait_until,
+            },
+            wakes,
+        ))
+    }
+
+    /// Whether an answer that waits for a flush up to `until` waits no more.
+    pub fn is_flushed(&self, until: Offset) -> bool {
+        self.log.recovery_point() >= until || (!self.log.is_offline() && !self.log.flush_awaited())
+    }
+
+    /// Parks an answer until the log is on stable storage up to `until`.
+    pub fn park_flush(&mut self, signal: &Arc<Signal>, until: Offset) {
+        self.flushes.park(signal, until);
+    }
+
+    /// Notes how a flush of the log went: who waited for it may go on, and so may the high watermark.
+    pub fn finish_flush(&mut self, flush: Flush, result: Result<(), StorageError>, now: Instant) -> Wakes {
+        self.log.finish_flush(flush, result, now);
+        if self.log.is_offline() {
+            return self.wake_everyone();
+        }
+        let mut wakes = self.flushes.reached(self.log.recovery_point());
+        wakes.merge(self.advance_high_watermark());
+        wakes
     }
 
     /// Parks an acks=all answer until the high watermark reaches `until`.

@@ -21,6 +21,8 @@ pub struct Partition {
     pub(crate) stable_fetches: Purgatory,
     /// acks=all appends that wait for the high watermark.
     pub(crate) produces: Purgatory,
+    /// Appends that wait for stable storage.
+    pub(crate) flushes: Purgatory,
 }
 
 impl Partition {
@@ -39,6 +41,7 @@ impl Partition {
             fetches: Purgatory::default(),
             stable_fetches: Purgatory::default(),
             produces: Purgatory::default(),
+            flushes: Purgatory::default(),
         }
     }
 
@@ -104,10 +107,15 @@ impl Partition {
         self.wake_everyone()
     }
 
-    /// Takes over changed topic settings.
-    pub fn update_config(&mut self, config: Arc<LogConfig>, min_insync_replicas: usize) {
+    /// Takes over changed topic settings. Where less is asked for now, who waited may go on.
+    pub fn update_config(&mut self, config: Arc<LogConfig>, min_insync_replicas: usize) -> Wakes {
         self.log.update_config(config);
         self.min_insync_replicas = min_insync_replicas;
+        let mut wakes = self.advance_high_watermark();
+        if !self.log.flush_awaited() {
+            wakes.merge(self.flushes.everyone());
+        }
+        wakes
     }
 
     /// DeleteRecords: moves the log start to `offset`, or to the high watermark for [`Offset::NONE`]. Answers the new
@@ -130,6 +138,7 @@ impl Partition {
         self.fetches.leave(signal);
         self.stable_fetches.leave(signal);
         self.produces.leave(signal);
+        self.flushes.leave(signal);
     }
 
     /// Tells everyone who waits here to look again: the partition is being deleted or the node shuts down.
@@ -137,12 +146,14 @@ impl Partition {
         let mut wakes = self.fetches.everyone();
         wakes.merge(self.stable_fetches.everyone());
         wakes.merge(self.produces.everyone());
+        wakes.merge(self.flushes.everyone());
         wakes
     }
 
     /// Moves the high watermark as far as the in-sync replicas allow.
     ///
-    /// A leader that is alone in sync has what they all have at its log's end. It does not move below
+    /// A leader that is alone in sync has what they all have at its log's end, or, with `riverrun.durability=flush`,
+    /// where its log is on stable storage: nobody sees what a power cut could take back. It does not move below
     /// `min.insync.replicas` (KIP-966). Replicas on other nodes report their progress by fetching, which comes with
     /// replication; until then a partition with a second replica in sync keeps its high watermark.
     pub(crate) fn advance_high_watermark(&mut self) -> Wakes {
@@ -151,7 +162,7 @@ impl Partition {
         };
         let is_alone = leadership.isr == [leadership.node];
         let enough = leadership.isr.len() >= leadership.effective_min_isr(self.min_insync_replicas);
-        let reached = self.log.log_end_offset();
+        let reached = self.log.acknowledged_end();
         if !is_alone || !enough || reached <= self.high_watermark {
             return Wakes::none();
         }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use base::fs::RealFs;
-use base::{LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, Timestamp, TopicPartition, Uuid};
+use base::{Instant, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, Timestamp, TopicPartition, Uuid};
 use partition::{
     AppendRefused, EpochError, IsolationLevel, Leadership, Parked, Partition, RequiredAcks, Signal, Wakes,
 };
@@ -11,17 +11,22 @@ use records::control::TransactionOutcome;
 use records::{BatchBuilder, EndTxnMarker, VerifiedBatch};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use storage::{AppendTerms, Log, LogOptions, Origin, Verification};
+use storage::{AppendTerms, Durability, Log, LogConfig, LogOptions, Origin, StorageError, Verification};
 use tempfile::TempDir;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 const ME: NodeId = NodeId(1);
 const OTHER: NodeId = NodeId(2);
 
-fn partition() -> (TempDir, Partition) {
+fn partition(durability: Durability) -> (TempDir, Partition) {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("t-0");
-    let log = Log::open(LogOptions::new(Arc::new(RealFs), dir, TopicPartition::new("t", 0), NOW)).unwrap();
+    let mut options = LogOptions::new(Arc::new(RealFs), dir, TopicPartition::new("t", 0), NOW);
+    options.config = Arc::new(LogConfig {
+        durability,
+        ..LogConfig::default()
+    });
+    let log = Log::open(options).unwrap();
     (root, Partition::new(Uuid::ONE, log, Offset::ZERO, 1))
 }
 
@@ -35,7 +40,11 @@ fn leadership(epoch: i32, isr: &[NodeId]) -> Leadership {
 }
 
 fn leading() -> (TempDir, Partition) {
-    let (root, mut partition) = partition();
+    leading_with(Durability::Os)
+}
+
+fn leading_with(durability: Durability) -> (TempDir, Partition) {
+    let (root, mut partition) = partition(durability);
     partition.lead(leadership(5, &[ME])).unwrap().fire();
     (root, partition)
 }
@@ -89,7 +98,7 @@ fn a_leader_alone_in_sync_commits_what_it_appends_and_wakes_who_waits_for_it() {
 
 #[test]
 fn the_high_watermark_waits_for_a_second_replica_in_sync() {
-    let (_root, mut partition) = partition();
+    let (_root, mut partition) = partition(Durability::Os);
     partition.lead(leadership(5, &[ME, OTHER])).unwrap().fire();
     let (appended, wakes) = partition
         .append(&[batch(2)], RequiredAcks::All, Origin::Client, NOW)
@@ -142,7 +151,7 @@ fn a_reader_of_committed_records_waits_for_the_end_of_the_transaction() {
 
 #[test]
 fn what_a_leader_refuses() {
-    let (_root, mut partition) = partition();
+    let (_root, mut partition) = partition(Durability::Os);
     let refused = |partition: &mut Partition| {
         partition
             .append(&[batch(1)], RequiredAcks::All, Origin::Client, NOW)
@@ -151,7 +160,7 @@ fn what_a_leader_refuses() {
     };
     assert!(matches!(refused(&mut partition), AppendRefused::NotLeader(_)));
     let log = Arc::clone(partition.log().config());
-    partition.update_config(log, 2);
+    partition.update_config(log, 2).fire();
     partition.lead(leadership(5, &[ME])).unwrap().fire();
     assert_eq!(
         refused(&mut partition),
@@ -198,4 +207,100 @@ fn losing_the_leadership_tells_everyone() {
     partition.follow(OTHER, LeaderEpoch(6)).fire();
     assert!(is_raised(&reader) && is_raised(&writer));
     assert_eq!(partition.leadership().unwrap_err().leader, OTHER);
+}
+
+#[test]
+fn what_is_not_on_stable_storage_is_neither_shown_nor_acknowledged() {
+    let (_root, mut partition) = leading_with(Durability::Flush);
+    let (appended, wakes) = partition
+        .append(&[batch(3)], RequiredAcks::Leader, Origin::Client, NOW)
+        .unwrap();
+    wakes.fire();
+    assert_eq!((appended.flush_until, appended.wait_until), (Some(Offset(3)), None));
+    assert!(partition.log().flush_awaited() && !partition.is_flushed(Offset(3)));
+    assert_eq!(partition.high_watermark(), Offset(0));
+    let (producer, consumer) = (Arc::new(Signal::default()), Arc::new(Signal::default()));
+    partition.park_flush(&producer, Offset(3));
+    let parked = partition.park_fetch(&consumer, Offset(0), IsolationLevel::ReadUncommitted);
+    assert_eq!(parked, Parked::Waiting);
+
+    let flush = partition.log_mut().prepare_flush().unwrap().unwrap();
+    append(&mut partition, batch(2)).fire();
+    let result = flush.run();
+    partition.finish_flush(flush, result, Instant::ZERO).fire();
+    assert!(is_raised(&producer) && is_raised(&consumer));
+    assert_eq!(
+        partition.high_watermark(),
+        Offset(3),
+        "what came later has not been flushed"
+    );
+    assert!(partition.log().flush_awaited() && !partition.is_flushed(Offset(5)));
+
+    let (appended, wakes) = partition
+        .append(&[batch(1)], RequiredAcks::None, Origin::Client, NOW)
+        .unwrap();
+    wakes.fire();
+    assert_eq!(appended.flush_until, None, "who asked for no answer waits for nothing");
+}
+
+#[test]
+fn a_flush_that_fails_takes_the_log_offline_and_tells_everyone() {
+    let (_root, mut partition) = leading_with(Durability::Flush);
+    append(&mut partition, batch(3)).fire();
+    let producer = Arc::new(Signal::default());
+    partition.park_flush(&producer, Offset(3));
+    let flush = partition.log_mut().prepare_flush().unwrap().unwrap();
+    let failed = Err(StorageError::Io(std::io::ErrorKind::Other));
+    partition.finish_flush(flush, failed, Instant::ZERO).fire();
+    assert!(is_raised(&producer) && partition.log().is_offline());
+    assert_eq!(partition.high_watermark(), Offset(0));
+    assert_eq!(
+        partition.log_mut().flush(Instant::ZERO),
+        Err(StorageError::Offline),
+        "it is not tried again"
+    );
+}
+
+#[test]
+fn a_topic_that_asks_for_less_lets_go_who_waits() {
+    let (_root, mut partition) = leading_with(Durability::Flush);
+    append(&mut partition, batch(3)).fire();
+    let producer = Arc::new(Signal::default());
+    partition.park_flush(&producer, Offset(3));
+    let os = LogConfig {
+        durability: Durability::Os,
+        ..LogConfig::default()
+    };
+    partition.update_config(Arc::new(os), 1).fire();
+    assert!(is_raised(&producer) && partition.is_flushed(Offset(3)));
+    assert_eq!(partition.high_watermark(), Offset(3));
+    let (appended, wakes) = partition
+        .append(&[batch(1)], RequiredAcks::All, Origin::Client, NOW)
+        .unwrap();
+    wakes.fire();
+    assert_eq!((appended.flush_until, appended.wait_until), (None, None));
+}
+
+#[test]
+fn flush_messages_keeps_its_meaning_where_the_operating_system_is_trusted() {
+    let (_root, mut partition) = leading_with(Durability::Os);
+    let config = LogConfig {
+        durability: Durability::Os,
+        flush_messages: 4,
+        ..LogConfig::default()
+    };
+    partition.update_config(Arc::new(config), 1).fire();
+    let mut flush_until = || {
+        let (appended, wakes) = partition
+            .append(&[batch(3)], RequiredAcks::Leader, Origin::Client, NOW)
+            .unwrap();
+        wakes.fire();
+        appended.flush_until
+    };
+    assert_eq!(flush_until(), None);
+    assert_eq!(
+        flush_until(),
+        Some(Offset(6)),
+        "the fourth record asks for a flush, and is acknowledged after it"
+    );
 }

@@ -89,7 +89,7 @@ impl Log {
         extent.check_span()?;
         let rolled = self.writing(|log| {
             if epoch.0 >= 0 && !batches.is_empty() && log.latest_epoch().is_none_or(|latest| latest < epoch) {
-                log.epochs.assign(epoch, log.log_end)?;
+                log.assign_epoch(epoch, log.log_end);
             }
             let rolled = log.roll_if_due(&extent.incoming(), extent.first_offset, now)?;
             log.write_batches(batches, epoch)?;
@@ -131,7 +131,7 @@ impl Log {
             for batch in batches.batches().flatten() {
                 let (epoch, base) = (batch.header().partition_leader_epoch, batch.header().base_offset);
                 if epoch.0 >= 0 && log.latest_epoch().is_none_or(|latest| latest < epoch) {
-                    log.epochs.assign(epoch, base)?;
+                    log.assign_epoch(epoch, base);
                 }
             }
             let rolled = log.roll_if_due(&extent.incoming(), extent.first_offset, now)?;

@@ -125,6 +125,11 @@ pub fn read<T>(fs: &dyn Fs, path: &Path, parse: impl Fn(&str) -> Option<T>) -> R
 
 /// Replaces the checkpoint at `path`, durably and at once.
 pub fn write(fs: &dyn Fs, path: &Path, lines: impl IntoIterator<Item = String>) -> io::Result<()> {
+    fs.replace(path, &encode(lines))
+}
+
+/// A checkpoint's bytes.
+pub(crate) fn encode(lines: impl IntoIterator<Item = String>) -> Vec<u8> {
     let mut count = 0_usize;
     let mut body = String::new();
     for line in lines {
@@ -135,7 +140,7 @@ pub fn write(fs: &dyn Fs, path: &Path, lines: impl IntoIterator<Item = String>) 
     let mut text = String::with_capacity(body.len() + 16);
     write!(text, "{VERSION}\n{count}\n").expect("writing to a String does not fail");
     text.push_str(&body);
-    fs.replace(path, text.as_bytes())
+    text.into_bytes()
 }
 
 fn decode<T>(path: &Path, bytes: &[u8], parse: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, CheckpointError> {

@@ -5,6 +5,15 @@ use config::topic::CompressionType;
 use records::compression::{Codec, Level};
 use records::{ProduceRules, TimestampType, TopicCompression};
 
+/// What an append waits for: `riverrun.durability`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Stable storage: what is not there yet is neither acknowledged nor shown to consumers.
+    Flush,
+    /// The operating system's memory, as in Kafka.
+    Os,
+}
+
 /// The resolved topic settings that storage needs; times in milliseconds, -1 = unlimited where Kafka says so.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogConfig {
@@ -18,6 +27,8 @@ pub struct LogConfig {
     pub segment_index_bytes: u32,
     /// `index.interval.bytes`.
     pub index_interval_bytes: u32,
+    /// `riverrun.durability`.
+    pub durability: Durability,
     /// `flush.messages`.
     pub flush_messages: i64,
     /// `flush.ms`.
@@ -63,6 +74,7 @@ impl Default for LogConfig {
             segment_jitter_ms: 0,
             segment_index_bytes: 10 << 20,
             index_interval_bytes: 4096,
+            durability: Durability::Flush,
             flush_messages: i64::MAX,
             flush_ms: i64::MAX,
             retention_bytes: -1,
@@ -94,6 +106,10 @@ impl From<&TopicConfig> for LogConfig {
             segment_jitter_ms: topic.segment_jitter_ms,
             segment_index_bytes: unsigned(topic.segment_index_bytes),
             index_interval_bytes: unsigned(topic.index_interval_bytes),
+            durability: match topic.riverrun_durability {
+                config::topic::Durability::Flush => Durability::Flush,
+                config::topic::Durability::Os => Durability::Os,
+            },
             flush_messages: topic.flush_messages,
             flush_ms: topic.flush_ms,
             retention_bytes: topic.retention_bytes,

@@ -40,10 +40,10 @@ impl Doomed {
 
 impl Log {
     /// Renames the directory to `<topic>-<partition>.<hex>-delete`. The caller drops the log and removes the directory
-    /// later, when no reader needs it.
+    /// later, when no reader needs it. The log takes nothing any more, and there is nothing to be flushed.
     pub fn rename_for_delete(&mut self, rng: &mut Rng) -> Result<PathBuf, StorageError> {
         let name = dirs::name::delete(&self.topic_partition, rng);
-        self.writing(|log| {
+        let to = self.writing(|log| {
             let from = log.home.dir();
             let parent = from
                 .parent()
@@ -54,7 +54,9 @@ impl Log {
             log.epochs.moved_to(to.clone());
             log.producers.moved_to(to.clone());
             Ok(to)
-        })
+        })?;
+        self.offline = true;
+        Ok(to)
     }
 
     /// Renames the files of `segments`, which have left the list already.

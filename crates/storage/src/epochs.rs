@@ -1,8 +1,9 @@
 //! The log's leader epochs.
 
 use crate::error::StorageError;
-use crate::leader_epoch::EpochEndOffset;
+use crate::leader_epoch::{EpochEndOffset, Flush};
 use crate::log::Log;
+use crate::unsynced::Epochs;
 use base::{LeaderEpoch, Offset};
 
 impl Log {
@@ -21,7 +22,19 @@ impl Log {
         if epoch.0 < 0 || self.latest_epoch().is_some_and(|latest| latest >= epoch) {
             return Ok(());
         }
-        self.writing(|log| Ok(log.epochs.assign(epoch, log.log_end)?))
+        if self.offline {
+            return Err(StorageError::Offline);
+        }
+        self.assign_epoch(epoch, self.log_end);
+        Ok(())
+    }
+
+    /// Notes that `epoch` starts at `offset`. The file is written by the flush that makes its first records safe:
+    /// recovery reads the epochs of later records from their batches, and one without records need not be known.
+    pub(crate) fn assign_epoch(&mut self, epoch: LeaderEpoch, offset: Offset) {
+        if self.epochs.assign_unflushed(epoch, offset) == Flush::Due {
+            self.unsynced.epochs = Epochs::Due;
+        }
     }
 
     /// Where `epoch` ends in this log, as OffsetForLeaderEpoch answers it.

@@ -1,10 +1,17 @@
 //! Putting appended data on stable storage, without the partition's lock while the disk works.
+//!
+//! One at a time: whoever prepares a flush finishes it before the next of that log is prepared.
 
+use crate::config::Durability;
 use crate::error::StorageError;
 use crate::home::Home;
+use crate::leader_epoch;
 use crate::log::Log;
-use crate::segment::Segment;
+use crate::unsynced::{Epochs, Names, Unsynced};
+use base::fs::{File, Fs, Open};
 use base::{Instant, Offset};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +20,17 @@ use std::time::Duration;
 #[must_use = "the recovery point moves only when the flush ran and was finished"]
 pub struct Flush {
     home: Arc<Home>,
-    segments: Vec<Arc<Segment>>,
-    /// The last of `segments` is still appended to; its indexes are rebuilt after a crash anyway.
-    active: Offset,
-    /// A segment was begun since the last flush: the directory must be synced too.
-    begun: bool,
+    /// The partition's directory when this was prepared; it has another name once the partition is deleted.
+    dir: Arc<Path>,
+    /// The last segment's files.
+    active: Vec<Arc<dyn File>>,
+    /// What else changed.
+    unsynced: Unsynced,
+    /// What `leader-epoch-checkpoint` is to hold, if it changed.
+    epochs: Option<Vec<u8>>,
+    from: Offset,
     up_to: Offset,
+    truncations: u64,
 }
 
 impl Flush {
@@ -27,27 +39,85 @@ impl Flush {
         self.up_to
     }
 
+    /// How many records (offsets, to be exact) are made safe.
+    pub fn records(&self) -> u64 {
+        u64::try_from(self.up_to.since(self.from)).unwrap_or(0)
+    }
+
     /// Syncs the files; blocks as long as the disk takes.
     pub fn run(&self) -> Result<(), StorageError> {
-        for segment in &self.segments {
-            if segment.is_deleted() {
-                continue;
-            }
-            segment.log()?.sync()?;
-            segment.sync_transactions()?;
-            if segment.base() < self.active {
-                segment.sync_indexes()?;
-            }
-            let snapshot = crate::producer_state::snapshot_path(&self.home.dir(), segment.base());
-            if segment.base() > Offset::ZERO && self.home.fs.exists(&snapshot) {
-                self.home.fs.open(&snapshot, base::fs::Open::Write)?.sync()?;
+        run_together(self.home.fs.as_ref(), std::slice::from_ref(self))
+    }
+
+    /// Whether the partition's directory was renamed meanwhile: it is deleted, and nobody asks for its data.
+    fn is_void(&self) -> bool {
+        self.home.dir() != self.dir
+    }
+
+    fn collect(&self, work: &mut Work) -> io::Result<()> {
+        work.files.extend(self.active.iter().cloned());
+        for segment in &self.unsynced.sealed {
+            work.files.extend(segment.files_of_sealed()?);
+        }
+        for snapshot in &self.unsynced.snapshots {
+            // It may have been removed since, with its segment.
+            match self.home.fs.open(snapshot, Open::Write) {
+                Ok(file) => work.files.push(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
             }
         }
-        if self.begun {
-            self.home.fs.sync_dir(&self.home.dir())?;
+        if let Some(contents) = &self.epochs {
+            work.replaced
+                .push((self.dir.join(leader_epoch::FILE_NAME), contents.clone()));
+        }
+        if self.unsynced.names != Names::Synced {
+            work.dirs.push(self.dir.to_path_buf());
+        }
+        if self.unsynced.names == Names::NewDirectory {
+            work.dirs.extend(self.dir.parent().map(Path::to_path_buf));
         }
         Ok(())
     }
+}
+
+/// What many flushes come to.
+#[derive(Debug, Default)]
+struct Work {
+    files: Vec<Arc<dyn File>>,
+    replaced: Vec<(PathBuf, Vec<u8>)>,
+    dirs: Vec<PathBuf>,
+}
+
+/// Runs the flushes of many logs of one log directory as one: they share what the disk does. All fail or none.
+pub fn run_together(fs: &dyn Fs, flushes: &[Flush]) -> Result<(), StorageError> {
+    loop {
+        let mut void = 0_usize;
+        let result = try_together(fs, flushes, &mut void);
+        // A directory that was renamed under us is one that nobody waits for; the others still are to be synced.
+        let renamed = matches!(result, Err(StorageError::Io(io::ErrorKind::NotFound)))
+            && flushes.iter().filter(|flush| flush.is_void()).count() > void;
+        if !renamed {
+            return result;
+        }
+    }
+}
+
+fn try_together(fs: &dyn Fs, flushes: &[Flush], void: &mut usize) -> Result<(), StorageError> {
+    let mut work = Work::default();
+    for flush in flushes {
+        if flush.is_void() {
+            *void += 1;
+        } else {
+            flush.collect(&mut work)?;
+        }
+    }
+    if !work.replaced.is_empty() {
+        fs.replace_all(&work.replaced)?;
+    }
+    work.dirs.sort();
+    work.dirs.dedup();
+    Ok(fs.sync_together(&work.files, &work.dirs)?)
 }
 
 impl Log {
@@ -56,7 +126,7 @@ impl Log {
         let unflushed = self.log_end.since(self.recovery_point);
         if unflushed <= 0 || self.offline {
             self.last_flush = Some(now);
-            return false;
+            return !self.offline && !self.unsynced.sealed.is_empty();
         }
         let since = now.since(*self.last_flush.get_or_insert(now));
         self.recovery_point < self.active_segment().base()
@@ -64,21 +134,51 @@ impl Log {
             || since >= Duration::from_millis(u64::try_from(self.config.flush_ms).unwrap_or(u64::MAX))
     }
 
-    /// Collects what is to be synced; none if all is.
-    pub fn prepare_flush(&mut self) -> Option<Flush> {
-        if self.recovery_point >= self.log_end || self.offline {
-            return None;
+    /// Whether somebody waits for a flush: what was appended is to be on stable storage before it is acknowledged.
+    pub fn flush_awaited(&self) -> bool {
+        let unflushed = self.log_end.since(self.recovery_point);
+        unflushed > 0 && !self.offline && (self.shows_flushed_only() || unflushed >= self.config.flush_messages)
+    }
+
+    /// Up to where an acknowledgement of this replica is good: as `riverrun.durability` says, what is on stable storage
+    /// or all there is. With `flush.messages=1` nothing is kept back from stable storage either.
+    pub fn acknowledged_end(&self) -> Offset {
+        if self.shows_flushed_only() {
+            self.recovery_point
+        } else {
+            self.log_end
         }
-        let first = self.view().segment_at(self.recovery_point);
-        let segments = self.segments[first..].to_vec();
-        let begun = segments.iter().any(|segment| segment.base() >= self.recovery_point);
-        let active = self.active_segment().base();
-        Some(Flush {
-            home: Arc::clone(&self.home),
-            segments,
-            active,
-            begun,
-            up_to: self.log_end,
+    }
+
+    fn shows_flushed_only(&self) -> bool {
+        self.config.durability == Durability::Flush || self.config.flush_messages <= 1
+    }
+
+    /// Collects what is to be synced; none if all is. The files are opened here, under the lock, so that they are those
+    /// of this log whatever happens to their names.
+    pub fn prepare_flush(&mut self) -> Result<Option<Flush>, StorageError> {
+        let has_data = self.recovery_point < self.log_end;
+        if self.offline || (!has_data && self.unsynced.is_empty()) {
+            return Ok(None);
+        }
+        self.writing(|log| {
+            let active = if has_data {
+                log.active_segment().files_of_active()?
+            } else {
+                Vec::new()
+            };
+            let unsynced = std::mem::take(&mut log.unsynced);
+            let epochs = (unsynced.epochs == Epochs::Due).then(|| log.epochs.contents());
+            Ok(Some(Flush {
+                home: Arc::clone(&log.home),
+                dir: log.home.dir(),
+                active,
+                unsynced,
+                epochs,
+                from: log.recovery_point,
+                up_to: log.log_end,
+                truncations: log.truncations,
+            }))
         })
     }
 
@@ -86,15 +186,18 @@ impl Log {
     pub fn finish_flush(&mut self, flush: Flush, result: Result<(), StorageError>, now: Instant) {
         self.last_flush = Some(now);
         match result {
-            // The log may have been truncated meanwhile.
-            Ok(()) => self.recovery_point = self.recovery_point.max(flush.up_to.min(self.log_end)),
+            Ok(()) if flush.truncations == self.truncations => {
+                self.recovery_point = self.recovery_point.max(flush.up_to);
+            }
+            // The log was cut meanwhile, and what is there now may have been appended after the sync.
+            Ok(()) => {}
             Err(_) => self.offline = true,
         }
     }
 
     /// All three steps at once.
     pub fn flush(&mut self, now: Instant) -> Result<(), StorageError> {
-        let Some(flush) = self.prepare_flush() else {
+        let Some(flush) = self.prepare_flush()? else {
             return if self.offline {
                 Err(StorageError::Offline)
             } else {

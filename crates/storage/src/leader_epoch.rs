@@ -207,11 +207,16 @@ impl LeaderEpochCache {
 
     /// Writes the file.
     pub fn flush(&self) -> io::Result<()> {
+        self.fs.replace(&self.path, &self.contents())
+    }
+
+    /// What the file is to hold.
+    pub fn contents(&self) -> Vec<u8> {
         let lines = self
             .entries
             .iter()
             .map(|entry| format!("{} {}", entry.epoch, entry.start_offset));
-        checkpoint::write(self.fs.as_ref(), &self.path, lines)
+        checkpoint::encode(lines)
     }
 
     /// The partition's directory has a new name.

@@ -36,14 +36,15 @@ mod segment;
 pub mod terms;
 pub mod time_search;
 pub mod truncate;
+mod unsynced;
 pub mod view;
 
 pub use aborted::AbortedTransaction;
 pub use append::{AppendInfo, AppendOutcome};
-pub use config::LogConfig;
+pub use config::{Durability, LogConfig};
 pub use deletion::Doomed;
 pub use error::{AppendError, OpenError, ReadError, StorageError};
-pub use flush::Flush;
+pub use flush::{Flush, run_together};
 pub use leader_epoch::EpochEndOffset;
 pub use log::Log;
 pub use open::{LastShutdown, LogOptions};

@@ -7,6 +7,7 @@ use crate::home::Home;
 use crate::leader_epoch::LeaderEpochCache;
 use crate::producer_state::ProducerStateManager;
 use crate::segment::Segment;
+use crate::unsynced::Unsynced;
 use crate::view::LogView;
 use base::{Instant, Offset, TopicPartition};
 use std::path::Path;
@@ -26,6 +27,10 @@ pub struct Log {
     pub(crate) recovery_point: Offset,
     /// The last one told: what is below it needs no holding back after a replay.
     pub(crate) high_watermark: Offset,
+    /// Files that the next flush puts on stable storage beside the last segment.
+    pub(crate) unsynced: Unsynced,
+    /// How often the log was cut: a flush under way then says nothing of what was appended since.
+    pub(crate) truncations: u64,
     pub(crate) last_flush: Option<Instant>,
     pub(crate) jitter_seed: u64,
     pub(crate) offline: bool,
@@ -114,7 +119,8 @@ impl Log {
     }
 
     /// A new segment at `base`, not yet in the list.
-    pub(crate) fn create_segment(&self, base: Offset) -> Result<Arc<Segment>, StorageError> {
+    pub(crate) fn create_segment(&mut self, base: Offset) -> Result<Arc<Segment>, StorageError> {
+        self.unsynced.names_changed();
         let preallocate = self.config.preallocate.then_some(self.config.segment_bytes);
         Ok(Arc::new(Segment::create(Arc::clone(&self.home), base, preallocate)?))
     }

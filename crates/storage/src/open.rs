@@ -12,6 +12,7 @@ use crate::producer_state::ProducerStateManager;
 use crate::recovery::{rebuild_indexes, recover};
 use crate::replay::TransactionIndexes;
 use crate::segment::Segment;
+use crate::unsynced::{Epochs, Names, Unsynced};
 use base::fs::Fs;
 use base::{Offset, Timestamp, TopicPartition};
 use std::path::PathBuf;
@@ -61,6 +62,8 @@ struct Opening {
     indexes: TransactionIndexes,
     /// There were no segments, so there is nothing to check.
     is_new: bool,
+    /// Complete segments that were checked, and may have been changed.
+    checked: Vec<Arc<Segment>>,
 }
 
 impl Log {
@@ -79,6 +82,7 @@ impl Log {
             epochs,
             indexes: TransactionIndexes::Kept,
             is_new: listing.is_empty(),
+            checked: Vec::new(),
         };
         opening.find_segments(listing)?;
         match opening.options.last_shutdown {
@@ -146,6 +150,7 @@ impl Opening {
             }
             if next.is_some() {
                 segment.rest()?;
+                self.checked.push(segment);
             }
         }
         if epochs_due {
@@ -203,6 +208,17 @@ impl Opening {
             LastShutdown::Clean => end,
             LastShutdown::Unclean => options.recovery_point.min(end),
         };
+        let names = match options.last_shutdown {
+            _ if self.is_new => Names::NewDirectory,
+            LastShutdown::Clean => Names::Synced,
+            LastShutdown::Unclean => Names::Changed,
+        };
+        let unsynced = Unsynced {
+            sealed: self.checked,
+            snapshots: Vec::new(),
+            names,
+            epochs: Epochs::Written,
+        };
         let mut log = Log {
             home: self.home,
             topic_partition: options.topic_partition,
@@ -213,6 +229,8 @@ impl Opening {
             log_end: end,
             recovery_point,
             high_watermark: log_start,
+            unsynced,
+            truncations: 0,
             last_flush: None,
             jitter_seed: options.jitter_seed,
             offline: false,

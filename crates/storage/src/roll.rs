@@ -37,7 +37,11 @@ impl Log {
         old.seal(self.active.largest)?;
         self.producers.update_map_end_offset(base);
         // The file is synced with the segment's flush, which is due now; its checksum guards it until then.
-        self.producers.take_snapshot(Sync::Later)?;
+        if let Some(offset) = self.producers.take_snapshot(Sync::Later)? {
+            let path = crate::producer_state::snapshot_path(&self.home.dir(), offset);
+            self.unsynced.snapshots.push(path);
+        }
+        self.unsynced.sealed.push(old);
         let segment = self.create_segment(base)?;
         Arc::make_mut(&mut self.segments).push(segment);
         self.active = Active::new(base, &self.config, now, self.jitter_seed);

@@ -227,12 +227,26 @@ impl Segment {
         Ok(())
     }
 
-    /// Puts the transaction index on stable storage, if it was loaded.
-    pub(crate) fn sync_transactions(&self) -> io::Result<()> {
-        self.state()
-            .transactions
-            .as_ref()
-            .map_or(Ok(()), TransactionIndex::flush)
+    /// Opens the files that must be on stable storage before the log may rely on them while it is appended to: the
+    /// batches and the aborted transactions. The other indexes are checked after a crash.
+    pub(crate) fn files_of_active(&self) -> io::Result<Vec<Arc<dyn File>>> {
+        let mut files = vec![self.log()?];
+        if self.has_transaction_index() {
+            files.push(self.open(&self.state(), SegmentFile::TransactionIndex, Open::Write)?);
+        }
+        Ok(files)
+    }
+
+    /// Opens all files of a segment that is complete; none if it has left the log.
+    pub(crate) fn files_of_sealed(&self) -> io::Result<Vec<Arc<dyn File>>> {
+        let state = self.state();
+        let mut files = Vec::new();
+        for kind in SegmentFile::ALL {
+            if state.stage != Stage::Deleted && self.home.fs.exists(&self.path_in(&state, kind)) {
+                files.push(self.open(&state, kind, Open::Write)?);
+            }
+        }
+        Ok(files)
     }
 
     /// Empties both indexes, to build them anew.
@@ -269,18 +283,6 @@ impl Segment {
         }
         if let Some(index) = &mut state.times {
             index.trim()?;
-        }
-        Ok(())
-    }
-
-    /// Puts the indexes on stable storage, as far as they were loaded.
-    pub(crate) fn sync_indexes(&self) -> io::Result<()> {
-        let state = self.state();
-        if let Some(index) = &state.offsets {
-            index.sync()?;
-        }
-        if let Some(index) = &state.times {
-            index.sync()?;
         }
         Ok(())
     }

@@ -24,6 +24,7 @@ impl Log {
             let doomed = log.mark_deleted(&removed)?;
             log.cut_active(offset, now)?;
             log.log_end = offset;
+            log.truncations += 1;
             log.recovery_point = log.recovery_point.min(offset);
             log.first_dirty = log.first_dirty.map(|dirty| dirty.min(offset));
             log.log_start = log.log_start.min(offset);
@@ -46,6 +47,7 @@ impl Log {
             let doomed = doomed?;
             log.active = Active::new(offset, &log.config, now, log.jitter_seed);
             (log.log_start, log.log_end) = (offset, offset);
+            log.truncations += 1;
             log.recovery_point = log.recovery_point.min(offset);
             log.first_dirty = None;
             log.epochs.clear_and_flush()?;

@@ -6,6 +6,8 @@
     reason = "the one place that touches the real file system"
 )]
 
+mod together;
+
 use super::{Entry, EntryKind, File, Fs, Lock, Open, Space};
 use crate::clock::Timestamp;
 use std::io::{self, IoSlice};
@@ -111,9 +113,7 @@ impl Fs for RealFs {
     }
 
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".tmp");
-        let temporary = PathBuf::from(name);
+        let temporary = temporary(path);
         let file = std::fs::File::create(&temporary)?;
         file.write_all_at(bytes, 0)?;
         file.sync_all()?;
@@ -122,6 +122,27 @@ impl Fs for RealFs {
             Some(dir) => self.sync_dir(dir),
             None => Ok(()),
         }
+    }
+
+    fn replace_all(&self, files: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
+        if let [(path, bytes)] = files {
+            return self.replace(path, bytes);
+        }
+        let mut written: Vec<Arc<dyn File>> = Vec::with_capacity(files.len());
+        let mut dirs: Vec<PathBuf> = Vec::new();
+        for (path, bytes) in files {
+            let file = std::fs::File::create(temporary(path))?;
+            file.write_all_at(bytes, 0)?;
+            written.push(Arc::new(RealFile(file)));
+            dirs.extend(path.parent().map(Path::to_owned));
+        }
+        self.sync_together(&written, &[])?;
+        for (path, _) in files {
+            std::fs::rename(temporary(path), path)?;
+        }
+        dirs.sort();
+        dirs.dedup();
+        self.sync_together(&[], &dirs)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
@@ -194,6 +215,10 @@ impl Fs for RealFs {
         std::fs::File::open(dir)?.sync_all()
     }
 
+    fn sync_together(&self, files: &[Arc<dyn File>], dirs: &[PathBuf]) -> io::Result<()> {
+        together::sync(self, files, dirs)
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         let file = std::fs::OpenOptions::new()
             .read(true)
@@ -218,6 +243,13 @@ impl Fs for RealFs {
             usable: volume.f_bavail.saturating_mul(volume.f_frsize),
         })
     }
+}
+
+/// The name under which a file's next contents are written.
+fn temporary(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    PathBuf::from(name)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ mod topic;
 mod transaction;
 
 use crate::replicated::{self, Pending};
-use crate::{Broker, waiting};
+use crate::Broker;
 use append::Item;
 use bytes::Bytes;
 use network::api::respond;
@@ -29,7 +29,7 @@ use protocol::views::produce::ProduceView;
 use std::sync::Arc;
 use transaction::Checks;
 
-/// Appends, waits for the replicas if asked to, answers.
+/// Appends, waits for stable storage and for the replicas if asked to, answers.
 pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes) -> Reply {
     let view = match ProduceView::parse(&body, context.api_version) {
         Ok(view) => view,
@@ -49,8 +49,8 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
     wakes.fire();
     match acks {
         Some(RequiredAcks::None) => return without_answer(&items),
-        Some(RequiredAcks::All) if items.iter().any(|item| item.pending.is_some()) => {
-            wait_for_replicas(broker, &mut items, timeout_ms).await;
+        Some(RequiredAcks::All | RequiredAcks::Leader) if items.iter().any(|item| item.pending.is_some()) => {
+            wait(broker, &mut items, timeout_ms).await;
         }
         Some(RequiredAcks::All | RequiredAcks::Leader) | None => {}
     }
@@ -64,13 +64,12 @@ fn without_answer(items: &[Item]) -> Reply {
     Reply::Nothing
 }
 
-/// Parks until the high watermark has passed every appended batch, or the request's timeout.
-async fn wait_for_replicas(broker: &Broker, items: &mut [Item], timeout_ms: i32) {
-    let deadline = waiting::deadline(timeout_ms);
+/// Waits until every appended batch may be acknowledged, or for the other replicas until the request's timeout.
+async fn wait(broker: &Broker, items: &mut [Item], timeout_ms: i32) {
     let waits = |item: &mut Item| item.pending.take();
     let (waiting, appended): (Vec<&mut Item>, Vec<Pending>) =
         items.iter_mut().filter_map(|item| waits(item).map(|pending| (item, pending))).unzip();
-    for (item, outcome) in waiting.into_iter().zip(replicated::wait(broker, &appended, deadline).await) {
+    for (item, outcome) in waiting.into_iter().zip(replicated::wait(broker, &appended, timeout_ms).await) {
         if let Err(error) = outcome {
             item.fail(error, None);
         }

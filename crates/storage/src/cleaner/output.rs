@@ -89,9 +89,7 @@ impl Output {
     fn complete(&mut self, modified: Timestamp, pace: &mut PaceSetter<'_>) -> Result<(), CleaningError> {
         self.write_out(pace)?;
         self.segment.seal(self.active.largest)?;
-        self.segment.log()?.sync()?;
-        self.segment.sync_indexes()?;
-        self.segment.sync_transactions()?;
+        self.home.fs.sync_together(&self.segment.files_of_sealed()?, &[])?;
         self.home
             .fs
             .set_modified(&self.segment.path(SegmentFile::Log), modified)?;

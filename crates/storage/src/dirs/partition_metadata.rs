@@ -42,8 +42,14 @@ pub fn read(fs: &dyn Fs, partition_dir: &Path) -> Result<Option<Uuid>, Partition
 
 /// Writes the topic id into `partition_dir`.
 pub fn write(fs: &dyn Fs, partition_dir: &Path, topic_id: Uuid) -> io::Result<()> {
+    let (path, bytes) = file(partition_dir, topic_id);
+    fs.replace(&path, &bytes)
+}
+
+/// The file that names the topic id in `partition_dir`, and what it holds: to be written with many others.
+pub fn file(partition_dir: &Path, topic_id: Uuid) -> (PathBuf, Vec<u8>) {
     let text = format!("version: {VERSION}\ntopic_id: {topic_id}");
-    fs.replace(&partition_dir.join(FILE_NAME), text.as_bytes())
+    (partition_dir.join(FILE_NAME), text.into_bytes())
 }
 
 fn parse(text: &str) -> Option<Uuid> {

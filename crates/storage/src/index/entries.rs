@@ -142,10 +142,6 @@ impl<const N: usize> Entries<N> {
         self.file.set_len(u64::from(self.stored) * N as u64)
     }
 
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        self.file.sync()
-    }
-
     /// Finds where `holds` stops to hold, as far as memory goes.
     pub(crate) fn search(&self, holds: impl Fn(&[u8; N]) -> bool) -> Search<N> {
         let point = self.tail.partition_point(holds);

@@ -92,10 +92,6 @@ impl OffsetIndex {
     pub(crate) fn trim(&mut self) -> io::Result<()> {
         self.entries.trim()
     }
-
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        self.entries.sync()
-    }
 }
 
 impl<F: Fn(&[u8; 8]) -> bool> OffsetSearch<F> {

@@ -90,10 +90,6 @@ impl TimeIndex {
     pub(crate) fn trim(&mut self) -> io::Result<()> {
         self.entries.trim()
     }
-
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        self.entries.sync()
-    }
 }
 
 impl<F: Fn(&[u8; 12]) -> bool> TimeSearch<F> {

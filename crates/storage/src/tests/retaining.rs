@@ -249,7 +249,7 @@ fn flushes_are_due_when_the_topic_says_so() {
     assert!(!log.flush_due(at(1001)));
     append(&mut log, one(0));
     assert!(log.flush_due(at(1001)));
-    let flush = log.prepare_flush().expect("something to do");
+    let flush = log.prepare_flush().expect("opened").expect("something to do");
     append(&mut log, one(0));
     assert_eq!(flush.up_to(), Offset(12));
     let result = flush.run();

@@ -46,7 +46,7 @@ pub(super) struct Item {
     pub(super) base_offset: Offset,
     pub(super) log_append_time: Timestamp,
     pub(super) log_start_offset: Offset,
-    /// Set while the answer waits for the in-sync replicas.
+    /// Set while the answer waits for stable storage or for the in-sync replicas.
     pub(super) pending: Option<Pending>,
 }
 
@@ -187,11 +187,15 @@ fn append(hosted: &Arc<Hosted>, batch: VerifiedBatch, terms: Terms, item: &mut I
     let rules = AppendTerms { verification: terms.verification, ..Origin::Client.into() };
     let appended = hosted.lock().append(&[batch], terms.acks, rules, terms.now);
     match appended {
-        Ok((Appended { info, wait_until }, wakes)) => {
+        Ok((Appended { info, flush_until, wait_until }, wakes)) => {
             item.base_offset = info.first_offset;
             item.log_append_time = info.log_append_time;
             item.log_start_offset = info.log_start_offset;
-            item.pending = wait_until.map(|until| Pending { hosted: Arc::clone(hosted), until });
+            item.pending = (flush_until.is_some() || wait_until.is_some()).then(|| Pending {
+                hosted: Arc::clone(hosted),
+                flush_until,
+                commit_until: wait_until,
+            });
             wakes
         }
         Err(refused) => {

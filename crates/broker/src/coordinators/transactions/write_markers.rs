@@ -18,7 +18,6 @@ use records::EndTxnMarker;
 use records::control::TransactionOutcome;
 use std::sync::Arc;
 use storage::{AppendTerms, MarkerEpochRule, Origin};
-use tokio::time::Instant;
 
 /// The transaction.version from which every end of a transaction bumps the producer's epoch (KIP-890).
 const BUMPING_FROM: i8 = 2;
@@ -30,9 +29,10 @@ pub(crate) async fn write(broker: &Broker, markers: &[WritableTxnMarker]) -> Vec
     for (marker, at) in markers.iter().zip(0..) {
         results.push(append_all(broker, marker, at, &mut pending));
     }
-    let deadline = Instant::now() + broker.config.load().requests.request_timeout;
+    let timeout = broker.config.load().requests.request_timeout.as_millis();
+    let timeout_ms = i32::try_from(timeout).unwrap_or(i32::MAX);
     let (places, appended): (Vec<Cell>, Vec<Pending>) = pending.into_iter().unzip();
-    let outcomes = replicated::wait(broker, &appended, deadline).await;
+    let outcomes = replicated::wait(broker, &appended, timeout_ms).await;
     for (cell, outcome) in places.into_iter().zip(outcomes) {
         if let Err(error) = outcome {
             results[cell.marker].topics[cell.topic].partitions[cell.partition].error_code = error.code();
@@ -96,7 +96,11 @@ fn append(broker: &Broker, marker: &WritableTxnMarker, topic: &str, index: i32) 
     } else {
         append_to_log(broker, marker, &hosted)?
     };
-    Ok(Pending { hosted, until })
+    Ok(Pending {
+        hosted,
+        flush_until: None,
+        commit_until: Some(until),
+    })
 }
 
 fn append_to_log(broker: &Broker, marker: &WritableTxnMarker, hosted: &Arc<Hosted>) -> Result<Offset, ErrorCode> {

@@ -1,0 +1,106 @@
+//! What waits to be put on stable storage: a queue that is taken whole.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// The queue of one log directory. Its length is bounded by the number of partitions, since each is in it once.
+#[derive(Debug)]
+pub struct FlushQueue<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    waiting: Vec<Arc<T>>,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    Closed,
+}
+
+impl<T> Default for FlushQueue<T> {
+    fn default() -> Self {
+        let state = State {
+            waiting: Vec::new(),
+            phase: Phase::Open,
+        };
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        }
+    }
+}
+
+impl<T> FlushQueue<T> {
+    /// Adds one.
+    pub fn push(&self, one: Arc<T>) {
+        let mut state = self.state();
+        let was_empty = state.waiting.is_empty();
+        state.waiting.push(one);
+        drop(state);
+        if was_empty {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Waits for something to do and takes all there is; none once the queue is closed and empty. Whatever comes while
+    /// the caller works is there for its next call: nobody lingers, and the slower the disk the larger the group.
+    pub fn take(&self) -> Option<Vec<Arc<T>>> {
+        let mut state = self.state();
+        loop {
+            if !state.waiting.is_empty() {
+                return Some(std::mem::take(&mut state.waiting));
+            }
+            if state.phase == Phase::Closed {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Nothing more will come.
+    pub fn close(&self) {
+        self.state().phase = Phase::Closed;
+        self.changed.notify_all();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        // Every change is one assignment or one push.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_taken_whole_and_ends_when_closed_and_empty() {
+        let queue = FlushQueue::default();
+        queue.push(Arc::new(1));
+        queue.push(Arc::new(2));
+        assert_eq!(queue.take(), Some(vec![Arc::new(1), Arc::new(2)]));
+        queue.push(Arc::new(3));
+        queue.close();
+        assert_eq!(
+            queue.take(),
+            Some(vec![Arc::new(3)]),
+            "what came before the end is still there"
+        );
+        assert_eq!(queue.take(), None);
+    }
+
+    #[test]
+    fn who_waits_is_woken() {
+        let queue = Arc::new(FlushQueue::default());
+        let taker = {
+            let queue = Arc::clone(&queue);
+            std::thread::spawn(move || queue.take())
+        };
+        queue.push(Arc::new(7));
+        assert_eq!(taker.join().expect("no panic"), Some(vec![Arc::new(7)]));
+    }
+}

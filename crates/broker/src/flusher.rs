@@ -1,0 +1,119 @@
+//! Group commit: one thread per log directory puts what was appended on stable storage, all partitions together.
+//!
+//! It takes everything that waits, syncs it as one, tells who waited, and begins anew with what came meanwhile (ADR 5).
+
+use crate::Broker;
+use crate::flush_queue::FlushQueue;
+use crate::log_dirs::LogDir;
+use crate::partitions::Hosted;
+use partition::Wakes;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use storage::{Flush, StorageError};
+use tracing::error;
+
+/// The queues of all log directories.
+#[derive(Debug, Default)]
+pub struct FlushQueues {
+    queues: Vec<(Arc<LogDir>, Arc<FlushQueue<Hosted>>)>,
+}
+
+impl FlushQueues {
+    /// A queue for each of `dirs`.
+    pub fn new(dirs: &[Arc<LogDir>]) -> Self {
+        let queues = dirs.iter().map(|dir| (Arc::clone(dir), Arc::default()));
+        Self {
+            queues: queues.collect(),
+        }
+    }
+
+    /// The queue of `dir`.
+    ///
+    /// # Panics
+    /// If `dir` is none of the broker's.
+    pub fn of(&self, dir: &Arc<LogDir>) -> Arc<FlushQueue<Hosted>> {
+        let found = self.queues.iter().find(|(known, _)| Arc::ptr_eq(known, dir));
+        let (_, queue) = found.expect("every log directory has a queue");
+        Arc::clone(queue)
+    }
+}
+
+/// The threads that flush; they end when they are stopped.
+#[derive(Debug)]
+pub struct Flushers {
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Starts a thread for each log directory.
+pub fn start(broker: &Arc<Broker>) -> std::io::Result<Flushers> {
+    let mut threads = Vec::new();
+    for (at, (dir, queue)) in broker.flushes.queues.iter().enumerate() {
+        let (broker, dir, queue) = (Arc::clone(broker), Arc::clone(dir), Arc::clone(queue));
+        let thread = std::thread::Builder::new().name(format!("flush-{at}")).spawn(move || {
+            while let Some(waiting) = queue.take() {
+                flush(&broker, &dir, &waiting);
+            }
+        })?;
+        threads.push(thread);
+    }
+    Ok(Flushers { threads })
+}
+
+impl Flushers {
+    /// Flushes what still waits and ends the threads. Blocks as long as the disk takes.
+    pub fn stop(self, broker: &Broker) {
+        for (_, queue) in &broker.flushes.queues {
+            queue.close();
+        }
+        for thread in self.threads {
+            if thread.join().is_err() {
+                error!("a flushing thread failed; the next start checks the logs");
+            }
+        }
+    }
+}
+
+/// Flushes the partitions in `waiting` as one, and tells who waits for them.
+fn flush(broker: &Broker, dir: &LogDir, waiting: &[Arc<Hosted>]) {
+    let mut prepared: Vec<&Arc<Hosted>> = Vec::with_capacity(waiting.len());
+    let mut flushes: Vec<Flush> = Vec::with_capacity(waiting.len());
+    let mut result = Ok(());
+    for hosted in waiting {
+        hosted.flush_begins();
+        if dir.is_offline() {
+            result = Err(StorageError::Offline);
+            continue;
+        }
+        let flush = hosted.lock().log_mut().prepare_flush();
+        match flush {
+            Ok(Some(flush)) => {
+                flushes.push(flush);
+                prepared.push(hosted);
+            }
+            Ok(None) => {}
+            Err(error) => result = Err(error),
+        }
+    }
+    let result = result.and_then(|()| storage::run_together(broker.fs.as_ref(), &flushes));
+    let mut wakes = Wakes::none();
+    let now = broker.clock.now();
+    for (hosted, flush) in prepared.into_iter().zip(flushes) {
+        wakes.merge(hosted.lock().finish_flush(flush, result, now));
+    }
+    if let Err(error) = result {
+        dir.take_offline(&error);
+        wakes.merge(everyone_in(broker, dir));
+    }
+    wakes.fire();
+}
+
+/// Nobody will flush in this directory again: who waits for its partitions is told.
+fn everyone_in(broker: &Broker, dir: &LogDir) -> Wakes {
+    let mut wakes = Wakes::none();
+    for hosted in broker.partitions.all() {
+        if std::ptr::eq(Arc::as_ptr(&hosted.dir), dir) {
+            wakes.merge(hosted.lock().wake_everyone());
+        }
+    }
+    wakes
+}
