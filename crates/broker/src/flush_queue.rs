@@ -61,6 +61,11 @@ impl<T> FlushQueue<T> {
         }
     }
 
+    /// Takes all there is now.
+    pub fn take_now(&self) -> Vec<Arc<T>> {
+        std::mem::take(&mut self.state().waiting)
+    }
+
     /// Nothing more will come.
     pub fn close(&self) {
         self.state().phase = Phase::Closed;

@@ -73,6 +73,14 @@ impl Flushers {
     }
 }
 
+/// Flushes what waits before the broker serves, on the caller's thread: what a start after a crash found beyond the
+/// recovery points is shown from the first answer on, as before the crash.
+pub fn flush_at_start(broker: &Broker) {
+    for (dir, queue) in &broker.flushes.queues {
+        flush(broker, dir, &queue.take_now());
+    }
+}
+
 /// Flushes the partitions in `waiting` as one, and tells who waits for them.
 fn flush(broker: &Broker, dir: &LogDir, waiting: &[Arc<Hosted>]) {
     let mut prepared: Vec<&Arc<Hosted>> = Vec::with_capacity(waiting.len());

@@ -50,8 +50,13 @@ async fn flushed(appended: &[Pending], outcomes: &mut [Option<Outcome>]) {
                 return Look::Reached;
             };
             if pending.hosted.dir.is_offline() || partition.log().is_offline() {
-                return Look::Failed;
+                return Look::Failed(match partition.leadership() {
+                    Ok(_) => ErrorCode::KafkaStorageError,
+                    // It was deleted.
+                    Err(_) => ErrorCode::NotLeaderOrFollower,
+                });
             }
+            // Who leads by now does not matter: the disk will have it, and the client wants to know.
             partition.park_flush(&signal, until);
             Look::Waits
         });
@@ -74,6 +79,7 @@ async fn replicated(broker: &Broker, appended: &[Pending], outcomes: &mut [Optio
         let waits = look(appended, outcomes, &signal, |pending, partition| {
             match pending.commit_until.filter(|until| partition.high_watermark() < *until) {
                 None => Look::Reached,
+                Some(_) if partition.leadership().is_err() => Look::Failed(ErrorCode::NotLeaderOrFollower),
                 Some(until) => {
                     partition.park_produce(&signal, until);
                     Look::Waits
@@ -94,7 +100,7 @@ async fn replicated(broker: &Broker, appended: &[Pending], outcomes: &mut [Optio
 /// What a look at a partition tells.
 enum Look {
     Reached,
-    Failed,
+    Failed(ErrorCode),
     Waits,
 }
 
@@ -114,10 +120,7 @@ fn look(
         let mut partition = pending.hosted.lock();
         match look(pending, &mut partition) {
             Look::Reached => {}
-            _ if partition.leadership().is_err() => {
-                *outcome = Some(Err(ErrorCode::NotLeaderOrFollower));
-            }
-            Look::Failed => *outcome = Some(Err(ErrorCode::KafkaStorageError)),
+            Look::Failed(error) => *outcome = Some(Err(error)),
             Look::Waits => waits = true,
         }
     }

@@ -187,6 +187,7 @@ fn take_first_image(broker: &Broker, first: Published, applied: &watch::Sender<P
         publisher::put_strays_aside(broker, &first.image);
         publisher::apply(broker, &MetadataImage::default(), &first.image, removals);
         publisher::remove_deleted(broker, removals);
+        flusher::flush_at_start(broker);
     });
     applied.send_replace(first);
     publisher::report(broker);

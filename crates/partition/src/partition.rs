@@ -13,6 +13,8 @@ pub struct Partition {
     pub(crate) topic_id: Uuid,
     pub(crate) log: Log,
     pub(crate) role: Role,
+    /// How the last leadership ended.
+    pub(crate) resigned: Resigned,
     pub(crate) high_watermark: Offset,
     pub(crate) min_insync_replicas: usize,
     /// read_uncommitted fetches, waiting for the high watermark.
@@ -23,6 +25,15 @@ pub struct Partition {
     pub(crate) produces: Purgatory,
     /// Appends that wait for stable storage.
     pub(crate) flushes: Purgatory,
+}
+
+/// How a leadership ended, for what was still on its way to stable storage then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resigned {
+    /// Others may have gone on: nothing is said of records above the high watermark.
+    ToOthers,
+    /// This replica was alone in sync and nobody leads since: what it has is what there is.
+    AloneInSync,
 }
 
 impl Partition {
@@ -36,6 +47,7 @@ impl Partition {
                 leader: NodeId::NONE,
                 epoch: LeaderEpoch::NONE,
             }),
+            resigned: Resigned::ToOthers,
             high_watermark,
             min_insync_replicas,
             fetches: Purgatory::default(),
@@ -103,6 +115,15 @@ impl Partition {
 
     /// Somebody else leads, or nobody: whoever waits here is told.
     pub fn follow(&mut self, leader: NodeId, epoch: LeaderEpoch) -> Wakes {
+        let was_alone = match &self.role {
+            Role::Leader(leadership) => leadership.isr == [leadership.node],
+            Role::NotLeader(_) => self.resigned == Resigned::AloneInSync,
+        };
+        self.resigned = if was_alone && leader == NodeId::NONE {
+            Resigned::AloneInSync
+        } else {
+            Resigned::ToOthers
+        };
         self.role = Role::NotLeader(NotLeader { leader, epoch });
         self.wake_everyone()
     }
@@ -157,13 +178,16 @@ impl Partition {
     /// `min.insync.replicas` (KIP-966). Replicas on other nodes report their progress by fetching, which comes with
     /// replication; until then a partition with a second replica in sync keeps its high watermark.
     pub(crate) fn advance_high_watermark(&mut self) -> Wakes {
-        let Ok(leadership) = self.role.leader() else {
-            return Wakes::none();
+        let allowed = match &self.role {
+            Role::Leader(leadership) => {
+                let enough = leadership.isr.len() >= leadership.effective_min_isr(self.min_insync_replicas);
+                leadership.isr == [leadership.node] && enough
+            }
+            // What was appended before may still come to stable storage, and be answered, while this node shuts down.
+            Role::NotLeader(_) => self.resigned == Resigned::AloneInSync,
         };
-        let is_alone = leadership.isr == [leadership.node];
-        let enough = leadership.isr.len() >= leadership.effective_min_isr(self.min_insync_replicas);
         let reached = self.log.acknowledged_end();
-        if !is_alone || !enough || reached <= self.high_watermark {
+        if !allowed || reached <= self.high_watermark {
             return Wakes::none();
         }
         self.high_watermark = reached;

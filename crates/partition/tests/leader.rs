@@ -304,3 +304,17 @@ fn flush_messages_keeps_its_meaning_where_the_operating_system_is_trusted() {
         "the fourth record asks for a flush, and is acknowledged after it"
     );
 }
+
+#[test]
+fn what_was_on_its_way_to_the_disk_counts_although_nobody_leads_any_more() {
+    for (leader, shown) in [(NodeId::NONE, Offset(3)), (OTHER, Offset(0))] {
+        let (_root, mut partition) = leading_with(Durability::Flush);
+        append(&mut partition, batch(3)).fire();
+        let flush = partition.log_mut().prepare_flush().unwrap().unwrap();
+        partition.follow(leader, LeaderEpoch(6)).fire();
+        let result = flush.run();
+        partition.finish_flush(flush, result, Instant::ZERO).fire();
+        assert!(partition.is_flushed(Offset(3)));
+        assert_eq!(partition.high_watermark(), shown, "after it, {leader} leads");
+    }
+}
