@@ -197,7 +197,13 @@ fn update_settings(broker: &Broker, old: &MetadataImage, new: &MetadataImage) ->
     for reason in refused {
         warn!(reason, "a dynamic broker config cannot be applied");
     }
-    broker.config.store(Arc::new(config));
+    let expiration = config.log.producer_id_expiration;
+    let before = broker.config.swap(Arc::new(config));
+    if before.log.producer_id_expiration != expiration {
+        for hosted in broker.partitions.all() {
+            hosted.lock().log_mut().set_producer_expiration(expiration);
+        }
+    }
     true
 }
 

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use protocol::messages::init_producer_id_request::InitProducerIdRequest;
 use testkit::batch::{Batch, Record};
-use testkit::talk::{LATEST, eventually, now_ms};
+use testkit::talk::{LATEST, Resource, eventually, now_ms, until};
 use testkit::{Settings, Talk};
 
 const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
@@ -127,4 +127,22 @@ fn a_restarted_and_a_killed_broker_remember_their_producers() -> Result<()> {
         seen.push(another);
     }
     Ok(())
+}
+
+#[test]
+fn a_silent_producer_is_forgotten_as_soon_as_the_cluster_says() -> Result<()> {
+    let settings = Settings::default().with("producer.id.expiration.check.interval.ms", 20);
+    let broker = super::broker(&settings)?;
+    let mut talk = Talk::to(&*broker)?;
+    talk.create_topic("t", 1, &[])?;
+    let producer = producer_id(&mut talk)?;
+    assert_eq!(send(&mut talk, producer, 0, 0)?, (0, 0));
+    assert_eq!(
+        send(&mut talk, producer, 0, 9)?.0,
+        OUT_OF_ORDER_SEQUENCE_NUMBER,
+        "it is known"
+    );
+    talk.set(Resource::AllBrokers, &[("producer.id.expiration.ms", "1")])?;
+    // Nobody knows it any more: it may go on where it likes.
+    until("it is forgotten", || Ok(send(&mut talk, producer, 0, 9)?.0 == 0))
 }

@@ -8,6 +8,8 @@ use super::producer::{Producer, Style};
 use super::reader::{Isolation, UNSTABLE_OFFSET_COMMIT, offset, read, read_all};
 use super::{TOPIC, broker};
 
+const INVALID_TXN_STATE: i16 = 48;
+const PRODUCER_FENCED: i16 = 90;
 const GROUP: &str = "reads-on";
 
 #[test]
@@ -78,7 +80,12 @@ fn a_transaction_that_takes_too_long_is_aborted_and_its_producer_fenced() -> Res
             Ok(read(&mut talk, 0, Isolation::Committed)? == ["in time"])
         })?;
         let fenced = slow.try_end(&mut talk, true)?;
-        assert_eq!(fenced, 90, "{style:?}: PRODUCER_FENCED");
+        let wanted = match style {
+            Style::Early => PRODUCER_FENCED,
+            // The epoch is the one before the abort's: Kafka takes it for a repetition, of another end than it had.
+            Style::Late => INVALID_TXN_STATE,
+        };
+        assert_eq!(fenced, wanted, "{style:?}");
         let mut again = Producer::begin(&mut talk, "slow", style)?;
         again.send(&mut talk, 0, "now")?;
         again.end(&mut talk, true)?;

@@ -189,3 +189,42 @@ fn explain(error: ErrorCode, support: Support) -> Refused {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_version_is_refused_in_words_that_its_clients_know() {
+        let told = |error, version: i16| {
+            let support = support(version);
+            let Refused { error, message } = explain(support.translate(error), support);
+            (error, message.is_some())
+        };
+        // (what the coordinator says, before version 11, in 11, from 12)
+        let passing = (ErrorCode::NotEnoughReplicas, true);
+        let cases = [
+            (
+                ErrorCode::TransactionAbortable,
+                [
+                    (ErrorCode::InvalidTxnState, true),
+                    (ErrorCode::TransactionAbortable, false),
+                    (ErrorCode::TransactionAbortable, false),
+                ],
+            ),
+            (ErrorCode::ProducerFenced, [(ErrorCode::InvalidProducerEpoch, false); 3]),
+            (ErrorCode::InvalidProducerIdMapping, [(ErrorCode::InvalidProducerIdMapping, false); 3]),
+            (
+                ErrorCode::ConcurrentTransactions,
+                [passing, passing, (ErrorCode::ConcurrentTransactions, false)],
+            ),
+            (ErrorCode::CoordinatorLoadInProgress, [passing; 3]),
+            (ErrorCode::CoordinatorNotAvailable, [passing; 3]),
+            (ErrorCode::NotCoordinator, [passing; 3]),
+            (ErrorCode::NetworkException, [passing; 3]),
+        ];
+        for (error, wanted) in cases {
+            assert_eq!([10, 11, 12].map(|version| told(error, version)), wanted, "{error}");
+        }
+    }
+}

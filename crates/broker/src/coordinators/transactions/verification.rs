@@ -57,7 +57,7 @@ impl Support {
     }
 
     /// What the client is told of a partition that the coordinator refused.
-    fn translate(self, error: ErrorCode) -> ErrorCode {
+    pub(crate) fn translate(self, error: ErrorCode) -> ErrorCode {
         match (error, self) {
             // Producers expect this of an append.
             (ErrorCode::ProducerFenced, _) => ErrorCode::InvalidProducerEpoch,
