@@ -49,6 +49,8 @@ network::apis! {
     DescribeProducers, 0..=0 => describe_producers;
     DescribeTransactions, 0..=0 => describe_transactions;
     ListTransactions, 0..=2 => list_transactions;
+    ConsumerGroupHeartbeat, 0..=1 => consumer_group_heartbeat;
+    ConsumerGroupDescribe, 0..=1 => consumer_group_describe;
     ListConfigResources, 0..=1 => list_config_resources;
     DescribeTopicPartitions, 0..=0 => describe_topic_partitions;
 }

@@ -77,6 +77,8 @@ pub struct Broker {
     pub peers: peers::Peers,
     /// The log cleaner.
     pub cleaner: cleaner::LogCleaner,
+    /// What the coordinators of groups know of the cluster; the metadata publisher alone replaces it.
+    pub group_picture: Arc<ArcSwap<group_coordinator::Picture>>,
     /// The log directories.
     pub log_dirs: log_dirs::LogDirs,
     /// Incremental fetch sessions.

@@ -1,6 +1,7 @@
 //! Turning a new picture of the cluster into hosted partitions and settings.
 
 use crate::Broker;
+use crate::coordinators::groups::picture;
 use crate::coordinators::groups::topics_deleted::topics_deleted;
 use crate::coordinators::hosting::leadership;
 use crate::coordinators::transactions::agreed;
@@ -36,13 +37,14 @@ pub async fn follow(
         let next = from_quorum.borrow_and_update().clone();
         let before = applied.borrow().clone();
         // Opening logs waits for the disk; other tasks of this worker move elsewhere meanwhile.
-        tokio::task::block_in_place(|| apply(&broker, &before.image, &next.image, &removals));
+        tokio::task::block_in_place(|| apply(&broker, &before.image, &next, &removals));
         applied.send_replace(next);
     }
 }
 
 /// Applies the difference between two images.
-pub fn apply(broker: &Broker, old: &MetadataImage, new: &MetadataImage, removals: &Removals) {
+pub fn apply(broker: &Broker, old: &MetadataImage, newer: &Published, removals: &Removals) {
+    let new: &MetadataImage = &newer.image;
     let settings_changed = update_settings(broker, old, new);
     let mut wakes = Wakes::none();
     let mut created = Vec::new();
@@ -63,6 +65,7 @@ pub fn apply(broker: &Broker, old: &MetadataImage, new: &MetadataImage, removals
     open_all(broker, new, &created);
     wakes.fire();
     update_topics(broker, old, new, settings_changed);
+    picture::follow(broker, old, newer, settings_changed);
     leadership::follow::<GroupCoordinator>(broker, old, new);
     leadership::follow::<TransactionCoordinator>(broker, old, new);
     agreed::follow(broker, old, new);

@@ -173,6 +173,7 @@ fn assemble(
         peers: Peers::default(),
         cleaner: LogCleaner::new(&metrics),
         flushes: FlushQueues::new(&log_dirs.dirs),
+        group_picture: Arc::default(),
         log_dirs,
         producer_ids: ProducerIds::default(),
         epoch: AtomicI64::new(-1),
@@ -185,7 +186,7 @@ fn assemble(
 fn take_first_image(broker: &Broker, first: Published, applied: &watch::Sender<Published>, removals: &Removals) {
     tokio::task::block_in_place(|| {
         publisher::put_strays_aside(broker, &first.image);
-        publisher::apply(broker, &MetadataImage::default(), &first.image, removals);
+        publisher::apply(broker, &MetadataImage::default(), &first, removals);
         publisher::remove_deleted(broker, removals);
         flusher::flush_at_start(broker);
     });

@@ -160,6 +160,26 @@ settings! {
     }
 }
 
+settings! {
+    /// The coordinators of consumer groups (KIP-848).
+    pub struct ConsumerGroupSettings {
+        group_consumer_assignment_interval: Duration = "group.consumer.assignment.interval.ms",
+        group_consumer_assignors: Vec<String> = "group.consumer.assignors",
+        group_consumer_heartbeat_interval_ms: i32 = "group.consumer.heartbeat.interval.ms",
+        group_consumer_max_assignment_interval_ms: i32 = "group.consumer.max.assignment.interval.ms",
+        group_consumer_max_heartbeat_interval_ms: i32 = "group.consumer.max.heartbeat.interval.ms",
+        group_consumer_max_session_timeout_ms: i32 = "group.consumer.max.session.timeout.ms",
+        group_consumer_max_size: i32 = "group.consumer.max.size",
+        group_consumer_migration_policy: String = "group.consumer.migration.policy",
+        group_consumer_min_assignment_interval_ms: i32 = "group.consumer.min.assignment.interval.ms",
+        group_consumer_min_heartbeat_interval_ms: i32 = "group.consumer.min.heartbeat.interval.ms",
+        group_consumer_min_session_timeout_ms: i32 = "group.consumer.min.session.timeout.ms",
+        group_consumer_regex_refresh_interval: Duration = "group.consumer.regex.refresh.interval.ms",
+        group_consumer_session_timeout: Duration = "group.consumer.session.timeout.ms",
+        group_coordinator_rebalance_protocols: Vec<String> = "group.coordinator.rebalance.protocols",
+    }
+}
+
 /// The dynamic configs of the cluster that concern one broker, as the metadata image holds them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DynamicConfigs {
@@ -218,6 +238,8 @@ pub struct BrokerConfig {
     pub groups: GroupSettings,
     /// Transactions.
     pub transactions: TransactionSettings,
+    /// The coordinators of consumer groups.
+    pub consumer_groups: ConsumerGroupSettings,
     /// What a topic gets that sets nothing itself.
     pub topic_defaults: Arc<TopicConfig>,
     /// All values, for DescribeConfigs and for [`TopicConfig::resolve`].
@@ -309,6 +331,7 @@ impl BrokerConfig {
             internal_topics: InternalTopicSettings::read(&settings),
             groups: GroupSettings::read(&settings),
             transactions: TransactionSettings::read(&settings),
+            consumer_groups: ConsumerGroupSettings::read(&settings),
             topic_defaults: Arc::new(TopicConfig::resolve(&settings, &Originals::new())?),
             settings,
             originals,

@@ -2,10 +2,12 @@
 
 use crate::classic::member::Protocol;
 use crate::record::GroupRecord;
+use crate::timers::Timer;
 use bytes::Bytes;
 use coordinator_runtime::Lost;
 use coordinator_runtime::Token;
 use protocol::ErrorCode;
+use protocol::messages::consumer_group_heartbeat_response::ConsumerGroupHeartbeatResponse;
 use protocol::messages::delete_groups_response::DeletableGroupResult;
 use protocol::messages::join_group_response::JoinGroupResponse;
 use protocol::messages::leave_group_response::LeaveGroupResponse;
@@ -38,6 +40,8 @@ pub enum Answer {
     Sync(SyncGroupResponse),
     /// To Heartbeat.
     Heartbeat(ErrorCode),
+    /// To ConsumerGroupHeartbeat.
+    ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse),
     /// To LeaveGroup.
     Leave(LeaveGroupResponse),
     /// To OffsetCommit.
@@ -62,6 +66,8 @@ pub enum Completion {
     Nothing,
     /// To answer.
     Reply(Reply),
+    /// What was due is done; if it is lost, it is due again.
+    Timer(Timer),
     /// A new group was announced; without that record there is no group.
     Created {
         /// The group.

@@ -3,6 +3,7 @@
 use crate::classic::group::ClassicGroup;
 use crate::classic::rebalance;
 use crate::completion::{Answer, Completion, Outcome, refusal};
+use crate::consumer::fence;
 use crate::coordinator::GroupCoordinator;
 use crate::desk::Desk;
 use crate::op::{expire_offsets, join_group};
@@ -10,6 +11,10 @@ use crate::state::GroupState;
 use crate::timers::Timer;
 use coordinator_runtime::Lost;
 use coordinator_runtime::Moment;
+use std::time::Duration;
+
+/// When what was due and could not be written is tried again.
+const BACKOFF: Duration = Duration::from_millis(500);
 
 impl GroupCoordinator {
     /// Does one thing that is due; `None` if nothing is. To be called until it answers `None`, each outcome being written
@@ -23,6 +28,10 @@ impl GroupCoordinator {
                 self.desk.timers.set(Timer::Expiry, next);
                 expire_offsets::expire_offsets(self, state)
             }
+            Timer::Session { group, member } if state.consumer(&group).is_some() => {
+                fence::session_ended(&self.desk, state, &group, &member)
+            }
+            Timer::Revocation { group, member } => fence::revocation_time_up(&self.desk, state, &group, &member),
             Timer::Session { group, member } => {
                 self.with(&group, |desk, group| rebalance::session_ended(desk, group, &member))
             }
@@ -42,7 +51,7 @@ impl GroupCoordinator {
     pub fn committed(&mut self, completion: Completion, moment: Moment) {
         self.desk.moment = moment;
         match completion {
-            Completion::Nothing | Completion::Created { .. } => {}
+            Completion::Nothing | Completion::Created { .. } | Completion::Timer(_) => {}
             Completion::Reply(reply) => self.desk.replies.push(reply),
             Completion::Assigned {
                 group,
@@ -69,6 +78,7 @@ impl GroupCoordinator {
         match completion {
             Completion::Nothing => {}
             Completion::Reply(reply) => self.desk.reply(reply.to, Answer::Refused(error)),
+            Completion::Timer(timer) => self.desk.timers.set(timer, moment.now.plus(BACKOFF)),
             Completion::Created { group } => self.drop_group(&group, error),
             Completion::Assigned { group, generation, .. } => {
                 if let Some(group) = self.groups.get_mut(&group) {

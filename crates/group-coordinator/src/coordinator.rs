@@ -3,14 +3,17 @@
 use crate::classic::group::ClassicGroup;
 use crate::classic::rebalance;
 use crate::completion::Reply;
+use crate::consumer::heartbeat;
+use crate::consumer::search::Search;
 use crate::desk::Desk;
+use crate::picture::Picture;
 use crate::settings::GroupSettings;
-use crate::state::GroupState;
+use crate::state::{GroupState, Membership};
 use crate::timers::{Timer, Timers};
 use base::{Instant, Rng};
 use coordinator_runtime::Moment;
 use protocol::ErrorCode;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// See the module.
@@ -23,7 +26,7 @@ pub struct GroupCoordinator {
 impl GroupCoordinator {
     /// A coordinator that has taken over what `state` says: every member has its session timeout to be heard of. Outcomes
     /// are to be written at once: groups that are over `group.max.size` begin a rebalance.
-    pub fn take_over(state: &GroupState, settings: GroupSettings, rng: Rng, moment: Moment) -> Self {
+    pub fn take_over(state: &GroupState, settings: GroupSettings, picture: Picture, rng: Rng, moment: Moment) -> Self {
         let mut timers = Timers::default();
         timers.set(
             Timer::Expiry,
@@ -37,15 +40,19 @@ impl GroupCoordinator {
                 rng,
                 moment,
                 replies: Vec::new(),
+                picture,
+                refreshed: BTreeMap::new(),
+                searches: Vec::new(),
+                searching: BTreeSet::new(),
             },
         };
         for (id, stored) in state.groups() {
-            if stored
-                .metadata
-                .as_ref()
-                .is_some_and(|metadata| !metadata.members.is_empty())
-            {
-                coordinator.open(state, id);
+            match &stored.membership {
+                Membership::Classic(metadata) if !metadata.members.is_empty() => {
+                    coordinator.open(state, id);
+                }
+                Membership::Consumer(group) => heartbeat::await_all(&mut coordinator.desk, id, group),
+                Membership::Classic(_) | Membership::None => {}
             }
         }
         coordinator.shrink();
@@ -64,11 +71,34 @@ impl GroupCoordinator {
         }
     }
 
-    /// A group that exists, taken from the log if it was not looked at before.
+    /// Takes note of a newer picture of the cluster: groups whose topics changed look at them again.
+    pub fn see(&mut self, state: &GroupState, picture: Picture) {
+        let before = std::mem::replace(&mut self.desk.picture, picture);
+        let changed: Vec<&Arc<str>> = before.topics.changed(&self.desk.picture.topics).collect();
+        if changed.is_empty() {
+            return;
+        }
+        self.desk.refreshed.retain(|id, _| {
+            let group = state.consumer(id);
+            group.is_some_and(|group| !changed.iter().any(|topic| group.is_subscribed_to(topic)))
+        });
+    }
+
+    /// The searches that are to be run.
+    pub fn take_searches(&mut self) -> Vec<Search> {
+        std::mem::take(&mut self.desk.searches)
+    }
+
+    /// Takes note of newer settings.
+    pub fn adopt(&mut self, settings: GroupSettings) {
+        self.desk.settings = settings;
+    }
+
+    /// A group without members, or one of the classic protocol, taken from the log if it was not looked at before.
     pub(crate) fn open(&mut self, state: &GroupState, id: &str) -> Option<(&mut ClassicGroup, &mut Desk)> {
         if !self.groups.contains_key(id) {
-            let stored = state.group(id)?;
-            let group = ClassicGroup::load(id, stored.metadata.as_deref());
+            let stored = state.group(id).filter(|stored| stored.consumer().is_none())?;
+            let group = ClassicGroup::load(id, stored.classic());
             for member in group.members().values() {
                 rebalance::await_heartbeat(&mut self.desk, &group.id, member);
             }
@@ -78,13 +108,13 @@ impl GroupCoordinator {
         Some((group, &mut self.desk))
     }
 
-    /// A group as readers see it: with its members if it is live, else as the log has it. None if the log, as far as it is
-    /// committed, has no such group.
+    /// A classic group as readers see it: with its members if it is live, else as the log has it. None if the log, as far
+    /// as it is committed, has no such group.
     pub(crate) fn look<R>(&self, committed: &GroupState, id: &str, look: impl FnOnce(&ClassicGroup) -> R) -> Option<R> {
-        let stored = committed.group(id)?;
+        let stored = committed.group(id).filter(|stored| stored.consumer().is_none())?;
         Some(match self.groups.get(id) {
             Some(group) => look(group),
-            None => look(&ClassicGroup::load(id, stored.metadata.as_deref())),
+            None => look(&ClassicGroup::load(id, stored.classic())),
         })
     }
 

@@ -1,4 +1,4 @@
-//! Consumer groups of the classic protocol and their committed offsets: what one partition of `__consumer_offsets` holds.
+//! Groups of the classic protocol, consumer groups (KIP-848) and their committed offsets: what one partition of `__consumer_offsets` holds.
 //!
 //! Two states make a coordinator. [`GroupState`] is the shard's: folded from the log, versioned by `coordinator_runtime`,
 //! it knows every committed offset and what was last written of every group. [`GroupCoordinator`] is what lives only as
@@ -10,19 +10,23 @@ pub mod assignor;
 pub mod classic;
 pub mod completion;
 mod consequences;
+pub mod consumer;
 pub mod coordinator;
 pub mod desk;
 pub mod load;
 pub mod op;
+pub mod picture;
 pub mod record;
 pub mod regex;
 pub mod settings;
 pub mod state;
 pub mod timers;
+pub mod topics;
 
 pub use completion::{Answer, Completion, Outcome, Reply};
 pub use coordinator::GroupCoordinator;
 pub use coordinator_runtime::{Lost, Moment, Token};
+pub use picture::Picture;
 pub use record::GroupRecord;
 pub use settings::GroupSettings;
 pub use state::GroupState;

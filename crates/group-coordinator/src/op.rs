@@ -1,5 +1,7 @@
 //! What clients ask of a group: one operation a file.
 
+pub mod consumer_group_describe;
+pub mod consumer_group_heartbeat;
 pub mod delete_groups;
 pub mod describe_groups;
 pub mod expire_offsets;
@@ -12,6 +14,7 @@ pub mod offset_delete;
 pub mod offset_fetch;
 pub mod sync_group;
 pub mod topics_deleted;
+pub mod topics_found;
 pub mod txn_offset_commit;
 
 use crate::completion::{Answer, Completion, Outcome, Reply};

@@ -1,5 +1,7 @@
 //! The records of `__consumer_offsets` that this coordinator knows, in Kafka's encoding.
 
+mod consumer;
+
 use base::ProducerId;
 use bytes::Bytes;
 use protocol::internal::group_metadata_key::GroupMetadataKey;
@@ -10,6 +12,8 @@ use protocol::internal::offset_commit_value::OffsetCommitValue;
 use protocol::versioned;
 use protocol::wire::{DecodeError, EncodeError};
 use std::sync::Arc;
+
+pub use consumer::ConsumerRecord;
 
 /// The versions in which Kafka 4.3 writes values; one that still has an expiry of its own (OffsetCommit 2 to 4) is kept
 /// in the only version that has the field.
@@ -40,6 +44,13 @@ pub enum GroupRecord {
         group: Arc<str>,
         /// `None` is the tombstone.
         value: Option<Arc<GroupMetadataValue>>,
+    },
+    /// A record of a consumer group.
+    Consumer {
+        /// The group.
+        group: Arc<str>,
+        /// The record.
+        record: ConsumerRecord,
     },
     /// A transaction's marker: what it committed becomes visible, or vanishes.
     TransactionEnd {
@@ -102,6 +113,7 @@ impl GroupRecord {
                     .map(|value| versioned::encode(value.as_ref(), GROUP_VERSION));
                 Ok((key, value.transpose()?))
             }
+            Self::Consumer { group, record } => record.encode(group),
             Self::TransactionEnd { .. } => unreachable!("markers are written by the transaction coordinator"),
         }
     }
@@ -133,7 +145,10 @@ impl GroupRecord {
                     value: value.map(|(value, _)| Arc::new(value)),
                 }))
             }
-            _ => Ok(None),
+            other => {
+                let decoded = ConsumerRecord::decode(other, key, value)?;
+                Ok(decoded.map(|(group, record)| Self::Consumer { group, record }))
+            }
         }
     }
 }

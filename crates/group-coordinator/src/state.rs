@@ -1,6 +1,7 @@
 //! What the log says: committed offsets, offsets of open transactions, and what was last written of each group.
 
-use crate::record::{GroupRecord, TransactionEnd};
+use crate::consumer::group::ConsumerGroup;
+use crate::record::{ConsumerRecord, GroupRecord, TransactionEnd};
 use base::{Offset, ProducerId, Timestamp, Uuid};
 use coordinator_runtime::Shard;
 use imbl::OrdMap;
@@ -45,13 +46,43 @@ impl CommittedOffset {
     }
 }
 
+/// What a group is besides its offsets.
+#[derive(Clone, Debug, Default)]
+pub enum Membership {
+    /// No member ever joined: a group that only commits offsets.
+    #[default]
+    None,
+    /// The last generation of a classic group.
+    Classic(Arc<GroupMetadataValue>),
+    /// A consumer group (KIP-848).
+    Consumer(Arc<ConsumerGroup>),
+}
+
 /// What the log says of one group.
 #[derive(Clone, Debug, Default)]
 pub struct StoredGroup {
-    /// Its last generation; none for a group that only commits offsets.
-    pub metadata: Option<Arc<GroupMetadataValue>>,
+    /// Its members.
+    pub membership: Membership,
     /// Its offsets.
     pub offsets: OrdMap<Place, CommittedOffset>,
+}
+
+impl StoredGroup {
+    /// The last generation, of a classic group.
+    pub fn classic(&self) -> Option<&GroupMetadataValue> {
+        match &self.membership {
+            Membership::Classic(metadata) => Some(metadata),
+            Membership::None | Membership::Consumer(_) => None,
+        }
+    }
+
+    /// The consumer group, if it is one.
+    pub fn consumer(&self) -> Option<&Arc<ConsumerGroup>> {
+        match &self.membership {
+            Membership::Consumer(group) => Some(group),
+            Membership::None | Membership::Classic(_) => None,
+        }
+    }
 }
 
 /// The offsets of one open transaction, by group and place.
@@ -68,6 +99,11 @@ impl GroupState {
     /// A group.
     pub fn group(&self, id: &str) -> Option<&Arc<StoredGroup>> {
         self.groups.get(id)
+    }
+
+    /// A group, if it is a consumer group.
+    pub fn consumer(&self, id: &str) -> Option<&Arc<ConsumerGroup>> {
+        self.group(id)?.consumer()
     }
 
     /// All groups, in the order of their names.
@@ -118,11 +154,28 @@ impl GroupState {
     /// A group that keeps offsets goes on as one that only commits: so it is when Kafka makes a consumer group of it.
     fn remove_group(&mut self, id: &Arc<str>) {
         match self.groups.get(id) {
-            Some(group) if !group.offsets.is_empty() => self.change(id, |group| group.metadata = None),
+            Some(group) if !group.offsets.is_empty() => self.change(id, |group| group.membership = Membership::None),
             _ => {
                 self.groups.remove(id);
             }
         }
+    }
+
+    /// Tombstones of a group that is none, or none any more, say nothing.
+    fn change_consumer(&mut self, id: &Arc<str>, record: &ConsumerRecord) {
+        let known = self.consumer(id).cloned();
+        if record.is_tombstone() && known.is_none() {
+            return;
+        }
+        if *record == ConsumerRecord::Group(None) {
+            return self.remove_group(id);
+        }
+        let mut group = known.unwrap_or_default();
+        self.change(id, |stored| {
+            stored.membership = Membership::None;
+            Arc::make_mut(&mut group).replay(record);
+            stored.membership = Membership::Consumer(group);
+        });
     }
 
     fn end_transaction(&mut self, producer: ProducerId, end: TransactionEnd) {
@@ -182,9 +235,10 @@ impl Shard for GroupState {
                 group,
                 value: Some(value),
             } => {
-                self.change(group, |group| group.metadata = Some(Arc::clone(value)));
+                self.change(group, |group| group.membership = Membership::Classic(Arc::clone(value)));
             }
             GroupRecord::Group { group, value: None } => self.remove_group(group),
+            GroupRecord::Consumer { group, record } => self.change_consumer(group, record),
             GroupRecord::TransactionEnd { producer, end } => self.end_transaction(*producer, *end),
         }
         Ok(())

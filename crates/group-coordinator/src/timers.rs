@@ -12,6 +12,13 @@ pub enum Timer {
         /// The member.
         member: Arc<str>,
     },
+    /// A consumer group's member has had its time to give partitions back.
+    Revocation {
+        /// The group.
+        group: Arc<str>,
+        /// The member.
+        member: Arc<str>,
+    },
     /// The members have had their time to join.
     Join(Arc<str>),
     /// The members have had their time to sync.

@@ -3,9 +3,12 @@
 use testkit::suite::Suite;
 use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
 
-/// Room for records of 10 MB.
+/// Room for records of 10 MB, and heartbeats as often as the clients of the classic protocol send theirs.
 fn settings() -> Settings {
-    Settings::default().with("message.max.bytes", 20 << 20)
+    Settings::default()
+        .with("message.max.bytes", 20 << 20)
+        .with("group.consumer.min.heartbeat.interval.ms", 500)
+        .with("group.consumer.heartbeat.interval.ms", 500)
 }
 
 /// All suites one after another on one broker: they share two cores with it anyway.

@@ -20,6 +20,7 @@ public final class Suite {
         Map<String, Body> cases = new LinkedHashMap<>();
         ClientCases.addTo(cases);
         GroupCases.addTo(cases);
+        ConsumerGroupCases.addTo(cases);
         AdminCases.addTo(cases);
         ToolCases.addTo(cases);
         int failed = 0;

@@ -5,7 +5,8 @@
 
 use crate::Broker;
 use crate::coordinators::ask::look;
-use group_coordinator::op::describe_groups::describe_group;
+use crate::coordinators::groups::{ALL_OPERATIONS, NO_OPERATIONS};
+use group_coordinator::op::describe_groups::{NotDescribed, describe_group};
 use network::RequestContext;
 use protocol::ErrorCode;
 use protocol::messages::describe_groups_request::DescribeGroupsRequest;
@@ -13,11 +14,6 @@ use protocol::messages::describe_groups_response::{DescribeGroupsResponse, Descr
 use std::sync::Arc;
 
 const NOT_FOUND_FROM: i16 = 6;
-/// What somebody whom nobody restricts may do with a group: the bits of READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS and
-/// ALTER_CONFIGS.
-const ALL_GROUP_OPERATIONS: i32 = 0b1101_0100_1000;
-/// Not asked for.
-const NO_OPERATIONS: i32 = i32::MIN;
 
 /// Describes each.
 pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, request: DescribeGroupsRequest) -> DescribeGroupsResponse {
@@ -25,7 +21,7 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, request: Des
         let mut group = describe(broker, context.api_version, id);
         let is_known = group.error_code == 0;
         group.authorized_operations =
-            if request.include_authorized_operations && is_known { ALL_GROUP_OPERATIONS } else { NO_OPERATIONS };
+            if request.include_authorized_operations && is_known { ALL_OPERATIONS } else { NO_OPERATIONS };
         group
     });
     DescribeGroupsResponse { groups: groups.collect(), ..Default::default() }
@@ -33,12 +29,16 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, request: Des
 
 fn describe(broker: &Broker, version: i16, id: String) -> DescribedGroup {
     match look(broker, &id, |coordinator, committed| describe_group(coordinator, committed, &id)) {
-        Ok(Some(group)) => group,
-        Ok(None) => {
+        Ok(Ok(group)) => group,
+        Ok(Err(why)) => {
+            let message = match why {
+                NotDescribed::NotFound => format!("Group {id} not found."),
+                NotDescribed::NotClassic => format!("Group {id} is not a classic group."),
+            };
             let is_error = version >= NOT_FOUND_FROM;
             DescribedGroup {
                 error_code: if is_error { ErrorCode::GroupIdNotFound.code() } else { 0 },
-                error_message: is_error.then(|| format!("Group {id} not found.")),
+                error_message: is_error.then_some(message),
                 group_state: "Dead".to_owned(),
                 group_id: id,
                 ..Default::default()

@@ -95,19 +95,20 @@ fn look_up(image: &MetadataImage, wanted: &[MetadataRequestTopic], listener: &st
     let mut found = Vec::new();
     let mut absent = Vec::new();
     let mut seen = rustc_hash::FxHashSet::default();
+    // Where there is one id, names do not count: the Java consumer sends the empty name along with an id.
+    let by_id = wanted.iter().any(|topic| topic.topic_id != Uuid::ZERO);
     for topic in wanted {
-        let known = match &topic.name {
-            Some(name) => {
-                if !seen.insert(name.as_str()) {
-                    continue;
-                }
-                image.topics.get(name)
-            }
+        let name = topic.name.as_deref().filter(|_| !by_id);
+        if (by_id && topic.topic_id == Uuid::ZERO) || !seen.insert((name, topic.topic_id)) {
+            continue;
+        }
+        let known = match name {
+            Some(name) => image.topics.get(name),
             None => image.topics.get_by_id(topic.topic_id),
         };
-        match (known, &topic.name) {
+        match (known, name) {
             (Some(topic), _) => found.push(describe(image, topic, listener)),
-            (None, Some(name)) => absent.push(name.clone()),
+            (None, Some(name)) => absent.push(name.to_owned()),
             (None, None) => found.push(MetadataResponseTopic {
                 error_code: ErrorCode::UnknownTopicId.code(),
                 name: None,

@@ -264,6 +264,7 @@ fn a_key_called_honoured_is_read() {
         InternalTopicSettings::KEYS,
         GroupSettings::KEYS,
         TransactionSettings::KEYS,
+        ConsumerGroupSettings::KEYS,
         OWN_FIELDS,
         OF_THE_CONTROLLER,
     ]

@@ -4,6 +4,7 @@
 use super::answer_with;
 use crate::classic::group::Phase;
 use crate::completion::{Answer, Outcome};
+use crate::consumer::fence;
 use crate::coordinator::GroupCoordinator;
 use crate::record::GroupRecord;
 use crate::state::GroupState;
@@ -26,7 +27,14 @@ pub fn delete_groups(
     let mut records = Vec::new();
     let mut results = Vec::with_capacity(groups.len());
     for group_id in groups {
+        let consumer = state.consumer(&group_id);
         let error = match coordinator.open(state, &group_id) {
+            _ if consumer.is_some_and(|group| !group.is_empty()) => ErrorCode::NonEmptyGroup,
+            _ if consumer.is_some() => {
+                let id: Arc<str> = group_id.as_str().into();
+                erase(coordinator, state, &id, &mut records);
+                ErrorCode::None
+            }
             None => ErrorCode::GroupIdNotFound,
             Some((group, _)) if group.phase != Phase::Empty => ErrorCode::NonEmptyGroup,
             Some((group, _)) => {
@@ -63,9 +71,13 @@ pub(super) fn erase(
             .iter()
             .map(|(topic, partition)| GroupRecord::no_offset(id, topic, *partition)),
     );
-    records.push(GroupRecord::Group {
-        group: Arc::clone(id),
-        value: None,
-    });
+    if state.consumer(id).is_some() {
+        fence::erase(&mut coordinator.desk, state, id, records);
+    } else {
+        records.push(GroupRecord::Group {
+            group: Arc::clone(id),
+            value: None,
+        });
+    }
     coordinator.drop_group(id, ErrorCode::UnknownMemberId);
 }

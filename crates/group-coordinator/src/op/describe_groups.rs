@@ -8,9 +8,30 @@ use crate::state::GroupState;
 use bytes::Bytes;
 use protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 
-/// A committed group, if there is one.
-pub fn describe_group(coordinator: &GroupCoordinator, committed: &GroupState, id: &str) -> Option<DescribedGroup> {
-    coordinator.look(committed, id, |group| {
+/// Why a group cannot be described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotDescribed {
+    /// There is none.
+    #[error("not found")]
+    NotFound,
+    /// It is a group of another protocol.
+    #[error("not a classic group")]
+    NotClassic,
+}
+
+/// A committed classic group.
+///
+/// # Errors
+/// If there is none.
+pub fn describe_group(
+    coordinator: &GroupCoordinator,
+    committed: &GroupState,
+    id: &str,
+) -> Result<DescribedGroup, NotDescribed> {
+    if committed.consumer(id).is_some() {
+        return Err(NotDescribed::NotClassic);
+    }
+    let described = coordinator.look(committed, id, |group| {
         let protocol = group.protocol.as_deref().filter(|_| group.phase == Phase::Stable);
         DescribedGroup {
             group_id: id.to_owned(),
@@ -20,7 +41,8 @@ pub fn describe_group(coordinator: &GroupCoordinator, committed: &GroupState, id
             members: members(group, protocol),
             ..Default::default()
         }
-    })
+    });
+    described.ok_or(NotDescribed::NotFound)
 }
 
 /// What members say and do is shown of a stable group only: else it is about to change.

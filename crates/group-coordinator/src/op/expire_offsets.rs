@@ -8,6 +8,7 @@ use crate::coordinator::GroupCoordinator;
 use crate::record::GroupRecord;
 use crate::state::{CommittedOffset, GroupState, StoredGroup};
 use base::Timestamp;
+use std::sync::Arc;
 
 /// Tombstones for what has expired.
 pub(crate) fn expire_offsets(coordinator: &mut GroupCoordinator, state: &GroupState) -> Outcome {
@@ -15,14 +16,15 @@ pub(crate) fn expire_offsets(coordinator: &mut GroupCoordinator, state: &GroupSt
     let now = coordinator.desk.moment.wall;
     let retention = i64::try_from(coordinator.desk.settings.offsets_retention.as_millis()).unwrap_or(i64::MAX);
     for (id, stored) in state.groups() {
-        let Some((group, _)) = coordinator.open(state, id) else {
+        let Some(group) = look(coordinator, state, id, stored) else {
             continue;
         };
-        let Some(rule) = Rule::of(group) else { continue };
-        let expired = expired(state, group, stored, &|offset| rule.has_expired(offset, now, retention));
-        let all_expired = expired.len() == stored.offsets.len();
-        let is_idle = group.phase == Phase::Empty && group.pending().is_empty();
-        if all_expired && is_idle && !state.has_pending(id) {
+        let expired = expired(state, id, stored, &group, &|offset| {
+            group.rule.has_expired(offset, now, retention)
+        });
+        let is_over = expired.len() == stored.offsets.len() && group.is_idle;
+        drop(group);
+        if is_over && !state.has_pending(id) {
             delete_groups::erase(coordinator, state, id, &mut records);
         } else {
             records.extend(expired);
@@ -34,16 +36,49 @@ pub(crate) fn expire_offsets(coordinator: &mut GroupCoordinator, state: &GroupSt
     Outcome::splittable(records, Completion::Nothing)
 }
 
+/// What decides about a group's offsets.
+struct Group<'a> {
+    rule: Rule,
+    /// Nobody is in it, or about to be.
+    is_idle: bool,
+    /// Whether somebody reads the topic, or may.
+    is_subscribed_to: Box<dyn Fn(&str) -> bool + 'a>,
+}
+
+/// None: nothing of this group expires now.
+fn look<'a>(
+    coordinator: &'a mut GroupCoordinator,
+    state: &GroupState,
+    id: &str,
+    stored: &'a StoredGroup,
+) -> Option<Group<'a>> {
+    if let Some(group) = stored.consumer() {
+        return Some(Group {
+            rule: Rule::SinceCommit,
+            is_idle: group.is_empty(),
+            is_subscribed_to: Box::new(|topic| group.is_subscribed_to(topic)),
+        });
+    }
+    let (group, _) = coordinator.open(state, id)?;
+    let group: &ClassicGroup = group;
+    Some(Group {
+        rule: Rule::of(group)?,
+        is_idle: group.phase == Phase::Empty && group.pending().is_empty(),
+        is_subscribed_to: Box::new(|topic| group.is_subscribed_to(topic)),
+    })
+}
+
 fn expired(
     state: &GroupState,
-    group: &ClassicGroup,
+    id: &Arc<str>,
     stored: &StoredGroup,
+    group: &Group<'_>,
     has_expired: &dyn Fn(&CommittedOffset) -> bool,
 ) -> Vec<GroupRecord> {
     let gone = stored.offsets.iter().filter(|(place, offset)| {
-        !group.is_subscribed_to(&place.0) && has_expired(offset) && !state.is_pending(&group.id, place)
+        !(group.is_subscribed_to)(&place.0) && has_expired(offset) && !state.is_pending(id, place)
     });
-    gone.map(|((topic, partition), _)| GroupRecord::no_offset(&group.id, topic, *partition))
+    gone.map(|((topic, partition), _)| GroupRecord::no_offset(id, topic, *partition))
         .collect()
 }
 

@@ -9,6 +9,7 @@ use crate::classic::group::{ClassicGroup, Phase};
 use crate::classic::member::{Member, Protocol};
 use crate::classic::{rebalance, validate};
 use crate::completion::{Answer, Completion, Outcome};
+use crate::consumer::fence;
 use crate::coordinator::GroupCoordinator;
 use crate::desk::Desk;
 use crate::settings::NEW_MEMBER_JOIN_TIMEOUT;
@@ -80,6 +81,12 @@ pub fn join_group(
             .reply(token, Answer::Join(rebalance::join_refused(&member, error)));
         return nothing();
     }
+    let consumer = state.consumer(&request.group_id);
+    if consumer.is_some_and(|group| !group.is_empty()) {
+        let answer = rebalance::join_refused("", ErrorCode::InconsistentGroupProtocol);
+        coordinator.desk.reply(token, Answer::Join(answer));
+        return nothing();
+    }
     let is_known = coordinator.open(state, &request.group_id).is_some();
     if !is_known && !request.member_id.is_empty() {
         let answer = rebalance::join_refused(&request.member_id, ErrorCode::UnknownMemberId);
@@ -98,7 +105,12 @@ pub fn join_group(
     });
     let outcome = take_in(&mut coordinator.desk, group, request, token);
     match announcement {
-        Some(record) if outcome.records.is_empty() => Outcome::atomic(vec![record], Completion::Created { group: id }),
+        Some(record) if outcome.records.is_empty() => {
+            let mut records = Vec::new();
+            fence::erase(&mut coordinator.desk, state, &id, &mut records);
+            records.push(record);
+            Outcome::atomic(records, Completion::Created { group: id })
+        }
         _ => outcome,
     }
 }

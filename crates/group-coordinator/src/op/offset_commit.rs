@@ -1,11 +1,13 @@
 //! OffsetCommit (8): where a group reads on.
 //! Errors: GROUP_ID_NOT_FOUND (ILLEGAL_GENERATION before version 9), UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID,
-//! ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS; per partition OFFSET_METADATA_TOO_LARGE.
+//! ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS; of consumer groups STALE_MEMBER_EPOCH, UNSUPPORTED_VERSION; per partition OFFSET_METADATA_TOO_LARGE.
 
 use super::{answer, answer_with};
 use crate::classic::group::Phase;
 use crate::classic::{rebalance, validate};
 use crate::completion::{Answer, Outcome};
+use crate::consumer::commit::Commit;
+use crate::consumer::group::ConsumerGroup;
 use crate::coordinator::GroupCoordinator;
 use crate::record::GroupRecord;
 use crate::state::GroupState;
@@ -23,9 +25,9 @@ use std::sync::Arc;
 /// What a member of a group that does not exist is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownGroup {
-    /// GROUP_ID_NOT_FOUND: from version 9.
+    /// GROUP_ID_NOT_FOUND: from version 9, which knows consumer groups.
     Said,
-    /// ILLEGAL_GENERATION: before.
+    /// ILLEGAL_GENERATION: before, when there were no member epochs.
     AsGeneration,
 }
 
@@ -46,7 +48,7 @@ pub fn offset_commit(
     let group: Arc<str> = request.group_id.as_str().into();
     let mut records = Vec::new();
     let mut response = OffsetCommitResponse::default();
-    let longest = coordinator.desk.settings.offset_metadata_max_bytes;
+    let longest = longest_metadata(coordinator);
     let expiry = match request.retention_time_ms {
         -1 => -1,
         retention => moment.wall.0.saturating_add(retention),
@@ -92,6 +94,9 @@ fn check(
     unknown_group: UnknownGroup,
 ) -> Result<(), ErrorCode> {
     let generation = request.generation_id_or_member_epoch;
+    if let Some(group) = state.consumer(&request.group_id) {
+        return check_consumer(group, request, unknown_group, longest_metadata(coordinator));
+    }
     let Some((group, desk)) = coordinator.open(state, &request.group_id) else {
         // Whoever is not a member may commit for a group that has none: the record makes the group.
         return match unknown_group {
@@ -108,6 +113,33 @@ fn check(
         rebalance::await_heartbeat(desk, &group.id, member);
     }
     Ok(())
+}
+
+/// Members of consumer groups commit by their epoch; an older one will do for partitions that the member has had since
+/// (KIP-1251).
+fn check_consumer(
+    group: &ConsumerGroup,
+    request: &OffsetCommitRequest,
+    known: UnknownGroup,
+    longest: usize,
+) -> Result<(), ErrorCode> {
+    let epoch = request.generation_id_or_member_epoch;
+    let commit = Commit::of(group, &request.member_id, epoch)?;
+    if commit.needs_epochs() && known == UnknownGroup::AsGeneration {
+        return Err(ErrorCode::UnsupportedVersion);
+    }
+    for topic in &request.topics {
+        let mut written = topic
+            .partitions
+            .iter()
+            .filter(|partition| !is_too_long(partition.committed_metadata.as_deref(), longest));
+        written.try_for_each(|partition| commit.check(topic.topic_id, partition.partition_index))?;
+    }
+    Ok(())
+}
+
+fn longest_metadata(coordinator: &GroupCoordinator) -> usize {
+    coordinator.desk.settings.offset_metadata_max_bytes
 }
 
 /// Java counts the characters of UTF-16.

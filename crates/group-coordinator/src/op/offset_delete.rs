@@ -26,8 +26,10 @@ pub fn offset_delete(
     token: Token,
 ) -> Outcome {
     coordinator.desk.moment = moment;
+    let consumer = state.consumer(&request.group_id);
     let error = match coordinator.open(state, &request.group_id) {
         _ if request.group_id.is_empty() => ErrorCode::InvalidGroupId,
+        _ if consumer.is_some() => ErrorCode::None,
         None => ErrorCode::GroupIdNotFound,
         Some((group, _)) if group.phase != Phase::Empty && !group.uses_consumer_protocol() => ErrorCode::NonEmptyGroup,
         Some(_) => ErrorCode::None,
@@ -44,10 +46,9 @@ pub fn offset_delete(
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in request.topics {
         let name: Arc<str> = topic.name.as_str().into();
-        let is_read = coordinator
-            .groups
-            .get(&id)
-            .is_some_and(|group| group.is_subscribed_to(&name));
+        let classic = coordinator.groups.get(&id);
+        let is_read = consumer.is_some_and(|group| group.is_subscribed_to(&name))
+            || classic.is_some_and(|group| group.is_subscribed_to(&name));
         let error = if is_read {
             ErrorCode::GroupSubscribedToTopic
         } else {

@@ -1,9 +1,11 @@
 //! OffsetFetch (9): where a group reads on, for some partitions or for all it has.
+//! Errors of a consumer group: UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH (ILLEGAL_GENERATION for its classic members).
 //! An offset that is not there is -1, also for a group that does not exist. UNSTABLE_OFFSET_COMMIT (KIP-447) where a
 //! transaction is open and the client wants to wait for it. An offset of another topic that had the same name is none.
 
 use super::answer;
 use crate::completion::{Answer, Outcome};
+use crate::consumer::commit::check_fetch;
 use crate::state::{CommittedOffset, GroupState, Place};
 use base::Uuid;
 use coordinator_runtime::Token;
@@ -35,6 +37,15 @@ pub fn stable_offset_fetch(state: &GroupState, request: &OffsetFetchRequestGroup
 
 fn look_up(state: &GroupState, request: &OffsetFetchRequestGroup, stability: Stability) -> OffsetFetchResponseGroup {
     let group: Arc<str> = request.group_id.as_str().into();
+    if let Some(consumer) = state.consumer(&group)
+        && let Err(error) = check_fetch(consumer, request.member_id.as_deref(), request.member_epoch)
+    {
+        return OffsetFetchResponseGroup {
+            group_id: request.group_id.clone(),
+            error_code: error.code(),
+            ..Default::default()
+        };
+    }
     let topics = match &request.topics {
         Some(topics) => topics
             .iter()

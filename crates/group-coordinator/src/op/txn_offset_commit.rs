@@ -6,6 +6,8 @@ use super::offset_commit::is_too_long;
 use super::{answer, answer_with};
 use crate::classic::validate;
 use crate::completion::{Answer, Outcome};
+use crate::consumer::commit::Commit;
+use crate::consumer::group::ConsumerGroup;
 use crate::coordinator::GroupCoordinator;
 use crate::record::GroupRecord;
 use crate::state::GroupState;
@@ -75,6 +77,9 @@ fn check(
     request: &TxnOffsetCommitRequest,
 ) -> Result<(), ErrorCode> {
     let generation = request.generation_id_or_member_epoch;
+    if let Some(group) = state.consumer(&request.group_id) {
+        return check_consumer(coordinator, group, request);
+    }
     let Some((group, _)) = coordinator.open(state, &request.group_id) else {
         return if generation < 0 {
             Ok(())
@@ -88,6 +93,33 @@ fn check(
         request.group_instance_id.as_deref(),
         generation,
     )
+}
+
+/// Members of consumer groups commit by their epoch, as in OffsetCommit; what is wrong with it is ILLEGAL_GENERATION, which
+/// producers know.
+fn check_consumer(
+    coordinator: &GroupCoordinator,
+    group: &ConsumerGroup,
+    request: &TxnOffsetCommitRequest,
+) -> Result<(), ErrorCode> {
+    let epoch = request.generation_id_or_member_epoch;
+    let longest = coordinator.desk.settings.offset_metadata_max_bytes;
+    if epoch == -1 && request.member_id.is_empty() && request.group_instance_id.is_none() {
+        return Ok(());
+    }
+    let told = |error| match error {
+        ErrorCode::StaleMemberEpoch => ErrorCode::IllegalGeneration,
+        other => other,
+    };
+    let commit = Commit::of(group, &request.member_id, epoch).map_err(told)?;
+    for topic in &request.topics {
+        for partition in &topic.partitions {
+            if !is_too_long(partition.committed_metadata.as_deref(), longest) {
+                commit.check(topic.topic_id, partition.partition_index).map_err(told)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn value(partition: TxnOffsetCommitRequestPartition, topic_id: base::Uuid, now: i64) -> OffsetCommitValue {

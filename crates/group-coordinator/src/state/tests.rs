@@ -76,5 +76,5 @@ fn a_group_s_tombstone_leaves_offsets_that_have_none() {
     assert!(fold(&[group.clone(), gone.clone()]).group("g").is_none());
     let state = fold(&[group, commit("t", 1, -1), gone]);
     assert_eq!(offset(&state, "t"), Some(1));
-    assert!(state.group("g").is_some_and(|group| group.metadata.is_none()));
+    assert!(state.group("g").is_some_and(|group| group.classic().is_none()));
 }

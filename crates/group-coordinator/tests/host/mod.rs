@@ -9,7 +9,7 @@ use group_coordinator::op::join_group::{JoinGroup, MemberIdPolicy, SkipAssignmen
 use group_coordinator::op::offset_commit::{UnknownGroup, offset_commit};
 use group_coordinator::op::{heartbeat, leave_group, sync_group};
 use group_coordinator::{
-    Answer, Completion, GroupCoordinator, GroupRecord, GroupSettings, GroupState, Lost, Moment, Outcome, Token,
+    Answer, Completion, GroupCoordinator, GroupRecord, GroupSettings, GroupState, Lost, Moment, Outcome, Picture, Token,
 };
 use protocol::ErrorCode;
 use protocol::messages::heartbeat_request::HeartbeatRequest;
@@ -62,7 +62,13 @@ impl Host {
         }
         let end = Offset(i64::try_from(log.len()).unwrap());
         let moment = moment(millis);
-        let coordinator = GroupCoordinator::take_over(&state, settings.clone(), Rng::from_seed(incarnation), moment);
+        let coordinator = GroupCoordinator::take_over(
+            &state,
+            settings.clone(),
+            Picture::default(),
+            Rng::from_seed(incarnation),
+            moment,
+        );
         Self {
             coordinator,
             runtime: Runtime::new(state, end),
@@ -234,6 +240,17 @@ impl Host {
         })
     }
 
+    /// The error of the first partition of a commit.
+    pub fn commit_error_of(&mut self, request: OffsetCommitRequest) -> ErrorCode {
+        let token = self.run(|coordinator, state, moment, token| {
+            offset_commit(coordinator, state, moment, request, UnknownGroup::Said, token)
+        });
+        match self.answer(token) {
+            Some(Answer::OffsetCommit(response)) => ErrorCode::from(response.topics[0].partitions[0].error_code),
+            other => panic!("a commit got {other:?}"),
+        }
+    }
+
     /// The error of a commit of one partition.
     pub fn commit_error(&mut self, member: &str, generation: i32) -> ErrorCode {
         let token = self.commit_offset(member, generation, 0, 1);
@@ -246,7 +263,7 @@ impl Host {
     pub fn phase(&self) -> Option<String> {
         let described =
             group_coordinator::op::describe_groups::describe_group(&self.coordinator, self.runtime.committed(), "g");
-        described.map(|group| group.group_state)
+        described.ok().map(|group| group.group_state)
     }
 
     pub fn committed_offset(&self, partition: i32) -> Option<i64> {

@@ -5,25 +5,80 @@ use crate::coordinators::OFFSETS_TOPIC;
 use crate::coordinators::hosting::internal_topic::describe;
 use crate::coordinators::hosting::tenant::{Place, Tenant};
 use crate::coordinators::hosting::{Shards, compression};
+use arc_swap::ArcSwap;
 use base::{Instant, ProducerId, Rng};
 use bytes::Bytes;
 use config::BrokerConfig;
 use coordinator_runtime::{Lost, Moment, Token};
+use group_coordinator::assignor::PartitionAssignor;
 use group_coordinator::record::TransactionEnd;
-use group_coordinator::{Answer, Completion, GroupCoordinator, GroupRecord, GroupSettings, GroupState, Outcome};
+use group_coordinator::settings::{ConsumerSettings, MigrationPolicy};
+use group_coordinator::{
+    Answer, Completion, GroupCoordinator, GroupRecord, GroupSettings, GroupState, Outcome, Picture,
+};
 use metadata::MetadataImage;
 use protocol::messages::create_topics_request::CreatableTopic;
 use protocol::wire::{DecodeError, EncodeError};
 use records::compression::Codec;
 use records::control::TransactionOutcome;
+use std::sync::Arc;
 use std::time::Duration;
+
+/// What a group coordinator goes by.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    settings: GroupSettings,
+    picture: Arc<ArcSwap<Picture>>,
+}
+
+/// The settings of the coordinators of groups.
+pub(super) fn settings(config: &BrokerConfig) -> GroupSettings {
+    let groups = &config.groups;
+    GroupSettings {
+        min_session_timeout_ms: groups.group_min_session_timeout_ms,
+        max_session_timeout_ms: groups.group_max_session_timeout_ms,
+        max_size: usize::try_from(groups.group_max_size).unwrap_or(usize::MAX),
+        initial_rebalance_delay: groups.group_initial_rebalance_delay,
+        offset_metadata_max_bytes: usize::try_from(groups.offset_metadata_max_bytes).unwrap_or(0),
+        offsets_retention: Duration::from_secs(60 * u64::try_from(groups.offsets_retention_minutes).unwrap_or(0)),
+        offsets_retention_check_interval: groups.offsets_retention_check_interval,
+        consumer: consumer_settings(&config.consumer_groups),
+    }
+}
+
+fn consumer_settings(groups: &config::broker::ConsumerGroupSettings) -> ConsumerSettings {
+    ConsumerSettings {
+        session_timeout: groups.group_consumer_session_timeout,
+        heartbeat_interval_ms: groups.group_consumer_heartbeat_interval_ms,
+        assignment_interval: groups.group_consumer_assignment_interval,
+        regex_refresh_interval: groups.group_consumer_regex_refresh_interval,
+        max_size: usize::try_from(groups.group_consumer_max_size).unwrap_or(usize::MAX),
+        assignors: assignors(&groups.group_consumer_assignors),
+        migration: migration(&groups.group_consumer_migration_policy),
+    }
+}
+
+/// The assignors by the names that `group.consumer.assignors` allows.
+pub(crate) fn assignors(names: &[String]) -> Vec<PartitionAssignor> {
+    let known = names.iter().filter_map(|name| PartitionAssignor::named(name));
+    known.collect()
+}
+
+fn migration(policy: &str) -> MigrationPolicy {
+    match policy.to_ascii_lowercase().as_str() {
+        "disabled" => MigrationPolicy::Disabled,
+        "upgrade" => MigrationPolicy::Upgrade,
+        "downgrade" => MigrationPolicy::Downgrade,
+        _ => MigrationPolicy::Bidirectional,
+    }
+}
 
 impl Tenant for GroupCoordinator {
     type Record = GroupRecord;
     type State = GroupState;
     type Completion = Completion;
     type Answer = Answer;
-    type Settings = GroupSettings;
+    type Settings = Surroundings;
     type Outbox = ();
     type Unreadable = DecodeError;
 
@@ -34,16 +89,10 @@ impl Tenant for GroupCoordinator {
         &broker.groups
     }
 
-    fn settings(config: &BrokerConfig, _image: &MetadataImage) -> GroupSettings {
-        let groups = &config.groups;
-        GroupSettings {
-            min_session_timeout_ms: groups.group_min_session_timeout_ms,
-            max_session_timeout_ms: groups.group_max_session_timeout_ms,
-            max_size: usize::try_from(groups.group_max_size).unwrap_or(usize::MAX),
-            initial_rebalance_delay: groups.group_initial_rebalance_delay,
-            offset_metadata_max_bytes: usize::try_from(groups.offset_metadata_max_bytes).unwrap_or(0),
-            offsets_retention: Duration::from_secs(60 * u64::try_from(groups.offsets_retention_minutes).unwrap_or(0)),
-            offsets_retention_check_interval: groups.offsets_retention_check_interval,
+    fn settings(broker: &Broker, config: &BrokerConfig, _image: &MetadataImage) -> Surroundings {
+        Surroundings {
+            settings: settings(config),
+            picture: Arc::clone(&broker.group_picture),
         }
     }
 
@@ -89,8 +138,9 @@ impl Tenant for GroupCoordinator {
         Some(GroupRecord::TransactionEnd { producer, end })
     }
 
-    fn take_over(state: &GroupState, settings: GroupSettings, rng: Rng, moment: Moment) -> Self {
-        Self::take_over(state, settings, rng, moment)
+    fn take_over(state: &GroupState, around: Surroundings, rng: Rng, moment: Moment) -> Self {
+        let picture = Picture::clone(&around.picture.load());
+        Self::take_over(state, around.settings, picture, rng, moment)
     }
 
     fn size(state: &GroupState) -> usize {

@@ -61,7 +61,7 @@ fn begin<T: Tenant>(broker: &Broker, image: &MetadataImage, index: i32) -> Optio
     let buffer = u32::try_from(T::load_buffer(&config)).unwrap_or(1);
     tokio::spawn(tend::tend(
         Arc::clone(&shard),
-        T::settings(&config, image),
+        T::settings(broker, &config, image),
         buffer,
         Rng::from_seed(seed),
         broker.stopping.clone(),

@@ -178,11 +178,11 @@ impl<T: Tenant> Shard<T> {
     }
 
     /// The log has been read. Answers whether anybody still wants it.
-    pub(super) fn begin(&self, serving: Serving<T>) -> bool {
+    pub(super) fn begin(&self, serve: impl FnOnce(Moment) -> Serving<T>) -> bool {
         let mut phase = self.lock();
         let wanted = matches!(*phase, Phase::Loading);
         if wanted {
-            *phase = Phase::Serving(Box::new(serving));
+            *phase = Phase::Serving(Box::new(serve(self.moment())));
         }
         wanted
     }

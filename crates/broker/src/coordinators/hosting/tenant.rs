@@ -48,8 +48,8 @@ pub(crate) trait Tenant: Debug + Sized + Send + 'static {
 
     /// Where the broker keeps its coordinators.
     fn shards(broker: &Broker) -> &Shards<Self>;
-    /// What it goes by, from the node's settings and what the cluster has agreed on.
-    fn settings(config: &BrokerConfig, image: &MetadataImage) -> Self::Settings;
+    /// What it goes by: the node's settings, what the cluster has agreed on, and where to look for what changes.
+    fn settings(broker: &Broker, config: &BrokerConfig, image: &MetadataImage) -> Self::Settings;
     /// Where it puts what others are to do for it.
     fn outbox(broker: &Broker) -> Self::Outbox;
     /// How much of the log is read at once.

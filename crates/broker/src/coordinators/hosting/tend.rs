@@ -45,8 +45,12 @@ fn take_over<T: Tenant>(shard: &Shard<T>, settings: T::Settings, buffer: u32, rn
     match load::load(shard, buffer) {
         Ok(runtime) => {
             let size = T::size(runtime.latest());
-            let coordinator = T::take_over(runtime.latest(), settings, rng, shard.moment());
-            if shard.begin(Serving::new(runtime, coordinator)) {
+            // Whoever has something new for all coordinators either comes before and is seen here, or finds this one serving.
+            let serve = |moment| {
+                let coordinator = T::take_over(runtime.latest(), settings, rng, moment);
+                Serving::new(runtime, coordinator)
+            };
+            if shard.begin(serve) {
                 let took = shard.clock.now().since(started);
                 info!(
                     partition = shard.index,

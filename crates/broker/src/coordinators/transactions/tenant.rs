@@ -38,7 +38,7 @@ impl Tenant for TransactionCoordinator {
         &broker.transactions
     }
 
-    fn settings(config: &BrokerConfig, image: &MetadataImage) -> TransactionSettings {
+    fn settings(_broker: &Broker, config: &BrokerConfig, image: &MetadataImage) -> TransactionSettings {
         let transactions = &config.transactions;
         TransactionSettings {
             max_timeout_ms: transactions.transaction_max_timeout_ms,
