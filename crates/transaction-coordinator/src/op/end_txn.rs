@@ -91,14 +91,11 @@ fn judge_bumping(coordinator: &TransactionCoordinator, known: &Transaction, requ
     }
     let ProducerEpoch(asked) = request.producer.epoch;
     let ProducerEpoch(epoch) = known.producer_epoch;
-    // What an older client ended left the epoch as it was: then the epoch before is another producer's, which that client
-    // has fenced, and not a retry. Kafka takes it for one.
-    let has_bumped = known.client_version.bumps_epoch();
     let is_after_overflow = known.previous_producer_id == request.producer.id && asked == i16::MAX - 1 && epoch == 0;
     let is_after_bump = i32::from(epoch) == i32::from(asked) + 1;
-    let is_retry = has_bumped && (is_after_bump || is_after_overflow);
+    let is_retry = is_after_bump || is_after_overflow;
     let is_current = asked == epoch;
-    if known.producer_id != request.producer.id && !(is_retry && is_after_overflow) {
+    if known.producer_id != request.producer.id && !is_after_overflow {
         return Verdict::Refuse(ErrorCode::InvalidProducerIdMapping);
     }
     let has_valid_epoch = match known.status {
@@ -115,7 +112,12 @@ fn judge_bumping(coordinator: &TransactionCoordinator, known: &Transaction, requ
         | (TransactionStatus::CompleteAbort, TransactionEnd::Abort)
             if is_retry =>
         {
-            Verdict::Done(known.producer())
+            if known.client_version.bumps_epoch() {
+                return Verdict::Done(known.producer());
+            }
+            // What an older client ended left the epoch as it was: the epoch before is another producer's, which that
+            // client has fenced. Kafka takes it for a retry and gives it the older client's epoch.
+            Verdict::Refuse(ErrorCode::ProducerFenced)
         }
         (TransactionStatus::CompleteCommit | TransactionStatus::CompleteAbort, TransactionEnd::Abort) if !is_retry => {
             Verdict::Decide
