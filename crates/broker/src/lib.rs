@@ -25,6 +25,7 @@ pub mod publisher;
 mod refused;
 pub mod replica_dirs;
 mod replicated;
+mod scrub;
 pub mod service;
 pub mod start;
 mod waiting;

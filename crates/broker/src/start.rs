@@ -13,7 +13,7 @@ use crate::partitions::Partitions;
 use crate::peers::Peers;
 use crate::producer_ids::ProducerIds;
 use crate::service::BrokerService;
-use crate::{Broker, log_config, publisher, replica_dirs};
+use crate::{Broker, log_config, publisher, replica_dirs, scrub};
 use arc_swap::ArcSwap;
 use base::fs::Fs;
 use base::metric::Registry;
@@ -116,6 +116,9 @@ pub async fn start(
     let cleaning = tokio::spawn(cleaner::run(Arc::clone(&broker), removals));
     tokio::spawn(lifecycle::stay_alive(Arc::clone(&broker), registration));
     tokio::spawn(replica_dirs::report(Arc::clone(&broker)));
+    for dir in &broker.log_dirs.dirs {
+        tokio::spawn(scrub::scrub(Arc::clone(&broker), Arc::clone(dir)));
+    }
     let service = Arc::new(BrokerService {
         broker: Arc::clone(&broker),
     });

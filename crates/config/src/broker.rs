@@ -71,6 +71,14 @@ settings! {
 }
 
 settings! {
+    /// The scrub of the log directories.
+    pub struct ScrubSettings {
+        riverrun_scrub_interval_ms: i64 = "riverrun.scrub.interval.ms",
+        riverrun_scrub_io_max_bytes_per_second: f64 = "riverrun.scrub.io.max.bytes.per.second",
+    }
+}
+
+settings! {
     /// The log cleaner.
     pub struct LogCleanerSettings {
         log_cleaner_backoff: Duration = "log.cleaner.backoff.ms",
@@ -228,6 +236,8 @@ pub struct BrokerConfig {
     pub log: LogSettings,
     /// The log cleaner.
     pub cleaner: LogCleanerSettings,
+    /// The scrub.
+    pub scrub: ScrubSettings,
     /// The metadata log.
     pub metadata_log: MetadataLogSettings,
     /// The quorum.
@@ -326,6 +336,7 @@ impl BrokerConfig {
             requests: RequestSettings::read(&settings),
             log: LogSettings::read(&settings),
             cleaner: LogCleanerSettings::read(&settings),
+            scrub: ScrubSettings::read(&settings),
             metadata_log: MetadataLogSettings::read(&settings),
             quorum: QuorumSettings::read(&settings),
             internal_topics: InternalTopicSettings::read(&settings),

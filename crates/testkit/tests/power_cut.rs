@@ -23,7 +23,6 @@ fn from_environment(name: &str, otherwise: u64) -> u64 {
 }
 
 #[test]
-#[ignore = "the broker does not flush before it acknowledges yet"]
 fn nothing_acknowledged_is_lost_by_riverrun() {
     let cuts = from_environment("POWER_CUTS", CUTS_PER_RECORDING);
     let result = Rig::new(System::Riverrun, from_environment("POWER_CUT_SEED", 0x0c07)).run(cuts, CUTS_PER_RECORDING);
@@ -33,7 +32,6 @@ fn nothing_acknowledged_is_lost_by_riverrun() {
 
 /// The rig must be able to see a loss: without flushing there is one.
 #[test]
-#[ignore = "riverrun.durability is not there yet"]
 fn a_broker_that_does_not_flush_loses_records() {
     let result = Rig::new(System::RiverrunWithoutFlush, from_environment("POWER_CUT_SEED", 0x0c08)).run(8, 8);
     println!("{result}");

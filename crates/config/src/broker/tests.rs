@@ -259,6 +259,7 @@ fn a_key_called_honoured_is_read() {
         RequestSettings::KEYS,
         LogSettings::KEYS,
         LogCleanerSettings::KEYS,
+        ScrubSettings::KEYS,
         MetadataLogSettings::KEYS,
         QuorumSettings::KEYS,
         InternalTopicSettings::KEYS,
