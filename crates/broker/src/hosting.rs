@@ -50,8 +50,9 @@ pub fn open(
     }
     let dir = Arc::clone(&place.dir);
     let hosted = open_at(broker, topic.id, topic_partition, place, settings);
-    if let Err(error) = &hosted {
-        dir.take_offline(error);
+    match &hosted {
+        Err(HostingError::Log(error)) => dir.failed(error),
+        Err(HostingError::Offline) | Ok(_) => {}
     }
     hosted
 }
@@ -105,7 +106,7 @@ pub fn name_topics(broker: &Broker, unnamed: &[(Arc<LogDir>, PathBuf, Uuid)]) {
             continue;
         }
         if let Err(error) = broker.fs.replace_all(&files) {
-            dir.take_offline(&error);
+            dir.failed(&error.into());
         }
     }
 }

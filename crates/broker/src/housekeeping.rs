@@ -170,7 +170,7 @@ pub fn enforce_retention(broker: &Broker, removals: &Removals) {
         drop(partition);
         match deleted {
             Ok(doomed) => removals.files(doomed, delay),
-            Err(error) => hosted.dir.take_offline(&error),
+            Err(error) => hosted.dir.failed(&error),
         }
     }
 }
@@ -260,6 +260,6 @@ fn write(broker: &Broker, dir: &LogDir, which: OffsetCheckpoint, offsets: &[(Top
     let entries = offsets.iter().map(|(partition, offset)| (partition, *offset));
     match which.write(broker.fs.as_ref(), &dir.path, entries) {
         Ok(()) => debug!(dir = %dir.path.display(), file = which.file_name(), "checkpoint written"),
-        Err(error) => dir.take_offline(&error),
+        Err(error) => dir.failed(&error.into()),
     }
 }

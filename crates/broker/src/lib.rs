@@ -27,6 +27,7 @@ pub mod replica_dirs;
 mod replicated;
 mod scrub;
 pub mod service;
+mod space;
 pub mod start;
 mod waiting;
 

@@ -2,6 +2,7 @@
 //!
 //! One that fails, at start or later, is offline until the next start; the others serve on (KIP-112).
 
+use crate::space::SpaceGuard;
 use base::fs::Fs;
 use base::{NodeId, Offset, TopicPartition, Uuid};
 use std::collections::BTreeMap;
@@ -9,10 +10,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use storage::LastShutdown;
 use storage::checkpoint::{CheckpointError, OffsetCheckpoint};
 use storage::dirs::meta_properties::{MetaProperties, MetaPropertiesError};
 use storage::dirs::{self, CleanShutdown, PartitionDir, ScanError};
+use storage::{LastShutdown, StorageError};
 use tokio::sync::watch;
 use tracing::{error, warn};
 
@@ -62,6 +63,8 @@ pub struct LogDir {
     pub id: Uuid,
     /// How many partitions lie in it.
     pub partitions: AtomicUsize,
+    /// The space left on its volume.
+    pub space: SpaceGuard,
     offline: AtomicBool,
     /// How many directories are offline, for those who must act on it.
     failures: watch::Sender<usize>,
@@ -82,6 +85,7 @@ impl LogDir {
             path: path.to_owned(),
             id,
             partitions: AtomicUsize::new(partitions),
+            space: SpaceGuard::new(path),
             offline: AtomicBool::new(false),
             failures: failures.clone(),
         })
@@ -90,6 +94,15 @@ impl LogDir {
     /// Whether a write to it failed; nothing is written to it any more.
     pub fn is_offline(&self) -> bool {
         self.offline.load(Ordering::Acquire)
+    }
+
+    /// Something could not be written: takes the directory out of use, unless it is merely full.
+    pub fn failed(&self, error: &StorageError) {
+        if error.is_full() {
+            self.space.found_full();
+        } else {
+            self.take_offline(error);
+        }
     }
 
     /// Takes it out of use.

@@ -63,6 +63,7 @@ settings! {
         log_flush_start_offset_checkpoint_interval: Duration = "log.flush.start.offset.checkpoint.interval.ms",
         log_initial_task_delay: Duration = "log.initial.task.delay.ms",
         log_retention_check_interval: Duration = "log.retention.check.interval.ms",
+        riverrun_log_dir_reserve_bytes: i64 = "riverrun.log.dir.reserve.bytes",
         producer_id_expiration: Duration = "producer.id.expiration.ms",
         producer_id_expiration_check_interval: Duration = "producer.id.expiration.check.interval.ms",
         replica_high_watermark_checkpoint_interval: Duration = "replica.high.watermark.checkpoint.interval.ms",

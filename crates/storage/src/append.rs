@@ -87,7 +87,7 @@ impl Log {
         }
         self.check_size(&extent)?;
         extent.check_span()?;
-        let rolled = self.writing(|log| {
+        let rolled = self.appending(|log| {
             if epoch.0 >= 0 && !batches.is_empty() && log.latest_epoch().is_none_or(|latest| latest < epoch) {
                 log.assign_epoch(epoch, log.log_end);
             }
@@ -127,7 +127,7 @@ impl Log {
             return Ok(self.appended(&extent, false));
         }
         extent.check_span()?;
-        let rolled = self.writing(|log| {
+        let rolled = self.appending(|log| {
             for batch in batches.batches().flatten() {
                 let (epoch, base) = (batch.header().partition_leader_epoch, batch.header().base_offset);
                 if epoch.0 >= 0 && log.latest_epoch().is_none_or(|latest| latest < epoch) {

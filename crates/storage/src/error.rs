@@ -20,6 +20,18 @@ pub enum StorageError {
     Corrupt(&'static str),
 }
 
+impl StorageError {
+    /// Whether the volume has no space left: nothing is wrong with what is on it.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Io(kind) if is_full(*kind))
+    }
+}
+
+/// Whether an error says that there is no space left, or none of it for us.
+pub fn is_full(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 impl From<io::Error> for StorageError {
     fn from(error: io::Error) -> Self {
         Self::Io(error.kind())

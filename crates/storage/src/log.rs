@@ -137,4 +137,24 @@ impl Log {
         self.offline = result.is_err();
         result
     }
+
+    /// Runs a step that appends. If there is no space for it, what was written of it is cut off again and the log stays
+    /// as it was.
+    pub(crate) fn appending<T>(
+        &mut self,
+        step: impl FnOnce(&mut Self) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let end = self.log_end;
+        let result = self.writing(step);
+        let is_full = result.as_ref().is_err_and(StorageError::is_full);
+        if is_full && self.log_end == end && self.cut_unfinished().is_ok() {
+            self.offline = false;
+        }
+        result
+    }
+
+    fn cut_unfinished(&self) -> std::io::Result<()> {
+        let segment = self.active_segment();
+        segment.log()?.set_len(segment.size())
+    }
 }

@@ -3,6 +3,7 @@
 use crate::deletion::Doomed;
 use crate::error::StorageError;
 use crate::log::Log;
+use crate::unsynced::Epochs;
 use base::{Offset, Timestamp};
 use std::sync::Arc;
 
@@ -105,7 +106,8 @@ impl Log {
     fn move_log_start(&mut self, offset: Offset) -> Result<(), StorageError> {
         self.log_start = offset;
         if self.epochs.truncate_from_start(offset) == crate::leader_epoch::Flush::Due {
-            self.epochs.flush()?;
+            // An old file is harmless: a start cuts it again. The next flush writes it.
+            self.unsynced.epochs = Epochs::Due;
         }
         self.producers.on_log_start_offset_incremented(offset);
         Ok(())

@@ -41,8 +41,8 @@ impl Log {
             let path = crate::producer_state::snapshot_path(&self.home.dir(), offset);
             self.unsynced.snapshots.push(path);
         }
-        self.unsynced.sealed.push(old);
         let segment = self.create_segment(base)?;
+        self.unsynced.sealed.push(old);
         Arc::make_mut(&mut self.segments).push(segment);
         self.active = Active::new(base, &self.config, now, self.jitter_seed);
         self.log_end = base;

@@ -56,7 +56,7 @@ fn delete(broker: &Broker, topic: &str, index: i32, offset: i64) -> Result<Offse
         Ok(Some(start)) => Ok(start),
         Ok(None) => Err(ErrorCode::OffsetOutOfRange),
         Err(error) => {
-            hosted.dir.take_offline(&error);
+            hosted.dir.failed(&error);
             Err(ErrorCode::KafkaStorageError)
         }
     }

@@ -132,6 +132,7 @@ fn failed(broker: &Broker, hosted: &Arc<Hosted>, error: &CleaningError) {
     }
     match error {
         CleaningError::Stopped => {}
+        CleaningError::Storage(full) if full.is_full() => hosted.dir.failed(full),
         CleaningError::Storage(StorageError::Io(_) | StorageError::Offline) => hosted.dir.take_offline(error),
         CleaningError::Storage(StorageError::Corrupt(_))
         | CleaningError::Batch { .. }

@@ -4,6 +4,7 @@
 //! an idle partition costs nothing, an append almost never waits for the file, and a file cut after its last entry is
 //! as valid to Kafka as a preallocated one. What a crash loses is rebuilt by recovery, as Kafka rebuilds it.
 
+use crate::error::is_full;
 use base::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -99,7 +100,11 @@ impl<const N: usize> Entries<N> {
     pub(crate) fn push(&mut self, entry: [u8; N]) -> io::Result<()> {
         self.tail.push(entry);
         if self.tail.len() >= TAIL_MAX {
-            self.write_out()?;
+            match self.write_out() {
+                // They stay in memory until there is space again; as long as there is none, few more can come.
+                Err(error) if is_full(error.kind()) => return Ok(()),
+                written => written?,
+            }
             let dropped = self.tail.len() - TAIL_KEPT;
             self.tail.drain(..dropped);
             self.tail_from += dropped as u32;

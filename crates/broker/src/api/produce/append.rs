@@ -146,8 +146,12 @@ fn one(
         item.fail(ErrorCode::InvalidTopicException, None);
         return Wakes::none();
     }
-    let rules = hosted.lock().log().config().produce_rules();
     let bytes = produced.records.unwrap_or_default();
+    if !hosted.dir.space.admits(bytes.len(), broker.fs.as_ref(), || reserve(broker)) {
+        item.fail(ErrorCode::KafkaStorageError, None);
+        return Wakes::none();
+    }
+    let rules = hosted.lock().log().config().produce_rules();
     match verify(&bytes, &rules, terms.now) {
         Ok(batch) => append(hosted, batch, terms, item),
         Err(error) => {
@@ -157,6 +161,11 @@ fn one(
             Wakes::none()
         }
     }
+}
+
+/// `riverrun.log.dir.reserve.bytes`.
+fn reserve(broker: &Broker) -> u64 {
+    u64::try_from(broker.config.load().log.riverrun_log_dir_reserve_bytes).unwrap_or(0)
 }
 
 fn not_hosted(broker: &Broker, name: &TopicName, topic: Option<&HostedTopic>, index: i32) -> ErrorCode {

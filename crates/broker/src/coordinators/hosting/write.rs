@@ -131,7 +131,7 @@ impl<T: Tenant> Shard<T> {
             AppendRefused::NotEnoughReplicas { .. } => Lost::Replicas,
             AppendRefused::Log(AppendError::LargerThanSegment { .. }) => Lost::TooLarge,
             AppendRefused::Log(AppendError::Storage(error)) => {
-                self.hosted.dir.take_offline(error);
+                self.hosted.dir.failed(error);
                 Lost::NotLeader
             }
             AppendRefused::Log(AppendError::Producer(ProducerError::InvalidProducerEpoch { .. })) => {
