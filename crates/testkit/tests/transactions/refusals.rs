@@ -1,6 +1,9 @@
 //! What a transactional client is refused, and how.
 
 use anyhow::Result;
+use protocol::messages::add_partitions_to_txn_request::{
+    AddPartitionsToTxnRequest, AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction,
+};
 use protocol::messages::write_txn_markers_request::{
     WritableTxnMarker, WritableTxnMarkerTopic, WriteTxnMarkersRequest,
 };
@@ -22,6 +25,8 @@ const INVALID_PRODUCER_ID_MAPPING: i16 = 49;
 const INVALID_TRANSACTION_TIMEOUT: i16 = 50;
 const TRANSACTION_COORDINATOR_FENCED: i16 = 52;
 const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: i16 = 53;
+const OPERATION_NOT_ATTEMPTED: i16 = 55;
+const PRODUCER_FENCED: i16 = 90;
 const TRANSACTION_ABORTABLE: i16 = 120;
 
 #[test]
@@ -189,4 +194,54 @@ fn markers_are_held_to_their_epochs() -> Result<()> {
     until("the record never was", || {
         Ok(read(&mut talk, 0, Isolation::Committed)?.is_empty())
     })
+}
+
+#[test]
+fn brokers_verify_and_add_for_many_transactions_at_once() -> Result<()> {
+    let (_broker, mut talk) = broker(&Settings::default(), Style::Late)?;
+    let mut ledger = Producer::begin(&mut talk, "ledger", Style::Late)?;
+    let journal = Producer::begin(&mut talk, "journal", Style::Late)?;
+    ledger.send(&mut talk, 0, "takes part")?;
+    let transaction = |producer: &Producer, verify_only, partitions: &[i32]| AddPartitionsToTxnTransaction {
+        transactional_id: producer.transactional_id.clone(),
+        producer_id: producer.id,
+        producer_epoch: producer.epoch,
+        verify_only,
+        topics: vec![AddPartitionsToTxnTopic {
+            name: TOPIC.to_owned(),
+            partitions: partitions.to_vec(),
+        }],
+    };
+    let mut ask = |transactions: Vec<AddPartitionsToTxnTransaction>| -> Result<Vec<Vec<i16>>> {
+        let request = AddPartitionsToTxnRequest {
+            transactions,
+            ..Default::default()
+        };
+        let answer = talk.ask(&request, 5)?;
+        assert_eq!(answer.error_code, 0);
+        let mut results = answer.results_by_transaction;
+        results.sort_by(|one, other| other.transactional_id.cmp(&one.transactional_id));
+        let errors = results.into_iter().map(|mut result| {
+            let mut partitions = result.topic_results.remove(0).results_by_partition;
+            partitions.sort_by_key(|partition| partition.partition_index);
+            partitions
+                .iter()
+                .map(|partition| partition.partition_error_code)
+                .collect()
+        });
+        Ok(errors.collect())
+    };
+    let verified = ask(vec![
+        transaction(&ledger, true, &[0, 1]),
+        transaction(&journal, false, &[2]),
+    ])?;
+    assert_eq!(verified, [vec![0, TRANSACTION_ABORTABLE], vec![0]]);
+    let verified = ask(vec![transaction(&journal, true, &[2])])?;
+    assert_eq!(verified, [[0]], "it was added");
+    let missing = ask(vec![transaction(&journal, false, &[1, 99])])?;
+    assert_eq!(missing, [[OPERATION_NOT_ATTEMPTED, UNKNOWN_TOPIC_OR_PARTITION]]);
+    let mut fenced = journal.clone();
+    fenced.epoch -= 1;
+    assert_eq!(ask(vec![transaction(&fenced, true, &[2])])?, [[PRODUCER_FENCED]]);
+    Ok(())
 }

@@ -26,6 +26,8 @@ pub(crate) struct Shard<T: Tenant> {
     pub(super) moved: Arc<Signal>,
     /// There is an earlier deadline than the shard's task knows of, or nothing more to do.
     pub(super) changed: Notify,
+    /// More has been committed: what was under way may be done.
+    pub(crate) settled: Notify,
     phase: Mutex<Phase<T>>,
 }
 
@@ -107,6 +109,7 @@ impl<T: Tenant> Shard<T> {
             outbox,
             moved: Arc::default(),
             changed: Notify::new(),
+            settled: Notify::new(),
             phase: Mutex::new(Phase::Loading),
         }
     }
@@ -151,10 +154,11 @@ impl<T: Tenant> Shard<T> {
     /// Changes the coordinator, and afterwards sends what became due.
     pub(crate) fn change(&self, change: impl FnOnce(&Self, &mut Serving<T>, &mut Due<T>)) -> Result<(), ErrorCode> {
         let mut due = Due::nothing();
-        {
+        let has_settled = {
             let mut phase = self.lock();
             let serving = phase.serving()?;
             let before = serving.coordinator.next_deadline();
+            let committed = serving.runtime.committed_end();
             change(self, serving, &mut due);
             for (to, answer) in serving.coordinator.take_replies() {
                 due.answers
@@ -165,8 +169,12 @@ impl<T: Tenant> Shard<T> {
             if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
                 self.changed.notify_one();
             }
-        }
+            serving.runtime.committed_end() > committed
+        };
         due.fire();
+        if has_settled {
+            self.settled.notify_waiters();
+        }
         Ok(())
     }
 

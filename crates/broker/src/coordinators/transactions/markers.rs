@@ -75,7 +75,14 @@ pub(crate) async fn dispatch(broker: Arc<Broker>) {
             }
         }
         for place in starved {
-            feed(&broker, place).await;
+            let broker = Arc::clone(&broker);
+            // The controller may take its time; markers do not wait for it.
+            tasks.spawn(async move { feed(&broker, place).await });
+        }
+        while let Some(ended) = tasks.try_join_next() {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a task that sends markers failed");
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::take_part::{TakePart, Wish, take_part};
 use crate::Broker;
 use crate::coordinators::TRANSACTIONS_TOPIC;
-use crate::coordinators::hosting::ask::partition_of;
+use crate::coordinators::hosting::ask::{partition_of, shard_of};
 use crate::peers::{self, PeerError};
 use base::{NodeId, TopicPartition};
 use protocol::ErrorCode;
@@ -15,6 +15,7 @@ use protocol::messages::add_partitions_to_txn_response::AddPartitionsToTxnRespon
 use std::sync::Arc;
 use std::time::Duration;
 use storage::FirstSequence;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::debug;
 use transaction_coordinator::{Producer, TransactionCoordinator, TransactionVersion};
@@ -78,13 +79,24 @@ pub(crate) async fn verify(
     retry: Retry,
 ) -> Vec<Result<(), ErrorCode>> {
     let deadline = Instant::now() + retry.limit;
+    let coordinator = shard_of::<TransactionCoordinator>(broker, id).ok();
+    let elsewhere = Notify::new();
     loop {
+        // A coordinator of this broker says when something is done; registered before the question, so that nothing that
+        // is done meanwhile is missed.
+        let settled = coordinator
+            .as_ref()
+            .map_or(&elsewhere, |coordinator| &coordinator.settled);
+        let settled = settled.notified();
         let verdicts = ask(broker, id, producer, partitions, support).await;
         let is_busy = verdicts.contains(&Err(ErrorCode::ConcurrentTransactions));
         if !is_busy || Instant::now() >= deadline {
             return verdicts;
         }
-        tokio::time::sleep(retry.backoff).await;
+        tokio::select! {
+            () = settled => {}
+            () = tokio::time::sleep(retry.backoff) => {}
+        }
     }
 }
 
