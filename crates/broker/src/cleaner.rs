@@ -34,8 +34,6 @@ pub struct LogCleaner {
     state: Mutex<State>,
     throttle: Throttle,
     measures: Measures,
-    /// Held while a checkpoint is written: two threads may have ended a pass.
-    checkpoint: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +50,6 @@ impl LogCleaner {
             state: Mutex::default(),
             throttle: Throttle::default(),
             measures: Measures::new(registry),
-            checkpoint: Mutex::default(),
         }
     }
 

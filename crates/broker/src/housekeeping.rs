@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use storage::Doomed;
+use storage::{Doomed, StorageError};
 use storage::checkpoint::OffsetCheckpoint;
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
@@ -159,20 +159,43 @@ fn online(broker: &Broker) -> impl Iterator<Item = Arc<Hosted>> {
         .filter(|hosted| !hosted.dir.is_offline())
 }
 
+/// How many segments leave a log under its lock at a time.
+const BITE: usize = 8;
+
 /// Deletes old segments of every log.
 pub fn enforce_retention(broker: &Broker, removals: &Removals) {
-    let now = broker.clock.wall();
     for hosted in online(broker) {
-        let mut partition = hosted.lock();
-        let high_watermark = partition.high_watermark();
-        let deleted = partition.log_mut().delete_old_segments(high_watermark, now);
-        let delay = partition.log().config().file_delete_delay_ms;
-        drop(partition);
-        match deleted {
-            Ok(doomed) => removals.files(doomed, delay),
-            Err(error) => hosted.dir.failed(&error),
+        if let Err(error) = retire(broker, removals, &hosted) {
+            let partition = hosted.lock().topic_partition().clone();
+            let now = broker.partitions.get(&partition.topic, partition.partition);
+            // A topic that was deleted meanwhile took its files with it.
+            if now.is_some_and(|now| Arc::ptr_eq(&now, &hosted)) {
+                hosted.dir.failed(&error);
+            }
         }
     }
+}
+
+/// The lock is held for moments: producers must not notice how much goes.
+fn retire(broker: &Broker, removals: &Removals, hosted: &Hosted) -> Result<(), StorageError> {
+    let now = broker.clock.wall();
+    let view = {
+        let partition = hosted.lock();
+        partition.log().retention_view(partition.high_watermark())
+    };
+    let old = view.find_old(now)?;
+    while !old.is_empty() {
+        let (retired, delay) = {
+            let mut partition = hosted.lock();
+            let delay = partition.log().config().file_delete_delay_ms;
+            (partition.log_mut().take_out(&old, BITE, now)?, delay)
+        };
+        if retired.is_empty() {
+            break;
+        }
+        removals.files(retired.rename()?, delay);
+    }
+    Ok(())
 }
 
 fn flush_interval(broker: &Broker) -> Duration {
@@ -214,9 +237,19 @@ pub fn checkpoint_high_watermarks(broker: &Broker) {
 
 /// Writes `log-start-offset-checkpoint` in every directory: logs that start at 0 are left out.
 pub fn checkpoint_log_starts(broker: &Broker) {
-    checkpoint(broker, OffsetCheckpoint::LogStart, |partition| {
-        Some(partition.log().log_start_offset()).filter(|start| *start > Offset::ZERO)
-    });
+    checkpoint(broker, OffsetCheckpoint::LogStart, log_start);
+}
+
+/// Writes `log-start-offset-checkpoint` in one directory: before the answer to a DeleteRecords, so that no crash brings back
+/// what was deleted.
+pub fn checkpoint_log_starts_of(broker: &Broker, dir: &Arc<LogDir>) {
+    if !dir.is_offline() {
+        checkpoint_dir(broker, &broker.partitions.all(), dir, OffsetCheckpoint::LogStart, log_start);
+    }
+}
+
+fn log_start(partition: &partition::Partition) -> Option<Offset> {
+    Some(partition.log().log_start_offset()).filter(|start| *start > Offset::ZERO)
 }
 
 /// Writes `cleaner-offset-checkpoint` in one directory: the logs that were never cleaned are left out.
@@ -246,6 +279,8 @@ fn checkpoint_dir(
     which: OffsetCheckpoint,
     read: impl Fn(&partition::Partition) -> Option<Offset>,
 ) {
+    // What is read is written before anybody else reads: the file never goes back.
+    let _writing = dir.checkpoints.lock().expect("no code panics while it writes a checkpoint");
     let mut offsets: Vec<(TopicPartition, Offset)> = Vec::new();
     for hosted in all.iter().filter(|hosted| Arc::ptr_eq(&hosted.dir, dir)) {
         let partition = hosted.lock();

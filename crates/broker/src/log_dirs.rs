@@ -65,6 +65,8 @@ pub struct LogDir {
     pub partitions: AtomicUsize,
     /// The space left on its volume.
     pub space: SpaceGuard,
+    /// Held while one of its checkpoint files is written.
+    pub checkpoints: Mutex<()>,
     offline: AtomicBool,
     /// How many directories are offline, for those who must act on it.
     failures: watch::Sender<usize>,
@@ -86,6 +88,7 @@ impl LogDir {
             id,
             partitions: AtomicUsize::new(partitions),
             space: SpaceGuard::new(path),
+            checkpoints: Mutex::default(),
             offline: AtomicBool::new(false),
             failures: failures.clone(),
         })

@@ -25,7 +25,7 @@ pub use crate::origin::Origin;
 pub use batch::{BatchKind, MarkerEpochRule, ProducerBatch, TxnResult};
 pub use entry::{BATCHES_KEPT, BatchMetadata, ProducerEntry};
 pub use refusal::ProducerError;
-pub use snapshots::{SUFFIX as SNAPSHOT_SUFFIX, Sync, path as snapshot_path};
+pub use snapshots::{SUFFIX as SNAPSHOT_SUFFIX, Sync, path as snapshot_path, rename_deleted as rename_snapshot};
 pub use staged::{CompletedTxn, Staged};
 pub use verification::{FirstSequence, Verification, VerificationGuard};
 
@@ -302,9 +302,9 @@ impl ProducerStateManager {
         self.snapshots.remove_where(|snapshot| snapshot < offset)
     }
 
-    /// Renames the snapshot at `offset` to `.snapshot.deleted` together with its segment; returns the path to unlink.
-    pub fn mark_snapshot_deleted(&mut self, offset: Offset) -> io::Result<Option<PathBuf>> {
-        self.snapshots.rename_deleted(offset)
+    /// Gives up the snapshot at `offset`, together with its segment: whether there is one, for [`rename_snapshot`].
+    pub fn release_snapshot(&mut self, offset: Offset) -> bool {
+        self.snapshots.release(offset)
     }
 
     /// The partition's directory has a new name.

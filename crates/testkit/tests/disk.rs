@@ -73,8 +73,8 @@ fn take_turns(turns: &[Turn], transactions: Transactions) {
             }
         }
         workload::write(&*broker, phase).unwrap_or_else(|error| panic!("{turn:?}: {error:#}\n{}", broker.log_tail()));
-        // A killed broker may forget a new start of a log: Kafka writes its checkpoint once a minute.
-        if matches!(turn, Turn::Kafka(End::Clean) | Turn::Riverrun(End::Clean)) {
+        // A killed Kafka may forget a new start of a log: it writes its checkpoint once a minute.
+        if matches!(turn, Turn::Kafka(End::Clean) | Turn::Riverrun(_)) {
             workload::trim(&*broker, phase).unwrap_or_else(|error| panic!("{turn:?}: {error:#}"));
         }
         if transactions == Transactions::ByKafka && matches!(turn, Turn::Kafka(_)) {

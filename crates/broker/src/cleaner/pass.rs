@@ -117,11 +117,6 @@ fn is_hosted(broker: &Broker, hosted: &Arc<Hosted>, partition: &base::TopicParti
 /// Notes how far the log is clean, here and in `cleaner-offset-checkpoint`.
 fn note_progress(broker: &Broker, hosted: &Hosted, end: Offset) {
     hosted.lock().log_mut().set_first_dirty_offset(end);
-    let _one_at_a_time = broker
-        .cleaner
-        .checkpoint
-        .lock()
-        .expect("no code panics while it writes a checkpoint");
     housekeeping::checkpoint_cleaner(broker, &hosted.dir);
 }
 

@@ -5,6 +5,7 @@ use crate::deletion::Doomed;
 use crate::error::StorageError;
 use crate::home::Home;
 use crate::log::Log;
+use crate::producer_state::rename_snapshot;
 use crate::segment::Segment;
 use std::io;
 use std::sync::Arc;
@@ -65,7 +66,10 @@ impl Log {
         self.writing(|log| {
             let mut doomed = finished?;
             for input in &swap.cleaned.inputs[1..] {
-                doomed.files.extend(log.producers.mark_snapshot_deleted(input.base())?);
+                if log.producers.release_snapshot(input.base()) {
+                    let renamed = rename_snapshot(&*log.home.fs, &log.home.dir(), input.base())?;
+                    doomed.files.extend(renamed);
+                }
             }
             Ok(doomed)
         })

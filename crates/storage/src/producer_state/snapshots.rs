@@ -98,22 +98,23 @@ impl Snapshots {
         gone.into_iter().try_for_each(|offset| self.remove(offset))
     }
 
-    /// Marks the snapshot at `offset` as deleted and returns the path it now has, to be unlinked later.
-    pub(super) fn rename_deleted(&mut self, offset: Offset) -> io::Result<Option<PathBuf>> {
-        if !self.offsets.remove(&offset) {
-            return Ok(None);
-        }
-        let from = path(&self.dir, offset);
-        let to = self.dir.join(format!("{:020}{SUFFIX}{DELETED}", offset.0));
-        match self.fs.rename(&from, &to) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            renamed => renamed.map(|()| Some(to)),
-        }
+    /// Forgets the snapshot at `offset`, whose file stays; answers whether there was one.
+    pub(super) fn release(&mut self, offset: Offset) -> bool {
+        self.offsets.remove(&offset)
     }
 
     /// The partition's directory has a new name.
     pub(super) fn moved_to(&mut self, dir: PathBuf) {
         self.dir = dir;
+    }
+}
+
+/// Renames the snapshot at `offset` in `dir` to `.snapshot.deleted`; answers the path to unlink, if the file was there.
+pub fn rename_deleted(fs: &dyn Fs, dir: &Path, offset: Offset) -> io::Result<Option<PathBuf>> {
+    let to = dir.join(format!("{:020}{SUFFIX}{DELETED}", offset.0));
+    match fs.rename(&path(dir, offset), &to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        renamed => renamed.map(|()| Some(to)),
     }
 }
 

@@ -453,8 +453,8 @@ fn stray_snapshots_go_but_the_one_past_all_segments_stays() {
         .remove_stray_snapshots(&[Offset(10), Offset(50)])
         .expect("removable");
     assert_eq!(offsets(&state), [10]);
-    let deleted = state
-        .mark_snapshot_deleted(Offset(10))
+    assert!(state.release_snapshot(Offset(10)) && !state.release_snapshot(Offset(11)));
+    let deleted = rename_snapshot(&RealFs, dir.path(), Offset(10))
         .expect("renamable")
         .expect("there");
     assert_eq!(deleted, dir.path().join("00000000000000000010.snapshot.deleted"));

@@ -1,0 +1,101 @@
+//! What the broker measures, under the names of Kafka's MBeans (`docs/metrics.md`).
+//!
+//! Handles are looked up once and kept here: on the path of a request they are additions to atomics.
+
+mod requests;
+mod traffic;
+
+pub use requests::Requests;
+pub use traffic::Traffic;
+
+use crate::Broker;
+use base::metric::{Descriptor, Registry};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a turn of the histograms lasts: quantiles are of the last turn or two.
+const TURN: Duration = Duration::from_secs(60);
+
+/// The broker's figures.
+#[derive(Debug)]
+pub struct Measures {
+    /// Of each API.
+    pub requests: Requests,
+    /// Of records that come and go.
+    pub traffic: Traffic,
+}
+
+impl Measures {
+    /// All zero.
+    pub fn new(registry: &Arc<Registry>) -> Self {
+        Self {
+            requests: Requests::new(registry),
+            traffic: Traffic::new(registry),
+        }
+    }
+}
+
+const PARTITIONS: Descriptor = Descriptor::new("kafka.server", "ReplicaManager", "PartitionCount", "Replicas hosted here.");
+const LEADERS: Descriptor = Descriptor::new("kafka.server", "ReplicaManager", "LeaderCount", "Partitions led here.");
+const UNDER_REPLICATED: Descriptor = Descriptor::new(
+    "kafka.server",
+    "ReplicaManager",
+    "UnderReplicatedPartitions",
+    "Partitions led here that not all of their replicas are in sync with.",
+);
+const OFFLINE_DIRS: Descriptor = Descriptor::new(
+    "kafka.log",
+    "LogManager",
+    "OfflineLogDirectoryCount",
+    "Log directories that failed.",
+);
+const OFFLINE_DIR: Descriptor = Descriptor::new(
+    "kafka.log",
+    "LogManager",
+    "LogDirectoryOffline",
+    "1 if the log directory failed.",
+);
+const SESSIONS: Descriptor = Descriptor::new(
+    "kafka.server",
+    "FetchSessionCache",
+    "NumIncrementalFetchSessions",
+    "Fetch sessions open.",
+);
+
+/// Shows what is asked for when the page is read, and begins the histograms' turns.
+pub fn show(broker: &Arc<Broker>) {
+    let asked = |descriptor: &Descriptor, read: fn(&Broker) -> usize| {
+        let weak = Arc::downgrade(broker);
+        let read = move || weak.upgrade().map_or(0, |broker| read(&broker)) as f64;
+        broker.metrics.asked_gauge(descriptor, &[], read);
+    };
+    asked(&PARTITIONS, |broker| broker.partitions.all().len());
+    asked(&LEADERS, |broker| count(broker, |partition| partition.leadership().is_ok()));
+    asked(&UNDER_REPLICATED, |broker| {
+        count(broker, |partition| {
+            let led = partition.leadership();
+            led.is_ok_and(|led| led.isr.len() < led.replicas.len())
+        })
+    });
+    asked(&OFFLINE_DIRS, |broker| broker.log_dirs.dirs.iter().filter(|dir| dir.is_offline()).count());
+    asked(&SESSIONS, |broker| broker.fetch_sessions.count());
+    for dir in &broker.log_dirs.dirs {
+        let label = dir.path.display().to_string();
+        let dir = Arc::clone(dir);
+        let read = move || f64::from(u8::from(dir.is_offline()));
+        broker.metrics.asked_gauge(&OFFLINE_DIR, &[("logDirectory", &label)], read);
+    }
+    tokio::spawn(turn(Arc::clone(broker)));
+}
+
+fn count(broker: &Broker, wanted: impl Fn(&partition::Partition) -> bool) -> usize {
+    let all = broker.partitions.all();
+    all.iter().filter(|hosted| wanted(&hosted.lock())).count()
+}
+
+async fn turn(broker: Arc<Broker>) {
+    let mut stopping = broker.stopping.clone();
+    while tokio::time::timeout(TURN, stopping.wait_for(|stop| *stop)).await.is_err() {
+        broker.metrics.turn();
+    }
+}
