@@ -1,7 +1,7 @@
 //! Metrics: counters, gauges and histograms under the names that Kafka's users know, and the text Prometheus reads.
 //!
 //! A metric is looked up or made once, by whoever owns what it measures, and its handle kept: what happens on a hot path
-//! is an addition to an atomic, without lock or allocation. ADR 5 says why the names are what they are.
+//! is an addition to an atomic, without lock or allocation. ADR 10 says why the names are what they are.
 
 mod counter;
 mod descriptor;

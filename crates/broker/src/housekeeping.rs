@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use storage::{Doomed, StorageError};
 use storage::checkpoint::OffsetCheckpoint;
+use storage::{Doomed, StorageError};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
@@ -244,7 +244,13 @@ pub fn checkpoint_log_starts(broker: &Broker) {
 /// what was deleted.
 pub fn checkpoint_log_starts_of(broker: &Broker, dir: &Arc<LogDir>) {
     if !dir.is_offline() {
-        checkpoint_dir(broker, &broker.partitions.all(), dir, OffsetCheckpoint::LogStart, log_start);
+        checkpoint_dir(
+            broker,
+            &broker.partitions.all(),
+            dir,
+            OffsetCheckpoint::LogStart,
+            log_start,
+        );
     }
 }
 
@@ -280,7 +286,10 @@ fn checkpoint_dir(
     read: impl Fn(&partition::Partition) -> Option<Offset>,
 ) {
     // What is read is written before anybody else reads: the file never goes back.
-    let _writing = dir.checkpoints.lock().expect("no code panics while it writes a checkpoint");
+    let _writing = dir
+        .checkpoints
+        .lock()
+        .expect("no code panics while it writes a checkpoint");
     let mut offsets: Vec<(TopicPartition, Offset)> = Vec::new();
     for hosted in all.iter().filter(|hosted| Arc::ptr_eq(&hosted.dir, dir)) {
         let partition = hosted.lock();

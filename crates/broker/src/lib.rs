@@ -18,6 +18,7 @@ mod leader_hint;
 pub mod lifecycle;
 pub mod log_config;
 pub mod log_dirs;
+pub mod measures;
 pub mod partitions;
 pub mod peers;
 pub mod producer_ids;
@@ -91,6 +92,8 @@ pub struct Broker {
     pub epoch: AtomicI64,
     /// The process's metrics.
     pub metrics: Arc<Registry>,
+    /// The broker's own of them.
+    pub measures: measures::Measures,
     /// Raised when the broker shuts down: whoever waits gives up.
     pub stopping: watch::Receiver<bool>,
 }

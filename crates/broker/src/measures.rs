@@ -35,7 +35,12 @@ impl Measures {
     }
 }
 
-const PARTITIONS: Descriptor = Descriptor::new("kafka.server", "ReplicaManager", "PartitionCount", "Replicas hosted here.");
+const PARTITIONS: Descriptor = Descriptor::new(
+    "kafka.server",
+    "ReplicaManager",
+    "PartitionCount",
+    "Replicas hosted here.",
+);
 const LEADERS: Descriptor = Descriptor::new("kafka.server", "ReplicaManager", "LeaderCount", "Partitions led here.");
 const UNDER_REPLICATED: Descriptor = Descriptor::new(
     "kafka.server",
@@ -70,20 +75,26 @@ pub fn show(broker: &Arc<Broker>) {
         broker.metrics.asked_gauge(descriptor, &[], read);
     };
     asked(&PARTITIONS, |broker| broker.partitions.all().len());
-    asked(&LEADERS, |broker| count(broker, |partition| partition.leadership().is_ok()));
+    asked(&LEADERS, |broker| {
+        count(broker, |partition| partition.leadership().is_ok())
+    });
     asked(&UNDER_REPLICATED, |broker| {
         count(broker, |partition| {
             let led = partition.leadership();
             led.is_ok_and(|led| led.isr.len() < led.replicas.len())
         })
     });
-    asked(&OFFLINE_DIRS, |broker| broker.log_dirs.dirs.iter().filter(|dir| dir.is_offline()).count());
-    asked(&SESSIONS, |broker| broker.fetch_sessions.count());
+    asked(&OFFLINE_DIRS, |broker| {
+        broker.log_dirs.dirs.iter().filter(|dir| dir.is_offline()).count()
+    });
+    asked(&SESSIONS, |broker| broker.fetch_sessions.len());
     for dir in &broker.log_dirs.dirs {
         let label = dir.path.display().to_string();
         let dir = Arc::clone(dir);
         let read = move || f64::from(u8::from(dir.is_offline()));
-        broker.metrics.asked_gauge(&OFFLINE_DIR, &[("logDirectory", &label)], read);
+        broker
+            .metrics
+            .asked_gauge(&OFFLINE_DIR, &[("logDirectory", &label)], read);
     }
     tokio::spawn(turn(Arc::clone(broker)));
 }
@@ -95,7 +106,10 @@ fn count(broker: &Broker, wanted: impl Fn(&partition::Partition) -> bool) -> usi
 
 async fn turn(broker: Arc<Broker>) {
     let mut stopping = broker.stopping.clone();
-    while tokio::time::timeout(TURN, stopping.wait_for(|stop| *stop)).await.is_err() {
+    while tokio::time::timeout(TURN, stopping.wait_for(|stop| *stop))
+        .await
+        .is_err()
+    {
         broker.metrics.turn();
     }
 }

@@ -24,6 +24,10 @@ impl Service for BrokerService {
     }
 
     async fn handle(self: &Arc<Self>, context: &RequestContext, body: Bytes) -> Reply {
-        api::dispatch(&self.broker, context, body).await
+        let begun = self.broker.clock.now();
+        let reply = api::dispatch(&self.broker, context, body).await;
+        let took = self.broker.clock.now().since(begun);
+        self.broker.measures.requests.answered(context, took);
+        reply
     }
 }

@@ -9,6 +9,7 @@ use crate::flusher::{self, FlushQueues, Flushers};
 use crate::housekeeping::{self, Removals};
 use crate::lifecycle::{self, LifecycleError, Registration};
 use crate::log_dirs::{LogDirError, LogDirs, Unusable};
+use crate::measures::{self, Measures};
 use crate::partitions::Partitions;
 use crate::peers::Peers;
 use crate::producer_ids::ProducerIds;
@@ -98,6 +99,7 @@ pub async fn start(
     let (applied, image) = watch::channel(Published::nothing());
     let (removals, due) = Removals::new(Arc::clone(&options.clock));
     let broker = Arc::new(assemble(options, image, stopping)?);
+    measures::show(&broker);
     take_first_image(&broker, from_quorum.borrow().clone(), &applied, &removals);
     let flushers = flusher::start(&broker).map_err(StartError::Thread)?;
     tokio::spawn(housekeeping::remove_when_due(Arc::clone(&broker), due));
@@ -180,6 +182,7 @@ fn assemble(
         log_dirs,
         producer_ids: ProducerIds::default(),
         epoch: AtomicI64::new(-1),
+        measures: Measures::new(&metrics),
         metrics,
         stopping,
     })

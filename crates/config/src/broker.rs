@@ -227,6 +227,8 @@ pub struct BrokerConfig {
     pub voters: Vec<Voter>,
     /// `controller.quorum.bootstrap.servers`
     pub bootstrap_servers: Vec<BootstrapServer>,
+    /// `riverrun.metrics.listeners`: where metrics are served over HTTP, each `host:port`.
+    pub metrics_listeners: Vec<String>,
     /// `max.connections.per.ip.overrides`
     pub max_connections_per_ip_overrides: BTreeMap<String, i32>,
     /// Sockets.
@@ -329,6 +331,7 @@ impl BrokerConfig {
             metadata_log_dir: metadata_log_dir
                 .or_else(|| log_dirs.first().cloned())
                 .unwrap_or_default(),
+            metrics_listeners: settings.read("riverrun.metrics.listeners"),
             log_dirs,
             voters,
             bootstrap_servers,

@@ -8,6 +8,7 @@ mod connection;
 pub mod context;
 pub mod frame;
 pub mod listener;
+pub mod page;
 mod send;
 pub mod service;
 

@@ -77,7 +77,9 @@ async fn answer(request: Request<Incoming>, make: MakePage) -> Result<Response<F
         *response.status_mut() = StatusCode::NOT_FOUND;
     } else if request.method() != Method::GET && request.method() != Method::HEAD {
         *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        response
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     } else {
         match tokio::task::spawn_blocking(move || make()).await {
             Ok(page) => {
@@ -109,8 +111,14 @@ mod tests {
         let make: MakePage = Arc::new(|| "a_total 7\n".to_owned());
         let at = serve("127.0.0.1:0", make).await.expect("bound");
         let page = ask(at, "GET /metrics HTTP/1.1").await;
-        assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.ends_with("\r\n\r\na_total 7\n"), "{page}");
-        assert!(page.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{page}");
+        assert!(
+            page.starts_with("HTTP/1.1 200 OK\r\n") && page.ends_with("\r\n\r\na_total 7\n"),
+            "{page}"
+        );
+        assert!(
+            page.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"),
+            "{page}"
+        );
         let other = ask(at, "GET / HTTP/1.1").await;
         assert!(other.starts_with("HTTP/1.1 404 "), "{other}");
         let post = ask(at, "POST /metrics HTTP/1.1").await;

@@ -56,7 +56,9 @@ impl Log {
             if first > log.log_start {
                 log.move_log_start(first)?;
             }
-            let snapshots = segments.iter().filter(|segment| log.producers.release_snapshot(segment.base()));
+            let snapshots = segments
+                .iter()
+                .filter(|segment| log.producers.release_snapshot(segment.base()));
             Ok(Retired {
                 home: Arc::clone(&log.home),
                 snapshots: snapshots.map(|segment| segment.base()).collect(),
@@ -132,10 +134,7 @@ impl RetentionView {
     }
 
     /// How many of the first segments may go: all that `wanted` names in a row and that the high watermark has passed.
-    fn count(
-        &self,
-        mut wanted: impl FnMut(&Self, usize) -> Result<bool, StorageError>,
-    ) -> Result<usize, StorageError> {
+    fn count(&self, mut wanted: impl FnMut(&Self, usize) -> Result<bool, StorageError>) -> Result<usize, StorageError> {
         let all = self.view.segments.len();
         for number in 0..all {
             let empty_last = number + 1 == all && self.view.size_of(number) == 0;
@@ -153,7 +152,11 @@ impl RetentionView {
 
     /// Bytes above `retention.bytes`.
     fn surplus(&self) -> u64 {
-        let size = || (0..self.view.segments.len()).map(|number| self.view.size_of(number)).sum::<u64>();
+        let size = || {
+            (0..self.view.segments.len())
+                .map(|number| self.view.size_of(number))
+                .sum::<u64>()
+        };
         u64::try_from(self.config.retention_bytes).map_or(0, |kept| size().saturating_sub(kept))
     }
 
@@ -214,7 +217,9 @@ impl Retired {
             doomed.files.extend(segment.mark_deleted()?);
         }
         for snapshot in self.snapshots {
-            doomed.files.extend(rename_snapshot(&*self.home.fs, &self.home.dir(), snapshot)?);
+            doomed
+                .files
+                .extend(rename_snapshot(&*self.home.fs, &self.home.dir(), snapshot)?);
         }
         Ok(doomed)
     }

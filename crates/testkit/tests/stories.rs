@@ -10,6 +10,7 @@ mod stories {
     mod full_disk;
     mod idempotence;
     mod log_dirs;
+    mod metrics;
     mod removal;
     mod serving;
 

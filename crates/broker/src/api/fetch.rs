@@ -17,6 +17,7 @@ use bytes::Bytes;
 use network::api::respond;
 use network::{Reply, RequestContext};
 use partition::{IsolationLevel, Parked, Signal};
+use protocol::ErrorCode;
 use protocol::messages::fetch_response::FetchResponse;
 use protocol::views::TopicRef;
 use protocol::views::fetch::FetchView;
@@ -48,7 +49,18 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
     };
     let (Opened::Sessionless(wanted) | Opened::Full { wanted, .. } | Opened::Incremental { wanted, .. }) = &opened;
     let reads = read_or_wait(broker, wanted, &limits).await;
+    measure(broker, &reads);
     respond(context, &response::build(broker, context, opened, reads))
+}
+
+fn measure(broker: &Broker, reads: &[Read]) {
+    let traffic = &broker.measures.traffic;
+    let failed = reads.iter().filter(|read| read.error != ErrorCode::None).count();
+    traffic.fetches.add(reads.len() as u64);
+    traffic.bytes_out.add(reads.iter().map(Read::len).sum());
+    if failed > 0 {
+        traffic.failed_fetches.add(failed as u64);
+    }
 }
 
 fn session_request(view: &FetchView<'_>, version: i16) -> SessionRequest {

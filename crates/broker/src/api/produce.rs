@@ -47,6 +47,7 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
     let (mut items, wakes) = append::all(broker, &view, context.api_version, acks, &checks);
     drop(body);
     wakes.fire();
+    measure(broker, &items);
     match acks {
         Some(RequiredAcks::None) => return without_answer(&items),
         Some(RequiredAcks::All | RequiredAcks::Leader) if items.iter().any(|item| item.pending.is_some()) => {
@@ -55,6 +56,15 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
         Some(RequiredAcks::All | RequiredAcks::Leader) | None => {}
     }
     respond(context, &response::build(broker, context, items))
+}
+
+/// Counts what was appended or refused; a batch that the replicas do not take in time is told to the producer only.
+fn measure(broker: &Broker, items: &[Item]) {
+    let failed = items.iter().filter(|item| item.error != ErrorCode::None).count();
+    broker.measures.traffic.produces.add(items.len() as u64);
+    if failed > 0 {
+        broker.measures.traffic.failed_produces.add(failed as u64);
+    }
 }
 
 fn without_answer(items: &[Item]) -> Reply {

@@ -56,11 +56,16 @@ impl Requests {
             versions: [const { OnceLock::new() }; VERSIONS],
         });
         of_api.time.observe_time(took);
-        let version = usize::try_from(context.api_version).ok().and_then(|version| of_api.versions.get(version));
+        let version = usize::try_from(context.api_version)
+            .ok()
+            .and_then(|version| of_api.versions.get(version));
         // A version beyond those is ApiVersions asked for by a client from the future.
         if let Some(cell) = version {
             let labels = || context.api_version.to_string();
-            let count = cell.get_or_init(|| self.registry.counter(&COUNT, &[("request", name), ("version", &labels())]));
+            let count = cell.get_or_init(|| {
+                self.registry
+                    .counter(&COUNT, &[("request", name), ("version", &labels())])
+            });
             count.increment();
         }
     }

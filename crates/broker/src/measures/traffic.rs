@@ -34,9 +34,15 @@ impl Traffic {
             messages_in: counter("MessagesInPerSec", "Records that clients appended."),
             bytes_out: counter("BytesOutPerSec", "Bytes of records answered to consumers."),
             produces: counter("TotalProduceRequestsPerSec", "Partitions in Produce requests."),
-            failed_produces: counter("FailedProduceRequestsPerSec", "Partitions in Produce requests that were refused."),
+            failed_produces: counter(
+                "FailedProduceRequestsPerSec",
+                "Partitions in Produce requests that were refused.",
+            ),
             fetches: counter("TotalFetchRequestsPerSec", "Partitions read for Fetch requests."),
-            failed_fetches: counter("FailedFetchRequestsPerSec", "Partitions in Fetch requests that were refused."),
+            failed_fetches: counter(
+                "FailedFetchRequestsPerSec",
+                "Partitions in Fetch requests that were refused.",
+            ),
         }
     }
 }

@@ -7,7 +7,7 @@ use protocol::messages::delete_records_response::DeleteRecordsPartitionResult;
 use std::path::Path;
 use testkit::batch::{Batch, Record};
 use testkit::talk::{EARLIEST, LATEST, batch_of, fetch_request, now_ms, produce_request, until};
-use testkit::{Settings, Talk};
+use testkit::{Cluster, RiverrunBroker, Settings, Talk};
 
 const OFFSET_OUT_OF_RANGE: i16 = 1;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
@@ -265,5 +265,24 @@ fn directories_that_the_cluster_does_not_know_are_put_aside() -> Result<()> {
     assert!(strays.iter().any(|name| name.starts_with("again-0.")), "{strays:?}");
     let mut talk = Talk::to(&*broker)?;
     assert_eq!(talk.append("again", 0, 100)?, 0, "the new topic's log is empty");
+    Ok(())
+}
+
+#[test]
+fn what_was_deleted_by_request_stays_deleted_when_the_broker_is_killed() -> Result<()> {
+    // Kafka writes its checkpoint once a minute, and would show the records again.
+    let mut broker = RiverrunBroker::start(&Settings::default())?;
+    let mut talk = Talk::to(&broker)?;
+    talk.create_topic("t", 1, &[])?;
+    for _ in 0..5 {
+        talk.append("t", 0, 10)?;
+    }
+    let answer = delete_records(&mut talk, "t", 3)?;
+    assert_eq!((answer.error_code, answer.low_watermark), (0, 3));
+    broker.kill9()?;
+    broker.restart()?;
+    let mut talk = Talk::to(&broker)?;
+    assert_eq!(talk.offset("t", 0, EARLIEST)?, 3);
+    assert_eq!(talk.fetch("t", 0, 2)?.error_code, OFFSET_OUT_OF_RANGE);
     Ok(())
 }

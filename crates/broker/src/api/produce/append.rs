@@ -153,7 +153,16 @@ fn one(
     }
     let rules = hosted.lock().log().config().produce_rules();
     match verify(&bytes, &rules, terms.now) {
-        Ok(batch) => append(hosted, batch, terms, item),
+        Ok(batch) => {
+            let (records, bytes) = (batch.header().record_count, batch.size());
+            let wakes = append(hosted, batch, terms, item);
+            if item.error == ErrorCode::None {
+                let traffic = &broker.measures.traffic;
+                traffic.bytes_in.add(bytes as u64);
+                traffic.messages_in.add(u64::try_from(records).unwrap_or(0));
+            }
+            wakes
+        }
         Err(error) => {
             let name = topic.map_or_else(|| Arc::from(""), |topic| Arc::clone(&topic.name));
             let start = hosted.lock().log().log_start_offset();

@@ -45,7 +45,9 @@ pub(super) async fn run(settings: Settings, started: Instant) -> Result<()> {
         .map(Listener::address)
         .context("there is no listener for clients")?;
     let cluster_id = identity.cluster_id.clone();
-    let mut node = start(settings.config, identity, fs, clients, limits).await?;
+    let metrics = Arc::new(Registry::default());
+    serve_metrics(&settings.config, &metrics).await?;
+    let mut node = start(settings.config, identity, fs, clients, limits, metrics).await?;
     let millis = started.elapsed().as_millis();
     println!(
         "riverrun {} is ready: listening on {address}, cluster {cluster_id}, started in {millis} ms",
@@ -61,12 +63,23 @@ pub(super) async fn run(settings: Settings, started: Instant) -> Result<()> {
     node.stop().await
 }
 
+/// Before the logs are looked at: how that goes is among what is measured.
+async fn serve_metrics(config: &BrokerConfig, metrics: &Arc<Registry>) -> Result<()> {
+    for address in &config.metrics_listeners {
+        let metrics = Arc::clone(metrics);
+        let bound = network::page::serve(address, Arc::new(move || metrics.text())).await;
+        bound.with_context(|| format!("riverrun.metrics.listeners: cannot listen on {address}"))?;
+    }
+    Ok(())
+}
+
 async fn start(
     config: BrokerConfig,
     identity: identity::Identity,
     fs: Arc<dyn Fs>,
     clients: Vec<Listener>,
     limits: watch::Sender<ConnectionLimits>,
+    metrics: Arc<Registry>,
 ) -> Result<Node> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let mut rng = Rng::from_os();
@@ -95,7 +108,7 @@ async fn start(
         rng,
         controller: Arc::new(LocalController(quorum.controller.clone())),
         published: quorum.published.clone(),
-        metrics: Arc::new(Registry::default()),
+        metrics,
     };
     let broker = match broker::start::start(options, clients, endpoints).await {
         Ok(broker) => broker,

@@ -1,0 +1,72 @@
+//! What Riverrun measures, as Prometheus reads it. (Kafka's metrics are JMX's.)
+
+use anyhow::{Context, Result, ensure};
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use testkit::port::free_ports;
+use testkit::talk::records;
+use testkit::{RiverrunBroker, Settings, Talk};
+
+/// The page's lines, by name and labels.
+fn scrape(address: &str) -> Result<BTreeMap<String, f64>> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, page) = answer.split_once("\r\n\r\n").context("a head and a body")?;
+    ensure!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let lines = page.lines().filter(|line| !line.starts_with('#'));
+    let read = |line: &str| -> Result<(String, f64)> {
+        let (name, value) = line.rsplit_once(' ').with_context(|| line.to_owned())?;
+        Ok((name.to_owned(), value.parse().with_context(|| line.to_owned())?))
+    };
+    lines.map(read).collect()
+}
+
+#[test]
+fn what_happens_shows_in_the_metrics() -> Result<()> {
+    let [port] = free_ports::<1>()?;
+    let address = format!("127.0.0.1:{port}");
+    let settings = Settings::default().with("riverrun.metrics.listeners", &address);
+    let broker = RiverrunBroker::start(&settings)?;
+    let mut talk = Talk::to(&broker)?;
+    talk.create_topic("measured", 2, &[])?;
+    for _ in 0..3 {
+        talk.append("measured", 0, 100)?;
+    }
+    let fetched = records(&talk.fetch("measured", 0, 0)?).len();
+    assert_eq!(talk.fetch("measured", 0, 99)?.error_code, 1);
+    let page = scrape(&address)?;
+    let value = |name: &str| page.get(name).copied();
+    let of_topics = |name: &str| value(&format!("kafka_server_brokertopicmetrics_{name}_total"));
+    assert_eq!(of_topics("messagesin"), Some(3.0));
+    assert_eq!(of_topics("bytesin"), Some(fetched as f64));
+    assert_eq!(of_topics("bytesout"), Some(fetched as f64));
+    assert_eq!(of_topics("totalproducerequests"), Some(3.0));
+    assert_eq!(of_topics("totalfetchrequests"), Some(2.0));
+    assert_eq!(
+        (of_topics("failedproducerequests"), of_topics("failedfetchrequests")),
+        (Some(0.0), Some(1.0))
+    );
+    let produces = value("kafka_network_requestmetrics_requests_total{request=\"Produce\",version=\"9\"}");
+    assert_eq!(produces, Some(3.0));
+    assert_eq!(
+        value("kafka_network_requestmetrics_totaltimems_count{request=\"Produce\"}"),
+        Some(3.0)
+    );
+    let slowest = value("kafka_network_requestmetrics_totaltimems{request=\"Produce\",quantile=\"0.999\"}");
+    assert!(slowest.is_some_and(|slowest| slowest > 0.0), "{slowest:?}");
+    assert_eq!(value("kafka_server_replicamanager_partitioncount"), Some(2.0));
+    assert_eq!(value("kafka_server_replicamanager_leadercount"), Some(2.0));
+    assert_eq!(
+        value("kafka_server_replicamanager_underreplicatedpartitions"),
+        Some(0.0)
+    );
+    assert_eq!(value("kafka_log_logmanager_offlinelogdirectorycount"), Some(0.0));
+    assert!(
+        value("kafka_log_logcleanermanager_max_dirty_percent").is_some(),
+        "{page:?}"
+    );
+    Ok(())
+}
