@@ -7,10 +7,11 @@ use crate::config::LogConfig;
 use crate::deletion::Doomed;
 use crate::error::StorageError;
 use crate::home::Home;
+use crate::leader_epoch::Flush;
 use crate::log::Log;
-use crate::unsynced::Epochs;
 use crate::producer_state::rename_snapshot;
 use crate::segment::Segment;
+use crate::unsynced::Epochs;
 use crate::view::LogView;
 use base::{Offset, Timestamp};
 use std::sync::Arc;
@@ -24,7 +25,10 @@ impl Log {
         if offset <= self.log_start {
             return Ok(false);
         }
-        self.writing(|log| log.move_log_start(offset))?;
+        if self.offline {
+            return Err(StorageError::Offline);
+        }
+        self.move_log_start(offset);
         Ok(true)
     }
 
@@ -54,7 +58,7 @@ impl Log {
             let segments: Vec<_> = Arc::make_mut(&mut log.segments).drain(..count).collect();
             let first = log.first_segment_base();
             if first > log.log_start {
-                log.move_log_start(first)?;
+                log.move_log_start(first);
             }
             let snapshots = segments
                 .iter()
@@ -75,14 +79,13 @@ impl Log {
         self.writing(|_| retired.rename())
     }
 
-    fn move_log_start(&mut self, offset: Offset) -> Result<(), StorageError> {
+    /// The file of epochs is written with the next flush: a start brings it in line with the log's start.
+    fn move_log_start(&mut self, offset: Offset) {
         self.log_start = offset;
-        if self.epochs.truncate_from_start(offset) == crate::leader_epoch::Flush::Due {
-            // An old file is harmless: a start cuts it again. The next flush writes it.
+        if self.epochs.truncate_from_start(offset) == Flush::Due {
             self.unsynced.epochs = Epochs::Due;
         }
         self.producers.on_log_start_offset_incremented(offset);
-        Ok(())
     }
 }
 

@@ -238,6 +238,7 @@ const OWN_FIELDS: &[&str] = &[
     "metadata.log.dir",
     "node.id",
     "process.roles",
+    "riverrun.metrics.listeners",
 ];
 
 /// Keys that the controller reads out of `BrokerConfig::settings`.
