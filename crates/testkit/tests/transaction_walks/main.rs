@@ -8,6 +8,7 @@ mod side;
 use anyhow::{Context, Result, ensure};
 use base::Rng;
 use side::{NONE, Producer, Said, Side, Step, Way};
+use std::collections::BTreeMap;
 use testkit::{KafkaBroker, RiverrunBroker, Settings};
 
 const TOPIC: &str = "walked";
@@ -18,6 +19,14 @@ const STEPS: usize = 24;
 
 const PRODUCER_FENCED: i16 = 90;
 
+/// The producer begins, and whoever had the id before is fenced.
+fn begin(timeout_ms: i32) -> Step {
+    Step::Begin {
+        expected: None,
+        timeout_ms,
+    }
+}
+
 /// Two brokers on one walk.
 struct Walk<'a> {
     sides: &'a mut [Side; 2],
@@ -25,6 +34,8 @@ struct Walk<'a> {
     id: String,
     /// What the walk's producers are called on each side.
     producers: Vec<[Producer; 2]>,
+    /// The next sequence number, by what the producer is called at the first side, and partition.
+    sequences: BTreeMap<(Producer, i32), i32>,
     story: String,
     /// The version of the EndTxn that ended the last transaction.
     ended_by: i16,
@@ -39,10 +50,7 @@ impl Walk<'_> {
 
     /// Has the producer begin again and again.
     fn wear_out(&mut self) -> Result<()> {
-        let begin = Step::Begin {
-            expected: None,
-            timeout_ms: 60_000,
-        };
+        let begin = begin(60_000);
         let mut producers = [(-1, -1); 2];
         for (at, side) in self.sides.iter_mut().enumerate() {
             while producers[at].1 < i16::MAX - 6 {
@@ -85,6 +93,9 @@ impl Walk<'_> {
         }
         let by = self.producer();
         if self.below(2) == 0 {
+            return self.choose_write(by);
+        }
+        if self.below(2) == 0 {
             let version = if self.tells_v2 && self.below(2) == 0 { 5 } else { 3 };
             let committed = self.below(2) == 0;
             return Step::End { by, committed, version };
@@ -102,6 +113,24 @@ impl Walk<'_> {
         Step::Add { by, partitions, way }
     }
 
+    /// A record, mostly the next, else one again or one too far.
+    fn choose_write(&mut self, by: [Producer; 2]) -> Step {
+        let partition = i32::try_from(self.below(PARTITIONS)).unwrap();
+        let next = self.sequences.get(&(by[0], partition)).copied().unwrap_or(0);
+        let sequence = match self.below(12) {
+            0 => next + 1,
+            1 if next > 0 => next - 1,
+            _ => next,
+        };
+        let version = if self.tells_v2 && self.below(2) == 0 { 12 } else { 11 };
+        Step::Write {
+            by,
+            partition,
+            sequence,
+            version,
+        }
+    }
+
     fn step(&mut self) -> Result<()> {
         if self.below(60) == 0 {
             return self.take_too_long();
@@ -112,10 +141,6 @@ impl Walk<'_> {
 
     /// A producer begins a transaction and does nothing more.
     fn take_too_long(&mut self) -> Result<()> {
-        let begin = |timeout_ms| Step::Begin {
-            expected: None,
-            timeout_ms,
-        };
         self.take(begin(300))?;
         let by = *self.producers.last().context("it has begun")?;
         let way = if self.tells_v2 { Way::Broker } else { Way::Client };
@@ -172,6 +197,19 @@ impl Walk<'_> {
             if kafka.1.0 != -1 {
                 self.producers.push([kafka.1, riverrun.1]);
             }
+            if let (
+                Step::Write {
+                    by,
+                    partition,
+                    sequence,
+                    ..
+                },
+                [NONE],
+            ) = (step, &kafka.0[..])
+            {
+                let next = self.sequences.entry((by[0], *partition)).or_default();
+                *next = (*next).max(sequence + 1);
+            }
             if let (Step::End { version, .. }, [NONE]) = (step, &kafka.0[..]) {
                 self.ended_by = *version;
             }
@@ -212,6 +250,7 @@ fn walk_all(settings: &Settings, tells_v2: bool, wear: Wear) {
             rng: Rng::from_seed(seed),
             id: format!("walk-{seed}"),
             producers: Vec::new(),
+            sequences: BTreeMap::new(),
             story: String::new(),
             ended_by: 0,
             tells_v2,
@@ -223,14 +262,31 @@ fn walk_all(settings: &Settings, tells_v2: bool, wear: Wear) {
         if wear == Wear::Out {
             walk.wear_out().unwrap();
         }
-        for _ in 0..STEPS {
-            if let Err(error) = walk.step() {
-                panic!("walk {seed}: {error:?}");
-            }
+        let walked = (0..STEPS).try_for_each(|_| walk.step());
+        // What is open is aborted: it would keep readers from what comes after.
+        let ended = walked.and_then(|()| walk.take(begin(60_000)));
+        if let Err(error) = ended {
+            panic!("walk {seed}: {error:?}");
         }
         known_differences += walk.known_differences;
     }
-    println!("{walks} walks of {STEPS} steps, {known_differences} times a known difference");
+    let [kafka, riverrun] = sides.each_mut().map(|side| side.written().unwrap());
+    assert!(kafka == riverrun, "{}", first_difference(&kafka, &riverrun));
+    println!(
+        "{} lines, {walks} walks of {STEPS} steps, {known_differences} times a known difference",
+        kafka.len()
+    );
+}
+
+fn first_difference(kafka: &[String], riverrun: &[String]) -> String {
+    let same = kafka
+        .iter()
+        .zip(riverrun)
+        .take_while(|(one, other)| one == other)
+        .count();
+    let around = same.saturating_sub(5)..same + 3;
+    let shown = |lines: &[String]| lines[around.start.min(lines.len())..around.end.min(lines.len())].join("\n");
+    format!("Kafka wrote\n{}\nand Riverrun\n{}", shown(kafka), shown(riverrun))
 }
 
 #[test]

@@ -8,15 +8,20 @@ use protocol::messages::describe_transactions_request::DescribeTransactionsReque
 use protocol::messages::end_txn_request::EndTxnRequest;
 use protocol::messages::find_coordinator_request::FindCoordinatorRequest;
 use protocol::messages::init_producer_id_request::InitProducerIdRequest;
-use testkit::talk::eventually;
+use testkit::batch::{Batch, Record};
+use testkit::talk::{eventually, fetch_request, now_ms, produce_request, records};
 use testkit::{Cluster, Talk};
 
 use crate::{PARTITIONS, TOPIC};
 
 pub const NONE: i16 = 0;
-const CONCURRENT_TRANSACTIONS: i16 = 51;
+/// CONCURRENT_TRANSACTIONS, as which older producers know it (NOT_ENOUGH_REPLICAS), and NOT_LEADER_OR_FOLLOWER.
+const TOO_EARLY: [i16; 3] = [51, 19, 6];
 /// COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR.
 const NOT_READY: std::ops::RangeInclusive<i16> = 14..=16;
+
+/// The attribute of a transaction's batches.
+const TRANSACTIONAL: i16 = 0x10;
 
 /// A producer on one side.
 pub type Producer = (i64, i16);
@@ -36,6 +41,13 @@ pub enum Step {
     End {
         by: [Producer; 2],
         committed: bool,
+        version: i16,
+    },
+    /// One record, with this sequence number.
+    Write {
+        by: [Producer; 2],
+        partition: i32,
+        sequence: i32,
         version: i16,
     },
     /// Until the transaction has taken too long.
@@ -90,7 +102,7 @@ impl Side {
     pub fn step(&mut self, id: &str, step: &Step, side: usize) -> Result<Said> {
         eventually("an answer", || {
             let said = self.try_step(id, step, side)?;
-            let again = |error: &i16| *error == CONCURRENT_TRANSACTIONS || NOT_READY.contains(error);
+            let again = |error: &i16| TOO_EARLY.contains(error) || NOT_READY.contains(error);
             Ok((!said.0.iter().any(again)).then_some(said))
         })
     }
@@ -109,6 +121,15 @@ impl Side {
                 let answer = self.talk.ask(&request, 4)?;
                 Ok((vec![answer.error_code], (answer.producer_id, answer.producer_epoch)))
             }
+            Step::Write {
+                by,
+                partition,
+                sequence,
+                version,
+            } => Ok((
+                vec![self.write(id, by[side], *partition, *sequence, *version)?],
+                (-1, -1),
+            )),
             Step::Outlast => {
                 eventually("a transaction that has taken too long", || {
                     Ok((!self.described(id)?.contains("Ongoing")).then_some(()))
@@ -185,6 +206,52 @@ impl Side {
         Ok(results.into_iter().map(|(_, error)| error).collect())
     }
 
+    fn write(
+        &mut self,
+        id: &str,
+        (producer_id, producer_epoch): Producer,
+        partition: i32,
+        sequence: i32,
+        version: i16,
+    ) -> Result<i16> {
+        let record = Record::value(format!("{id} {producer_epoch} {sequence}"));
+        let mut batch = Batch::new(now_ms(), vec![record]).from_producer(producer_id, producer_epoch, sequence);
+        batch.attributes = TRANSACTIONAL;
+        let mut request = produce_request(TOPIC, partition, -1, batch.encode());
+        request.transactional_id = Some(id.to_owned());
+        let answer = self.talk.ask(&request, version)?;
+        Ok(answer.responses[0].partition_responses[0].error_code)
+    }
+
+    /// Everything that is in the topic, a line for each batch, and what a reader is told of aborted transactions.
+    pub fn written(&mut self) -> Result<Vec<String>> {
+        self.ids.clear();
+        let mut lines = Vec::new();
+        for index in 0..i32::try_from(PARTITIONS)? {
+            let mut request = fetch_request(TOPIC, index, 0);
+            request.isolation_level = 1;
+            let mut answer = self.talk.ask(&request, 12)?;
+            let partition = answer.responses.pop().and_then(|mut topic| topic.partitions.pop());
+            let partition = partition.context("the partition")?;
+            for batch in Batches(records(&partition)) {
+                let who = self.named((batch.producer_id, batch.producer_epoch));
+                lines.push(format!(
+                    "{index}: at {} {who} attributes {:x} sequence {}",
+                    batch.offset, batch.attributes, batch.sequence
+                ));
+            }
+            let mut aborted = Vec::new();
+            for transaction in partition.aborted_transactions.into_iter().flatten() {
+                let who = self.named((transaction.producer_id, 0));
+                aborted.push(format!("{index}: {who} aborted from {}", transaction.first_offset));
+            }
+            aborted.sort();
+            lines.extend(aborted);
+            lines.push(format!("{index}: stable up to {}", partition.last_stable_offset));
+        }
+        Ok(lines)
+    }
+
     /// The transaction once nothing of it is under way, without times.
     pub fn described(&mut self, id: &str) -> Result<String> {
         let request = DescribeTransactionsRequest {
@@ -217,5 +284,34 @@ impl Side {
             self.ids.len() - 1
         });
         format!("#{place}/{epoch}")
+    }
+}
+
+/// The batches in fetched bytes.
+struct Batches<'a>(&'a [u8]);
+
+/// What a batch's header says.
+struct Header {
+    offset: i64,
+    attributes: i16,
+    producer_id: i64,
+    producer_epoch: i16,
+    sequence: i32,
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Header;
+
+    fn next(&mut self) -> Option<Header> {
+        let bytes = self.0;
+        let length = i32::from_be_bytes(bytes.get(8..12)?.try_into().ok()?);
+        self.0 = bytes.get(12 + usize::try_from(length).ok()?..)?;
+        Some(Header {
+            offset: i64::from_be_bytes(bytes[..8].try_into().ok()?),
+            attributes: i16::from_be_bytes(bytes[21..23].try_into().ok()?),
+            producer_id: i64::from_be_bytes(bytes[43..51].try_into().ok()?),
+            producer_epoch: i16::from_be_bytes(bytes[51..53].try_into().ok()?),
+            sequence: i32::from_be_bytes(bytes[53..57].try_into().ok()?),
+        })
     }
 }
