@@ -85,6 +85,14 @@ pub enum ClientError {
         /// What its members are.
         protocol_type: String,
     },
+    /// The broker that was named has no replica of the partition.
+    #[error("Failed to describe active producers for partition {partition} on brokerId {broker}")]
+    NotThere {
+        /// The partition.
+        partition: base::TopicPartition,
+        /// The broker.
+        broker: base::NodeId,
+    },
     /// The cluster has no such node.
     #[error("broker {0} is not in the cluster")]
     UnknownNode(base::NodeId),
@@ -119,6 +127,7 @@ impl ClientError {
             | Self::Malformed { .. }
             | Self::Unwritable { .. }
             | Self::NotConsumers { .. }
+            | Self::NotThere { .. }
             | Self::TimedOut { .. } => false,
         }
     }

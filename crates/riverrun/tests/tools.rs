@@ -8,7 +8,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use expect_test::expect_file;
-use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
+use protocol::Records;
+use protocol::messages::add_partitions_to_txn_request::{AddPartitionsToTxnRequest, AddPartitionsToTxnTopic};
+use protocol::messages::end_txn_request::EndTxnRequest;
+use protocol::messages::find_coordinator_request::FindCoordinatorRequest;
+use protocol::messages::init_producer_id_request::InitProducerIdRequest;
+use protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use testkit::batch::{Batch, Record};
+use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings, Wire};
 
 /// One tool a line; a line that begins with `<` is the stdin of the next one, its lines separated by `|`. A tool after
 /// `until TEXT =>` or `without TEXT =>` is called until it prints the text, or no longer does: brokers take settings over a
@@ -18,21 +25,35 @@ const SCRIPT: &str = include_str!("tools/script.txt");
 /// The same for groups.
 const GROUPS: &str = include_str!("tools/groups.txt");
 
+/// The same for transactions.
+const TRANSACTIONS: &str = include_str!("tools/transactions.txt");
+
 /// How long the whole script may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn the_tools_print_the_same_with_apache_kafka() {
-    let kafka = KafkaBroker::start(&Settings::default()).expect("Kafka starts");
+    let kafka = KafkaBroker::start(&settings()).expect("Kafka starts");
     expect_file!["tools/transcript.txt"].assert_eq(&play(&kafka, SCRIPT));
     expect_file!["tools/groups-transcript.txt"].assert_eq(&play(&kafka, GROUPS));
+    leave_transactions(&kafka).expect("transactions are left");
+    expect_file!["tools/transactions-transcript.txt"].assert_eq(&without_moments(&play(&kafka, TRANSACTIONS)));
 }
 
 #[test]
 fn the_tools_print_the_same_with_riverrun() {
-    let riverrun = RiverrunBroker::start(&Settings::default()).expect("Riverrun starts");
+    let riverrun = RiverrunBroker::start(&settings()).expect("Riverrun starts");
     expect_file!["tools/transcript.txt"].assert_eq(&play(&riverrun, SCRIPT));
     expect_file!["tools/groups-transcript.txt"].assert_eq(&play(&riverrun, GROUPS));
+    leave_transactions(&riverrun).expect("transactions are left");
+    expect_file!["tools/transactions-transcript.txt"].assert_eq(&without_moments(&play(&riverrun, TRANSACTIONS)));
+}
+
+/// A broker that takes records of transactions that their coordinator has not heard of.
+fn settings() -> Settings {
+    Settings::default()
+        .with("transaction.partition.verification.enable", "false")
+        .with("transaction.state.log.num.partitions", "1")
 }
 
 #[test]
@@ -46,6 +67,122 @@ fn a_closed_stdout_ends_a_tool_quietly() {
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("the tool ends");
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+/// When the records of transactions were made: long ago.
+const LONG_AGO: i64 = 1_700_000_000_000;
+
+/// A broker that has only just started, or whose topic is being made, is asked again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Leaves transactional ids that have done nothing, that are done and that are not, and a transaction that hangs.
+fn leave_transactions(broker: &impl Cluster) -> anyhow::Result<()> {
+    let bootstrap = broker.bootstrap();
+    let (code, _, errors) = run(bootstrap, "topics --create --topic txt --partitions 3", "");
+    anyhow::ensure!(code == 0, "{errors}");
+    play(broker, "until txt:2:0 => get-offsets --topic txt");
+    let mut wire = Wire::connect(bootstrap)?;
+    let find = FindCoordinatorRequest {
+        key: String::from("tx-open"),
+        key_type: 1,
+        ..Default::default()
+    };
+    wire.call(3, &find)?;
+    init_producer(&mut wire, "tx-empty")?;
+    let open = init_producer(&mut wire, "tx-open")?;
+    add_partition(&mut wire, "tx-open", open)?;
+    produce(&mut wire, 0, open)?;
+    let done = init_producer(&mut wire, "tx-done")?;
+    add_partition(&mut wire, "tx-done", done)?;
+    produce(&mut wire, 0, done)?;
+    let end = EndTxnRequest {
+        transactional_id: String::from("tx-done"),
+        producer_id: done.0,
+        producer_epoch: done.1,
+        committed: true,
+    };
+    anyhow::ensure!(wire.call(3, &end)?.error_code == 0, "tx-done is committed");
+    produce(&mut wire, 1, (4242, 3))?;
+    play(
+        broker,
+        "until CompleteCommit => transactions list --transactional-id-pattern tx-done",
+    );
+    Ok(())
+}
+
+fn init_producer(wire: &mut Wire, id: &str) -> anyhow::Result<(i64, i16)> {
+    let request = InitProducerIdRequest {
+        transactional_id: Some(id.to_owned()),
+        transaction_timeout_ms: 900_000,
+        producer_id: -1,
+        producer_epoch: -1,
+        ..Default::default()
+    };
+    let started = Instant::now();
+    loop {
+        let answer = wire.call(4, &request)?;
+        if answer.error_code == 0 {
+            return Ok((answer.producer_id, answer.producer_epoch));
+        }
+        anyhow::ensure!(started.elapsed() < PATIENCE, "{id}: {answer:?}");
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn add_partition(wire: &mut Wire, id: &str, producer: (i64, i16)) -> anyhow::Result<()> {
+    let request = AddPartitionsToTxnRequest {
+        v3_and_below_transactional_id: id.to_owned(),
+        v3_and_below_producer_id: producer.0,
+        v3_and_below_producer_epoch: producer.1,
+        v3_and_below_topics: vec![AddPartitionsToTxnTopic {
+            name: String::from("txt"),
+            partitions: vec![0],
+        }],
+        ..Default::default()
+    };
+    let answer = wire.call(3, &request)?;
+    let result = &answer.results_by_topic_v3_and_below[0].results_by_partition[0];
+    anyhow::ensure!(result.partition_error_code == 0, "{answer:?}");
+    Ok(())
+}
+
+fn produce(wire: &mut Wire, partition: i32, producer: (i64, i16)) -> anyhow::Result<()> {
+    let mut batch = Batch::new(LONG_AGO, vec![Record::value("v")]).from_producer(producer.0, producer.1, 0);
+    batch.attributes |= 1 << 4;
+    let request = ProduceRequest {
+        transactional_id: Some(String::from("whoever")),
+        acks: -1,
+        timeout_ms: 10_000,
+        topic_data: vec![TopicProduceData {
+            name: String::from("txt"),
+            partition_data: vec![PartitionProduceData {
+                index: partition,
+                records: Some(Records::Bytes(batch.encode().into())),
+            }],
+            ..Default::default()
+        }],
+    };
+    let answer = wire.call(11, &request)?;
+    let error = answer.responses[0].partition_responses[0].error_code;
+    anyhow::ensure!(error == 0, "{answer:?}");
+    Ok(())
+}
+
+/// Moments and long durations, as other digits of the same number.
+fn without_moments(transcript: &str) -> String {
+    let mut result = String::new();
+    let mut rest = transcript;
+    while let Some(at) = rest.find(|letter: char| letter.is_ascii_digit()) {
+        let (before, from) = rest.split_at(at);
+        let digits = from.len() - from.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
+        result += before;
+        match digits {
+            7.. => result.extend(std::iter::repeat_n('#', digits)),
+            _ => result += &from[..digits],
+        }
+        rest = &from[digits..];
+    }
+    result + rest
 }
 
 fn play(broker: &impl Cluster, script: &str) -> String {

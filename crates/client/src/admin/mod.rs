@@ -8,10 +8,12 @@ mod group_offsets;
 mod groups;
 mod log_dirs;
 mod offsets;
+mod producers;
 mod quotas;
 mod records;
 mod scram;
 mod topics;
+mod transactions;
 
 pub use cluster::{ClusterDescription, describe_cluster, list_config_resources};
 pub use configs::{ConfigChange, ConfigEntry, ConfigSource, ConfigSynonym, Resource, ResourceType};
@@ -21,11 +23,15 @@ pub use group_offsets::{CommittedOffset, alter_group_offsets, delete_group_offse
 pub use groups::{GroupFilter, GroupListing, delete_groups, list_groups};
 pub use log_dirs::{LogDir, LogDirReplica, describe_log_dirs};
 pub use offsets::{FoundOffset, IsolationLevel, OffsetSpec, list_offsets};
+pub use producers::{AbortTransaction, ProducerState, abort_transaction, describe_producers};
 pub use quotas::{Quota, QuotaChange, QuotaEntity, QuotaMatch, alter_quotas, describe_quotas};
 pub use records::delete_records;
 pub use scram::{ScramDescription, describe_scram};
 pub use topics::{NewPartitions, NewTopic, Placement, Reassignment, TopicDescription, TopicPartitionDescription};
 pub use topics::{create_partitions, create_topics, delete_topics, describe_topics, list_reassignments, list_topics};
+
+pub use transactions::{TransactionDescription, TransactionFilter, TransactionListing};
+pub use transactions::{describe_transaction, fence_producer, list_transactions};
 
 use crate::error::ClientError;
 

@@ -16,6 +16,14 @@ pub fn partition_hash_order<T>(items: Vec<(TopicPartition, T)>) -> Vec<(TopicPar
     })
 }
 
+/// The same for a `HashMap<Long, _>`.
+pub fn long_hash_order<T>(items: Vec<T>, number: impl Fn(&T) -> i64) -> Vec<T> {
+    in_order_of(items, |item| {
+        let bits = number(item).cast_unsigned();
+        u32::try_from((bits ^ (bits >> 32)) & 0xffff_ffff).expect("32 bits are left")
+    })
+}
+
 fn in_order_of<T>(mut items: Vec<T>, hash: impl Fn(&T) -> u32) -> Vec<T> {
     let mut capacity = 16_usize;
     while items.len() * 4 > capacity * 3 {

@@ -60,6 +60,7 @@ fn class(error: &ClientError) -> String {
         }
         ClientError::NotConsumers { .. } => String::from("java.lang.IllegalArgumentException"),
         ClientError::Malformed { .. } => String::from("org.apache.kafka.common.protocol.types.SchemaException"),
+        ClientError::NotThere { .. } => common("NotLeaderOrFollowerException"),
         ClientError::UnknownNode(_) => common("BrokerNotAvailableException"),
     }
 }

@@ -26,6 +26,7 @@ mod serve;
 mod storage;
 mod topic_filter;
 mod topics;
+mod transactions;
 mod utf8;
 
 /// How a tool was called, which decides what it may assume.
@@ -106,6 +107,12 @@ const TOOLS: &[Tool] = &[
         script: "kafka-get-offsets",
         summary: "show the ends of partitions, and offsets by time",
         run: get_offsets::run,
+    },
+    Tool {
+        name: "transactions",
+        script: "kafka-transactions",
+        summary: "show transactions and producers, find and end transactions that hang",
+        run: transactions::run,
     },
     Tool {
         name: "log-dirs",
