@@ -28,6 +28,13 @@ impl<T: Clone + Ord> Timers<T> {
         self.by_time.insert((at, timer));
     }
 
+    /// Sets a deadline unless there is one for the same purpose.
+    pub fn set_if_absent(&mut self, timer: T, at: Instant) {
+        if !self.by_timer.contains_key(&timer) {
+            self.set(timer, at);
+        }
+    }
+
     /// Forgets a deadline.
     pub fn cancel(&mut self, timer: &T) {
         if let Some((timer, at)) = self.by_timer.remove_entry(timer) {

@@ -28,19 +28,35 @@ impl GroupCoordinator {
                 self.desk.timers.set(Timer::Expiry, next);
                 expire_offsets::expire_offsets(self, state)
             }
-            Timer::Session { group, member } if state.consumer(&group).is_some() => {
-                fence::session_ended(&self.desk, state, &group, &member)
+            Timer::Session { ref group, .. } if state.consumer(group).is_some() => self.fence(state, timer),
+            Timer::Revocation { .. } | Timer::ClassicJoin { .. } | Timer::ClassicSync { .. } => {
+                self.fence(state, timer)
             }
-            Timer::Revocation { group, member } => fence::revocation_time_up(&self.desk, state, &group, &member),
-            Timer::Session { group, member } => {
-                self.with(&group, |desk, group| rebalance::session_ended(desk, group, &member))
-            }
-            Timer::Join(group) => self.with(&group, rebalance::join_time_up),
-            Timer::Sync(group) => self.with(&group, rebalance::sync_time_up),
+            Timer::Session { group, member } => self.with(state, &group, |desk, group| {
+                rebalance::session_ended(desk, group, &member)
+            }),
+            Timer::Join(group) => self.with(state, &group, rebalance::join_time_up),
+            Timer::Sync(group) => self.with(state, &group, rebalance::sync_time_up),
         })
     }
 
-    fn with(&mut self, id: &str, act: impl FnOnce(&mut Desk, &mut ClassicGroup) -> Outcome) -> Outcome {
+    fn fence(&mut self, state: &GroupState, timer: Timer) -> Outcome {
+        match fence::timed_out(&mut self.desk, state, &timer) {
+            Some(draft) => Outcome::atomic(self.finish(draft), Completion::Timer(timer)),
+            None => Outcome::unchanged(Completion::Nothing),
+        }
+    }
+
+    fn with(
+        &mut self,
+        state: &GroupState,
+        id: &str,
+        act: impl FnOnce(&mut Desk, &mut ClassicGroup) -> Outcome,
+    ) -> Outcome {
+        if state.consumer(id).is_some() {
+            // It was to become a classic group, and that was lost.
+            self.groups.remove(id);
+        }
         match self.groups.get_mut(id) {
             Some(group) => act(&mut self.desk, group),
             None => Outcome::unchanged(Completion::Nothing),

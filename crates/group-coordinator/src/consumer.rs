@@ -4,7 +4,9 @@
 //! computed, a member's says which target it has caught up with. All of it is in the log; an operation works on a
 //! [`draft::Draft`], to which every record it writes is applied at once.
 
+pub mod classic_member;
 pub mod commit;
+pub mod downgrade;
 pub mod draft;
 pub mod fence;
 pub mod group;
@@ -19,3 +21,4 @@ pub mod search;
 pub mod subscribe;
 pub mod tally;
 pub mod target;
+pub mod upgrade;

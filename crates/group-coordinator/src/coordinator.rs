@@ -3,10 +3,12 @@
 use crate::classic::group::ClassicGroup;
 use crate::classic::rebalance;
 use crate::completion::Reply;
-use crate::consumer::heartbeat;
+use crate::consumer::draft::{Downgraded, Draft, Next};
 use crate::consumer::search::Search;
+use crate::consumer::{fence, heartbeat};
 use crate::desk::Desk;
 use crate::picture::Picture;
+use crate::record::GroupRecord;
 use crate::settings::GroupSettings;
 use crate::state::{GroupState, Membership};
 use crate::timers::{Timer, Timers};
@@ -96,8 +98,11 @@ impl GroupCoordinator {
 
     /// A group without members, or one of the classic protocol, taken from the log if it was not looked at before.
     pub(crate) fn open(&mut self, state: &GroupState, id: &str) -> Option<(&mut ClassicGroup, &mut Desk)> {
+        if state.consumer(id).is_some() {
+            return None;
+        }
         if !self.groups.contains_key(id) {
-            let stored = state.group(id).filter(|stored| stored.consumer().is_none())?;
+            let stored = state.group(id)?;
             let group = ClassicGroup::load(id, stored.classic());
             for member in group.members().values() {
                 rebalance::await_heartbeat(&mut self.desk, &group.id, member);
@@ -133,6 +138,31 @@ impl GroupCoordinator {
         self.desk.timers.cancel(&Timer::Join(Arc::clone(&group.id)));
         self.desk.timers.cancel(&Timer::Sync(Arc::clone(&group.id)));
         rebalance::refuse_all(&mut self.desk, &mut group, error);
+    }
+
+    /// The records of what an operation made of a consumer group. What there was of it before, or comes of it, as a classic
+    /// group is ended or begun; should the records be lost, the log still says what holds.
+    pub(crate) fn finish(&mut self, draft: Draft) -> Vec<GroupRecord> {
+        if let Some(mut before) = self.groups.remove(&draft.id) {
+            self.desk.timers.cancel(&Timer::Join(Arc::clone(&draft.id)));
+            self.desk.timers.cancel(&Timer::Sync(Arc::clone(&draft.id)));
+            rebalance::refuse_all(&mut self.desk, &mut before, ErrorCode::RebalanceInProgress);
+        }
+        if let Some(Downgraded { value, next }) = draft.downgraded {
+            let mut group = ClassicGroup::load(&draft.id, Some(&value));
+            for member in group.members().values() {
+                fence::forget_classic(&mut self.desk, &draft.id, &member.id);
+                rebalance::await_heartbeat(&mut self.desk, &draft.id, member);
+            }
+            if next == Next::Rebalance {
+                // A group with members that all have yet to join writes nothing now.
+                let outcome = rebalance::prepare(&mut self.desk, &mut group);
+                debug_assert!(outcome.records.is_empty());
+            }
+            self.desk.refreshed.remove(&draft.id);
+            self.groups.insert(Arc::clone(&draft.id), group);
+        }
+        draft.records
     }
 
     /// When [`GroupCoordinator::on_timeout`] has something to do.

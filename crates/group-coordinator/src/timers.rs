@@ -19,6 +19,20 @@ pub enum Timer {
         /// The member.
         member: Arc<str>,
     },
+    /// A member of a consumer group that speaks the classic protocol has had its time to join again.
+    ClassicJoin {
+        /// The group.
+        group: Arc<str>,
+        /// The member.
+        member: Arc<str>,
+    },
+    /// The same to fetch its part.
+    ClassicSync {
+        /// The group.
+        group: Arc<str>,
+        /// The member.
+        member: Arc<str>,
+    },
     /// The members have had their time to join.
     Join(Arc<str>),
     /// The members have had their time to sync.

@@ -3,230 +3,22 @@
 
 mod host;
 
-use base::Uuid;
 use expect_test::{Expect, expect};
-use group_coordinator::consumer::heartbeat::Heartbeat;
-use group_coordinator::op::consumer_group_describe::consumer_group_describe;
-use group_coordinator::op::consumer_group_heartbeat::{MemberIds, check, consumer_group_heartbeat};
+use group_coordinator::op::consumer_group_heartbeat::{MemberIds, check};
 use group_coordinator::op::delete_groups::delete_groups;
-use group_coordinator::op::list_groups::list_groups;
 use group_coordinator::op::offset_fetch::offset_fetch;
+use group_coordinator::op::topics_found::topics_found;
 use group_coordinator::settings::GroupOverrides;
-use group_coordinator::topics::Topic;
-use group_coordinator::{Answer, GroupRecord, GroupSettings, Lost, Picture};
+use group_coordinator::{Answer, Lost};
+use host::consumers::{Client, ConsumerHost, HEARTBEAT, eager, id, picture, settle, started, topic};
 use host::{Host, LogMood, join, settings};
 use protocol::ErrorCode;
 use protocol::messages::consumer_group_heartbeat_request::{ConsumerGroupHeartbeatRequest, TopicPartitions};
-use protocol::messages::consumer_group_heartbeat_response::ConsumerGroupHeartbeatResponse;
 use protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
-use std::fmt::Write;
 use std::time::Duration;
-
-const HEARTBEAT: Duration = Duration::from_secs(5);
-
-fn id(letter: u8) -> Uuid {
-    Uuid([letter; 16])
-}
-
-fn topic(name: &str, partitions: usize) -> Topic {
-    Topic::new(name.into(), id(name.as_bytes()[0]), vec![Vec::new(); partitions])
-}
-
-/// A cluster with topic `t` of four partitions and `u` of two.
-fn picture() -> Picture {
-    let mut picture = Picture::default();
-    picture.topics.begin(10);
-    picture.topics.insert(topic("t", 4));
-    picture.topics.insert(topic("u", 2));
-    picture
-}
-
-/// A coordinator whose targets are computed at once.
-fn started() -> Host {
-    let mut host = Host::new(eager());
-    host.see(picture());
-    host
-}
-
-fn eager() -> GroupSettings {
-    let mut settings = settings();
-    settings.consumer.assignment_interval = Duration::ZERO;
-    settings
-}
-
-/// One client: it says in full what it wants and has when it joins, and what it has once that changes.
-struct Client {
-    id: String,
-    instance: Option<String>,
-    epoch: i32,
-    topics: Vec<String>,
-    owned: Vec<(Uuid, Vec<i32>)>,
-    told: bool,
-}
-
-impl Client {
-    fn new(id: &str) -> Self {
-        Self {
-            id: id.into(),
-            instance: None,
-            epoch: 0,
-            topics: vec!["t".into()],
-            owned: Vec::new(),
-            told: true,
-        }
-    }
-
-    fn named(id: &str, instance: &str) -> Self {
-        Self {
-            instance: Some(instance.into()),
-            ..Self::new(id)
-        }
-    }
-
-    fn request(&self) -> ConsumerGroupHeartbeatRequest {
-        let joins = self.epoch == 0;
-        let owned = self.owned.iter().map(|(topic_id, partitions)| TopicPartitions {
-            topic_id: *topic_id,
-            partitions: partitions.clone(),
-        });
-        ConsumerGroupHeartbeatRequest {
-            group_id: "g".into(),
-            member_id: self.id.clone(),
-            member_epoch: self.epoch,
-            instance_id: self.instance.clone(),
-            rebalance_timeout_ms: if joins { 60_000 } else { -1 },
-            subscribed_topic_names: joins.then(|| self.topics.clone()),
-            topic_partitions: if joins {
-                Some(Vec::new())
-            } else {
-                self.told.then(|| owned.collect())
-            },
-            ..Default::default()
-        }
-    }
-
-    /// Sends a heartbeat, and does what the answer says.
-    fn beat(&mut self, host: &mut Host) -> ErrorCode {
-        let response = host.consumer_heartbeat(self.request());
-        self.told = false;
-        let error = ErrorCode::from(response.error_code);
-        if error != ErrorCode::None {
-            return error;
-        }
-        self.epoch = response.member_epoch;
-        if let Some(assignment) = response.assignment {
-            let topics = assignment.topic_partitions.into_iter();
-            self.owned = topics.map(|topic| (topic.topic_id, topic.partitions)).collect();
-            self.told = true;
-        }
-        ErrorCode::None
-    }
-
-    fn partitions(&self) -> Vec<i32> {
-        self.owned
-            .iter()
-            .flat_map(|(_, partitions)| partitions.clone())
-            .collect()
-    }
-
-    fn leave(&mut self, host: &mut Host, epoch: i32) -> ConsumerGroupHeartbeatResponse {
-        self.epoch = epoch;
-        let mut request = self.request();
-        request.topic_partitions = None;
-        host.consumer_heartbeat(request)
-    }
-}
-
-trait ConsumerHost {
-    fn see(&mut self, picture: Picture);
-    fn consumer_heartbeat(&mut self, request: ConsumerGroupHeartbeatRequest) -> ConsumerGroupHeartbeatResponse;
-    fn described(&self) -> String;
-    fn state(&self) -> String;
-    fn last_records(&self, count: usize) -> String;
-}
-
-impl ConsumerHost for Host {
-    fn see(&mut self, picture: Picture) {
-        self.coordinator.see(self.runtime.latest(), picture);
-    }
-
-    fn consumer_heartbeat(&mut self, request: ConsumerGroupHeartbeatRequest) -> ConsumerGroupHeartbeatResponse {
-        let heartbeat = Heartbeat {
-            request,
-            client_id: "c".into(),
-            client_host: "/127.0.0.1".into(),
-        };
-        let token = self.run(|coordinator, state, moment, token| {
-            consumer_group_heartbeat(coordinator, state, moment, &heartbeat, token)
-        });
-        match self.answer(token) {
-            Some(Answer::ConsumerGroupHeartbeat(response)) => response,
-            Some(Answer::Refused(error)) => ConsumerGroupHeartbeatResponse {
-                error_code: error.code(),
-                ..Default::default()
-            },
-            other => panic!("a heartbeat got {other:?}"),
-        }
-    }
-
-    fn described(&self) -> String {
-        let group = consumer_group_describe(&self.coordinator, self.runtime.committed(), "g").unwrap();
-        let mut text = format!(
-            "{} epoch {} target {} {}\n",
-            group.group_state, group.group_epoch, group.assignment_epoch, group.assignor_name
-        );
-        for member in group.members {
-            let show = |assignment: protocol::messages::consumer_group_describe_response::Assignment| {
-                let topics = assignment.topic_partitions.into_iter();
-                let topics = topics.map(|topic| format!("{}{:?}", topic.topic_name, topic.partitions));
-                topics.collect::<Vec<_>>().join(" ")
-            };
-            let (has, target) = (show(member.assignment), show(member.target_assignment));
-            writeln!(
-                text,
-                "{} epoch {} has {has} target {target}",
-                member.member_id, member.member_epoch
-            )
-            .unwrap();
-        }
-        text
-    }
-
-    fn state(&self) -> String {
-        let listed = list_groups(&self.coordinator, self.runtime.committed(), &Default::default());
-        let listed = listed
-            .iter()
-            .map(|group| format!("{} {} {}", group.group_type, group.protocol_type, group.group_state));
-        listed.collect::<Vec<_>>().join(", ")
-    }
-
-    fn last_records(&self, count: usize) -> String {
-        let mut text = String::new();
-        for (key, value) in &self.log[self.log.len() - count..] {
-            let record = GroupRecord::decode(key, value.as_ref(), base::ProducerId::NONE)
-                .unwrap()
-                .unwrap();
-            let record = format!("{record:?}");
-            let name = record.split("record: ").nth(1).unwrap_or(&record);
-            let end = name.find(['(', ' ']).unwrap_or(name.len());
-            let kind = if value.is_some() { "" } else { " ends" };
-            writeln!(text, "{}{kind}", &name[..end]).unwrap();
-        }
-        text
-    }
-}
 
 fn check_described(host: &Host, expected: &Expect) {
     expected.assert_eq(&host.described());
-}
-
-/// Beats until nobody is told anything new.
-fn settle(host: &mut Host, clients: &mut [&mut Client]) {
-    for _ in 0..6 {
-        for client in clients.iter_mut() {
-            assert_eq!(client.beat(host), ErrorCode::None, "{}", client.id);
-        }
-    }
 }
 
 #[test]
@@ -731,4 +523,74 @@ fn an_empty_group_can_be_deleted_and_change_its_protocol() {
     let host = host.fail_over();
     assert_eq!(host.state(), "consumer consumer Stable");
     assert_eq!(host.committed_offset(0), Some(42));
+}
+
+#[test]
+fn topics_are_searched_by_regular_expression() {
+    let mut host = started();
+    let mut alice = Client::new("alice");
+    let mut request = alice.request();
+    request.subscribed_topic_names = None;
+    request.subscribed_topic_regex = Some("[tv]".into());
+    let response = host.consumer_heartbeat(request.clone());
+    assert_eq!(
+        (
+            response.member_epoch,
+            response.assignment.unwrap().topic_partitions.len()
+        ),
+        (1, 0)
+    );
+    assert_eq!(host.search(), 1, "what it matches is looked for elsewhere");
+    alice.epoch = 1;
+    alice.beat(&mut host);
+    assert_eq!((alice.epoch, alice.partitions()), (2, vec![0, 1, 2, 3]));
+    // A new topic is found once ten seconds have gone by.
+    let mut grown = picture();
+    grown.topics.begin(11);
+    grown.topics.insert(topic("v", 1));
+    host.see(grown);
+    alice.beat(&mut host);
+    assert_eq!(host.search(), 0);
+    host.advance(Duration::from_secs(11));
+    alice.beat(&mut host);
+    assert_eq!(host.search(), 1);
+    settle(&mut host, &mut [&mut alice]);
+    assert_eq!(alice.partitions().len(), 5);
+    // What a coordinator takes over is resolved already.
+    let mut host = host.fail_over();
+    host.see(picture());
+    settle(&mut host, &mut [&mut alice]);
+    assert_eq!(alice.partitions().len(), 4, "there is no v any more");
+    request.subscribed_topic_regex = Some("(unclosed".into());
+    let response = host.consumer_heartbeat(request);
+    assert_eq!(
+        ErrorCode::from(response.error_code),
+        ErrorCode::InvalidRegularExpression
+    );
+    let message = "SubscribedTopicRegex `(unclosed` is not a valid regular expression: missing closing ).";
+    assert_eq!(response.error_message.as_deref(), Some(message));
+    alice.leave(&mut host, -1);
+    expect![[r#"
+        Member ends
+        Regex ends
+        Group
+    "#]]
+    .assert_eq(&host.last_records(3));
+}
+
+trait Searching {
+    fn search(&mut self) -> usize;
+}
+
+impl Searching for Host {
+    /// Runs the searches that are to be run, and answers how many.
+    fn search(&mut self) -> usize {
+        let searches = self.coordinator.take_searches();
+        let count = searches.len();
+        for search in searches {
+            let found = search.run();
+            self.run(|coordinator, state, moment, _| topics_found(coordinator, state, moment, &found));
+        }
+        count
+    }
 }

@@ -1,6 +1,8 @@
 //! Groups and offsets over crashes and over a change of broker: what was acknowledged is there, and each broker goes on
 //! with what the other one wrote into `__consumer_offsets`.
 
+use protocol::messages::consumer_group_heartbeat_request::ConsumerGroupHeartbeatRequest;
+use protocol::messages::consumer_group_heartbeat_response::ConsumerGroupHeartbeatResponse;
 use protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use protocol::messages::find_coordinator_request::FindCoordinatorRequest;
 use protocol::messages::offset_commit_request::{
@@ -131,6 +133,72 @@ fn no_acknowledged_commit_is_lost_when_the_broker_is_killed() {
             "round {round}: {acknowledged} was acknowledged, {found} is there\n{}",
             broker.log_tail()
         );
+    }
+}
+
+fn heartbeat(wire: &mut Wire, epoch: i32) -> ConsumerGroupHeartbeatResponse {
+    let joins = epoch == 0;
+    let request = ConsumerGroupHeartbeatRequest {
+        group_id: GROUP.to_owned(),
+        member_id: "a-member".to_owned(),
+        member_epoch: epoch,
+        instance_id: Some("a-name".to_owned()),
+        rebalance_timeout_ms: if joins { 60_000 } else { -1 },
+        subscribed_topic_names: joins.then(|| vec![TOPIC.to_owned()]),
+        topic_partitions: joins.then(Vec::new),
+        ..Default::default()
+    };
+    for _ in 0..TRIES {
+        let answer = wire.call(1, &request).expect("ConsumerGroupHeartbeat is answered");
+        // COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR.
+        if !(14..=16).contains(&answer.error_code) {
+            return answer;
+        }
+        std::thread::sleep(RETRY);
+    }
+    panic!("nobody coordinates the group");
+}
+
+/// Each broker finds the member in its epoch, with its part, and sees no reason to move the group on: what the other one
+/// wrote, the hash of the topics above all, is what it would have written.
+#[test]
+fn a_consumer_group_lives_on_under_either_broker() {
+    let dir = tempfile::TempDir::with_prefix("riverrun-consumer-group-").expect("a temporary directory");
+    let settings = Settings::default().on(dir.path().join("data"));
+    let mut epoch = 0;
+    let mut part = None;
+    for round in 0..4 {
+        let mut broker: Box<dyn Cluster> = if round % 2 == 0 {
+            Box::new(RiverrunBroker::start(&settings).expect("Riverrun starts"))
+        } else {
+            Box::new(KafkaBroker::start(&settings).expect("Kafka starts"))
+        };
+        let mut wire = connect(&*broker);
+        if round == 0 {
+            create_topic(&mut wire);
+            find_coordinator(&mut wire);
+            let joined = heartbeat(&mut wire, 0);
+            assert_eq!((joined.error_code, joined.member_epoch), (0, 2), "{joined:?}");
+            epoch = joined.member_epoch;
+            part = joined.assignment;
+        }
+        let alive = heartbeat(&mut wire, epoch);
+        assert_eq!(
+            (alive.error_code, alive.member_epoch),
+            (0, epoch),
+            "round {round}: {alive:?}"
+        );
+        assert_eq!(alive.assignment, None, "round {round}: nothing is new");
+        // A static member that comes back gets what it had, in the epoch of the group.
+        assert_eq!(heartbeat(&mut wire, -2).error_code, 0);
+        let back = heartbeat(&mut wire, 0);
+        assert_eq!(
+            (back.error_code, back.member_epoch),
+            (0, epoch),
+            "round {round}: {back:?}"
+        );
+        assert_eq!(back.assignment, part, "round {round}");
+        broker.stop_cleanly().expect("it stops");
     }
 }
 

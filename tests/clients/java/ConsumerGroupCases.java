@@ -32,6 +32,7 @@ final class ConsumerGroupCases {
         cases.put("a consumer group's static member keeps its part over a restart", ConsumerGroupCases::staticMember);
         cases.put("a consumer group reads the topics that its pattern matches", ConsumerGroupCases::pattern);
         cases.put("a consumer group in the eyes of administrators", ConsumerGroupCases::administered);
+        cases.put("a group moves to the consumer protocol and back while it works", ConsumerGroupCases::migrated);
     }
 
     private static KafkaConsumer<byte[], byte[]> consumer(String group, Map<String, String> more) {
@@ -183,5 +184,38 @@ final class ConsumerGroupCases {
         tool("--describe", "--group", group, "--offsets").succeeds().prints(topic);
         tool("--delete-offsets", "--group", group, "--topic", topic).succeeds();
         tool("--delete", "--group", group).succeeds().prints("successful");
+    }
+
+    private static void migrated() throws Exception {
+        String topic = AdminCases.create("jc-migrated", 6, Map.of());
+        String group = topic + "-readers";
+        var classic = Map.of("group.protocol", "classic", "session.timeout.ms", "6000", "heartbeat.interval.ms", "500");
+        var one = member(group, topic, classic);
+        var two = member(group, topic, classic);
+        shared(List.of(one, two), 6);
+        Suite.equal("type", type(group), "Classic");
+        var three = member(group, topic, Map.of());
+        shared(List.of(one, two, three), 6);
+        Suite.equal("type", type(group), "Consumer");
+        two.close();
+        var four = member(group, topic, Map.of());
+        shared(List.of(one, three, four), 6);
+        // The last one that speaks the consumer protocol takes it along.
+        three.close();
+        shared(List.of(one, four), 6);
+        var five = member(group, topic, classic);
+        shared(List.of(one, four, five), 6);
+        four.close();
+        shared(List.of(one, five), 6);
+        Suite.equal("type", type(group), "Classic");
+        one.close();
+        five.close();
+    }
+
+    private static String type(String group) throws Exception {
+        try (var admin = AdminCases.admin()) {
+            var described = admin.describeConsumerGroups(List.of(group)).all().get().get(group);
+            return described.type().toString();
+        }
     }
 }

@@ -9,6 +9,7 @@ use protocol::internal::consumer_group_target_assignment_member_value::{
     ConsumerGroupTargetAssignmentMemberValue, TopicPartition,
 };
 use protocol::internal::consumer_group_target_assignment_metadata_value::ConsumerGroupTargetAssignmentMetadataValue;
+use protocol::internal::group_metadata_value::GroupMetadataValue;
 use std::sync::Arc;
 
 /// A group with the records that lead to it: what is written is seen at once.
@@ -20,6 +21,26 @@ pub struct Draft {
     pub group: ConsumerGroup,
     /// What leads there.
     pub records: Vec<GroupRecord>,
+    /// The classic group that it becomes.
+    pub(crate) downgraded: Option<Downgraded>,
+}
+
+/// What becomes of a group.
+#[derive(Clone, Debug)]
+pub(crate) struct Downgraded {
+    /// As it is written.
+    pub(crate) value: Arc<GroupMetadataValue>,
+    /// See there.
+    pub(crate) next: Next,
+}
+
+/// How a group that has become a classic one goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Everyone joins again.
+    Rebalance,
+    /// Everyone has its part.
+    GoOn,
 }
 
 impl Draft {
@@ -29,6 +50,7 @@ impl Draft {
             id,
             group: group.clone(),
             records: Vec::new(),
+            downgraded: None,
         }
     }
 
@@ -38,6 +60,7 @@ impl Draft {
             id,
             group: ConsumerGroup::default(),
             records,
+            downgraded: None,
         }
     }
 

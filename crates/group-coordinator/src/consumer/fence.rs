@@ -1,8 +1,8 @@
 //! Members that leave, or are made to.
 
-use super::draft::Draft;
+use super::downgrade;
+use super::draft::{Draft, Next};
 use super::member::{AWAY, Member, MemberState};
-use crate::completion::{Completion, Outcome};
 use crate::desk::Desk;
 use crate::record::GroupRecord;
 use crate::state::GroupState;
@@ -10,9 +10,19 @@ use crate::timers::Timer;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Takes members out for good; the rest share what they had. Deadlines that were set for them find nobody.
-pub(crate) fn fence(desk: &Desk, draft: &mut Draft, members: &[Arc<Member>]) {
+/// Takes members out for good; the rest share what they had, or go on as a classic group if they are all of that protocol.
+/// A session that was awaited finds nobody.
+pub(crate) fn fence(desk: &mut Desk, draft: &mut Draft, members: &[Arc<Member>]) {
     if members.is_empty() {
+        return;
+    }
+    for member in members {
+        forget_classic(desk, &draft.id, &member.id);
+    }
+    let generation = draft.group.epoch;
+    if downgrade::is_due(desk, &draft.group, members)
+        && downgrade::downgrade(desk, draft, members, generation, Next::Rebalance)
+    {
         return;
     }
     for member in members {
@@ -26,6 +36,19 @@ pub(crate) fn fence(desk: &Desk, draft: &mut Draft, members: &[Arc<Member>]) {
     }
     let hash = desk.picture.topics.hash(draft.group.index().topics.keys());
     draft.write_epoch(draft.group.epoch.saturating_add(1), hash);
+}
+
+/// Nothing is expected any more of a member that spoke the classic protocol.
+pub(crate) fn forget_classic(desk: &mut Desk, group: &Arc<str>, member: &Arc<str>) {
+    let (group, member) = (|| Arc::clone(group), || Arc::clone(member));
+    desk.timers.cancel(&Timer::ClassicJoin {
+        group: group(),
+        member: member(),
+    });
+    desk.timers.cancel(&Timer::ClassicSync {
+        group: group(),
+        member: member(),
+    });
 }
 
 /// A static member is away for a while: it keeps its part.
@@ -42,43 +65,25 @@ pub(crate) fn let_rest(draft: &mut Draft, member: &Member) {
     });
 }
 
-/// A member was silent for too long.
-pub(crate) fn session_ended(desk: &Desk, state: &GroupState, group: &Arc<str>, member: &Arc<str>) -> Outcome {
-    let timer = Timer::Session {
-        group: Arc::clone(group),
-        member: Arc::clone(member),
+/// What follows from a deadline of a member of a consumer group, if anything.
+pub(crate) fn timed_out(desk: &mut Desk, state: &GroupState, timer: &Timer) -> Option<Draft> {
+    type Condition = fn(&Member) -> bool;
+    let always: Condition = |_| true;
+    let still_has: Condition = |member| member.state == MemberState::UnrevokedPartitions && member.epoch > 0;
+    let is_classic: Condition = |member| member.classic.is_some();
+    let (id, member, why, applies) = match timer {
+        Timer::Session { group, member } => (group, member, "its session expired", always),
+        Timer::Revocation { group, member } => (group, member, "it did not give its partitions back", still_has),
+        Timer::ClassicJoin { group, member } => (group, member, "it did not join again", is_classic),
+        Timer::ClassicSync { group, member } => (group, member, "it did not fetch its part", is_classic),
+        Timer::Join(_) | Timer::Sync(_) | Timer::Expiry => return None,
     };
-    fence_if(desk, state, (group, member), "its session expired", timer, |_| true)
-}
-
-/// A member has had its time to give partitions back.
-pub(crate) fn revocation_time_up(desk: &Desk, state: &GroupState, group: &Arc<str>, member: &Arc<str>) -> Outcome {
-    let still_has = |member: &Member| member.state == MemberState::UnrevokedPartitions && member.epoch > 0;
-    let timer = Timer::Revocation {
-        group: Arc::clone(group),
-        member: Arc::clone(member),
-    };
-    let why = "it did not give its partitions back";
-    fence_if(desk, state, (group, member), why, timer, still_has)
-}
-
-fn fence_if(
-    desk: &Desk,
-    state: &GroupState,
-    (id, member): (&Arc<str>, &Arc<str>),
-    why: &str,
-    timer: Timer,
-    condition: impl FnOnce(&Member) -> bool,
-) -> Outcome {
-    let group = state.consumer(id);
-    let known = group.and_then(|group| Some((group, group.member(member)?)));
-    let Some((group, known)) = known.filter(|(_, member)| condition(member)) else {
-        return Outcome::unchanged(Completion::Nothing);
-    };
+    let group = state.consumer(id)?;
+    let known = group.member(member).filter(|member| applies(member))?;
     tracing::info!(group = %id, %member, why, "a member is fenced");
     let mut draft = Draft::of(Arc::clone(id), group);
     fence(desk, &mut draft, &[Arc::clone(known)]);
-    Outcome::atomic(draft.records, Completion::Timer(timer))
+    Some(draft)
 }
 
 /// The end of a group that has no members any more, or is to become another.

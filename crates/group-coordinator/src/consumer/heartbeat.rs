@@ -53,6 +53,9 @@ pub(crate) fn heartbeat(
     let wanted = wanted(&before, heartbeat);
     let owned = request.topic_partitions.as_deref();
     let member = settle(desk, draft, &before, wanted, owned)?;
+    if before.classic.is_some() {
+        fence::forget_classic(desk, &draft.id, &id);
+    }
     await_member(desk, &draft.id, &id, desk.session_timeout(&draft.id));
     let is_full = request.rebalance_timeout_ms != -1
         && (request.subscribed_topic_names.is_some() || request.subscribed_topic_regex.is_some())
@@ -132,11 +135,23 @@ pub(crate) fn settle(
     wanted: Member,
     owned: Option<&[TopicPartitions]>,
 ) -> Result<Member, Refusal> {
-    if wanted != *before {
-        draft.write_member(&wanted);
+    let subscription = want(desk, draft, before, &wanted)?;
+    target::update(desk, draft)?;
+    step(desk, draft, wanted, subscription, owned)
+}
+
+/// Writes what the member wants, and what the group makes of it.
+pub(crate) fn want(
+    desk: &mut Desk,
+    draft: &mut Draft,
+    before: &Member,
+    wanted: &Member,
+) -> Result<Subscription, Refusal> {
+    if *wanted != *before {
+        draft.write_member(wanted);
     }
     let names_changed = wanted.topics != before.topics;
-    let regex = regexes::update(desk, draft, before, &wanted)?;
+    let regex = regexes::update(desk, draft, before, wanted)?;
     let bump = if names_changed || regex == Regex::ChangedAndResolved {
         Bump::Always
     } else {
@@ -145,21 +160,32 @@ pub(crate) fn settle(
     if bump == Bump::Always || refresh::is_due(desk, draft) {
         refresh::refresh(desk, draft, bump);
     }
-    let target = target::update(desk, draft, &wanted.id)?;
     let changed = names_changed || regex != Regex::Same;
-    if !changed && wanted.is_reconciled_to(draft.group.assignment_epoch) {
+    Ok(if changed {
+        Subscription::Changed
+    } else {
+        Subscription::Same
+    })
+}
+
+/// Brings the member a step closer to its target, and writes what it has then.
+pub(crate) fn step(
+    desk: &mut Desk,
+    draft: &mut Draft,
+    wanted: Member,
+    subscription: Subscription,
+    owned: Option<&[TopicPartitions]>,
+) -> Result<Member, Refusal> {
+    if subscription == Subscription::Same && wanted.is_reconciled_to(draft.group.assignment_epoch) {
         return Ok(wanted);
     }
+    let target = draft.group.target_of(&wanted.id);
     let subscribed = target::subscribed(&desk.picture.topics, &draft.group, &wanted);
     let around = Surroundings {
         target_epoch: draft.group.assignment_epoch,
         target: &target,
         subscribed: subscribed.ids(),
-        subscription: if changed {
-            Subscription::Changed
-        } else {
-            Subscription::Same
-        },
+        subscription,
         owned,
         index: draft.group.index(),
     };
@@ -176,7 +202,7 @@ pub(crate) fn settle(
 /// # Errors
 /// UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID.
 pub(crate) fn leave(
-    desk: &Desk,
+    desk: &mut Desk,
     draft: &mut Draft,
     request: &ConsumerGroupHeartbeatRequest,
 ) -> Result<ConsumerGroupHeartbeatResponse, Refusal> {

@@ -4,7 +4,7 @@ use super::draft::Draft;
 use super::group::ConsumerGroup;
 use super::member::Member;
 use super::refusal::Refusal;
-use crate::assignor::{GroupSpec, MemberAssignment, MemberSpec, PartitionAssignor, SubscribedTopics};
+use crate::assignor::{GroupSpec, MemberSpec, PartitionAssignor, SubscribedTopics};
 use crate::desk::Desk;
 use crate::topics::Topics;
 use base::Uuid;
@@ -12,15 +12,15 @@ use protocol::ErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The target that holds for a member: of the group's epoch if one may be computed now, else the last one.
+/// Computes the target of the group's epoch if that is not done and may be done now.
 ///
 /// # Errors
 /// UNKNOWN_SERVER_ERROR if the assignor fails.
-pub(crate) fn update(desk: &Desk, draft: &mut Draft, member: &str) -> Result<Arc<MemberAssignment>, Refusal> {
+pub(crate) fn update(desk: &Desk, draft: &mut Draft) -> Result<(), Refusal> {
     if draft.group.assignment_epoch < draft.group.epoch && may_compute(desk, draft) {
         compute(desk, draft)?;
     }
-    Ok(draft.group.target_of(member))
+    Ok(())
 }
 
 /// Targets are computed at most once in an interval: many members that come together make one rebalance.
@@ -67,8 +67,11 @@ fn compute(desk: &Desk, draft: &mut Draft) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// What a member reads: by name, and by regular expression.
+type Wish<'a> = (&'a Arc<BTreeSet<Arc<str>>>, &'a Arc<str>);
+
 fn spec(topics: &Topics, group: &ConsumerGroup) -> GroupSpec {
-    let mut shared: BTreeMap<(&Arc<BTreeSet<Arc<str>>>, &Arc<str>), Arc<SubscribedTopics>> = BTreeMap::new();
+    let mut shared: BTreeMap<Wish<'_>, Arc<SubscribedTopics>> = BTreeMap::new();
     let mut members = BTreeMap::new();
     for (id, member) in group.members() {
         let subscribed = shared

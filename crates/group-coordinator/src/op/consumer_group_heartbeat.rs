@@ -10,6 +10,7 @@ use crate::consumer::draft::Draft;
 use crate::consumer::heartbeat::{self, Heartbeat};
 use crate::consumer::member::{AWAY, LEFT};
 use crate::consumer::refusal::Refusal;
+use crate::consumer::upgrade;
 use crate::coordinator::GroupCoordinator;
 use crate::record::GroupRecord;
 use crate::state::GroupState;
@@ -125,14 +126,12 @@ fn take(coordinator: &mut GroupCoordinator, state: &GroupState, heartbeat: &Hear
     if matches!(request.member_epoch, LEFT | AWAY) {
         let group = state.consumer(&id).ok_or_else(|| no_consumer_group(state, &id))?;
         let mut draft = Draft::of(id, group);
-        let response = heartbeat::leave(&coordinator.desk, &mut draft, request)?;
-        return Ok((draft.records, response));
+        let response = heartbeat::leave(&mut coordinator.desk, &mut draft, request)?;
+        return Ok((coordinator.finish(draft), response));
     }
     let mut draft = begin(coordinator, state, id, request.member_epoch)?;
     let response = heartbeat::heartbeat(&mut coordinator.desk, &mut draft, heartbeat)?;
-    // Whatever of the classic protocol there was has ended.
-    coordinator.drop_group(&draft.id, ErrorCode::RebalanceInProgress);
-    Ok((draft.records, response))
+    Ok((coordinator.finish(draft), response))
 }
 
 /// The group that is there, or a new one for somebody who joins.
@@ -156,6 +155,7 @@ fn begin(
             };
             Ok(Draft::new(id, vec![end]))
         }
+        Some((group, desk)) if joins => upgrade::upgrade(desk, group),
         Some(_) => Err(no_consumer_group(state, &id)),
     }
 }

@@ -5,12 +5,14 @@ use super::answer;
 use crate::classic::group::Phase;
 use crate::classic::{rebalance, validate};
 use crate::completion::{Answer, Outcome};
+use crate::consumer::classic_member;
 use crate::coordinator::GroupCoordinator;
 use crate::state::GroupState;
 use coordinator_runtime::Moment;
 use coordinator_runtime::Token;
 use protocol::ErrorCode;
 use protocol::messages::heartbeat_request::HeartbeatRequest;
+use std::sync::Arc;
 
 /// Notes the sign of life.
 pub fn heartbeat(
@@ -31,6 +33,10 @@ pub fn heartbeat(
 fn alive(coordinator: &mut GroupCoordinator, state: &GroupState, request: &HeartbeatRequest) -> Result<(), ErrorCode> {
     if request.group_id.is_empty() {
         return Err(ErrorCode::InvalidGroupId);
+    }
+    if let Some(group) = state.consumer(&request.group_id) {
+        let id: Arc<str> = request.group_id.as_str().into();
+        return classic_member::heartbeat(&mut coordinator.desk, &id, group, request);
     }
     let (group, desk) = coordinator
         .open(state, &request.group_id)

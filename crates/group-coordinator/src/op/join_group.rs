@@ -4,12 +4,14 @@
 
 mod replace;
 
-use super::nothing;
+use super::{answer, answer_with, nothing};
 use crate::classic::group::{ClassicGroup, Phase};
-use crate::classic::member::{Member, Protocol};
+use crate::classic::member::Member;
 use crate::classic::{rebalance, validate};
 use crate::completion::{Answer, Completion, Outcome};
-use crate::consumer::fence;
+use crate::consumer::draft::Draft;
+use crate::consumer::group::ConsumerGroup;
+use crate::consumer::{classic_member, fence};
 use crate::coordinator::GroupCoordinator;
 use crate::desk::Desk;
 use crate::settings::NEW_MEMBER_JOIN_TIMEOUT;
@@ -20,46 +22,9 @@ use protocol::ErrorCode;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub use crate::classic::join::{JoinGroup, MemberIdPolicy};
 pub use crate::completion::SkipAssignment;
 pub use replace::{not_replaced, replaced};
-
-/// Whether a member without an id is taken in at once, or is given an id to come back with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MemberIdPolicy {
-    /// From version 4.
-    Required,
-    /// Before.
-    Optional,
-}
-
-/// What a member asks for.
-#[derive(Clone, Debug)]
-pub struct JoinGroup {
-    /// The group.
-    pub group_id: Arc<str>,
-    /// Its id, or empty.
-    pub member_id: Arc<str>,
-    /// Its static name.
-    pub instance_id: Option<Arc<str>>,
-    /// As the client calls itself.
-    pub client_id: Arc<str>,
-    /// Where it is, with Java's leading slash.
-    pub client_host: Arc<str>,
-    /// How long it may be silent.
-    pub session_timeout_ms: i32,
-    /// How long it may take to rejoin.
-    pub rebalance_timeout_ms: i32,
-    /// `consumer`, `connect`, ..
-    pub protocol_type: String,
-    /// In the order of preference.
-    pub protocols: Vec<Protocol>,
-    /// See there.
-    pub member_id_policy: MemberIdPolicy,
-    /// See there.
-    pub skip_assignment: SkipAssignment,
-    /// Why, in the client's words.
-    pub reason: Option<String>,
-}
 
 /// Takes a member in, or its newest wishes; the answer comes when all have joined.
 pub fn join_group(
@@ -82,10 +47,8 @@ pub fn join_group(
         return nothing();
     }
     let consumer = state.consumer(&request.group_id);
-    if consumer.is_some_and(|group| !group.is_empty()) {
-        let answer = rebalance::join_refused("", ErrorCode::InconsistentGroupProtocol);
-        coordinator.desk.reply(token, Answer::Join(answer));
-        return nothing();
+    if let Some(group) = consumer.filter(|group| !group.is_empty()) {
+        return join_consumer_group(coordinator, group, &request, token);
     }
     let is_known = coordinator.open(state, &request.group_id).is_some();
     if !is_known && !request.member_id.is_empty() {
@@ -112,6 +75,22 @@ pub fn join_group(
             Outcome::atomic(records, Completion::Created { group: id })
         }
         _ => outcome,
+    }
+}
+
+fn join_consumer_group(
+    coordinator: &mut GroupCoordinator,
+    group: &ConsumerGroup,
+    request: &JoinGroup,
+    token: Token,
+) -> Outcome {
+    let mut draft = Draft::of(Arc::clone(&request.group_id), group);
+    match classic_member::join(&mut coordinator.desk, &mut draft, request) {
+        Ok(response) => answer_with(coordinator.finish(draft), token, Answer::Join(response)),
+        Err(refusal) => {
+            tracing::debug!(group = %request.group_id, %refusal, "a member of the classic protocol is refused");
+            answer(token, Answer::Join(rebalance::join_refused("", refusal.code)))
+        }
     }
 }
 

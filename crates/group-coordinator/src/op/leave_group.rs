@@ -5,6 +5,10 @@ use super::{answer, answer_with};
 use crate::classic::group::{ClassicGroup, Phase};
 use crate::classic::{rebalance, validate};
 use crate::completion::{Answer, Completion, Outcome};
+use crate::consumer::draft::Draft;
+use crate::consumer::group::ConsumerGroup;
+use crate::consumer::member::Member;
+use crate::consumer::{fence, subscribe};
 use crate::coordinator::GroupCoordinator;
 use crate::desk::Desk;
 use crate::state::GroupState;
@@ -13,6 +17,7 @@ use coordinator_runtime::Token;
 use protocol::ErrorCode;
 use protocol::messages::leave_group_request::{LeaveGroupRequest, MemberIdentity};
 use protocol::messages::leave_group_response::{LeaveGroupResponse, MemberResponse};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Takes members out; the request names them in `members`, whatever its version.
@@ -30,6 +35,9 @@ pub fn leave_group(
             ..Default::default()
         };
         return answer(token, Answer::Leave(response));
+    }
+    if let Some(group) = state.consumer(&request.group_id) {
+        return leave_consumer_group(coordinator, group, request, token);
     }
     let Some((group, desk)) = coordinator.open(state, &request.group_id) else {
         let members = request
@@ -63,6 +71,52 @@ pub fn leave_group(
         "a rebalance leaves nothing to do"
     );
     answer_with(rebalanced.records, token, Answer::Leave(response))
+}
+
+/// Any member of a consumer group may be sent away, whatever protocol it speaks.
+fn leave_consumer_group(
+    coordinator: &mut GroupCoordinator,
+    group: &ConsumerGroup,
+    request: LeaveGroupRequest,
+    token: Token,
+) -> Outcome {
+    let mut gone: BTreeMap<Arc<str>, Arc<Member>> = BTreeMap::new();
+    let mut members = Vec::with_capacity(request.members.len());
+    for member in request.members {
+        let instance_id = member.group_instance_id.as_deref();
+        let by_name = instance_id.filter(|_| member.member_id.is_empty());
+        let found = match by_name {
+            Some(instance_id) => group
+                .static_member(instance_id)
+                .cloned()
+                .ok_or(ErrorCode::UnknownMemberId),
+            None => subscribe::known(group, &request.group_id, &member.member_id, instance_id)
+                .map_err(|refusal| refusal.code),
+        };
+        let error = match found {
+            Ok(found) => {
+                tracing::info!(group = %request.group_id, member = %found.id, reason = member.reason.as_deref(), "a member leaves");
+                gone.insert(Arc::clone(&found.id), found);
+                ErrorCode::None
+            }
+            Err(error) => error,
+        };
+        members.push(told(member, error));
+    }
+    let mut draft = Draft::of(request.group_id.as_str().into(), group);
+    let gone: Vec<Arc<Member>> = gone.into_values().collect();
+    fence::fence(&mut coordinator.desk, &mut draft, &gone);
+    let response = LeaveGroupResponse {
+        members,
+        ..Default::default()
+    };
+    // Nobody has gone: nothing changes.
+    let records = if gone.is_empty() {
+        Vec::new()
+    } else {
+        coordinator.finish(draft)
+    };
+    answer_with(records, token, Answer::Leave(response))
 }
 
 fn told(member: MemberIdentity, error: ErrorCode) -> MemberResponse {

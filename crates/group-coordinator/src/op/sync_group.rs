@@ -2,10 +2,11 @@
 //! Errors: UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION, INCONSISTENT_GROUP_PROTOCOL,
 //! REBALANCE_IN_PROGRESS, INVALID_GROUP_ID.
 
-use super::nothing;
+use super::{answer, nothing};
 use crate::classic::group::{ClassicGroup, Phase};
 use crate::classic::{rebalance, validate};
 use crate::completion::{Answer, Completion, Outcome};
+use crate::consumer::classic_member;
 use crate::coordinator::GroupCoordinator;
 use crate::desk::Desk;
 use crate::state::GroupState;
@@ -26,6 +27,11 @@ pub fn sync_group(
     token: Token,
 ) -> Outcome {
     coordinator.desk.moment = moment;
+    if let Some(group) = state.consumer(&request.group_id).filter(|group| !group.is_empty()) {
+        let id: Arc<str> = request.group_id.as_str().into();
+        let synced = classic_member::sync(&mut coordinator.desk, &id, group, request);
+        return answer(token, Answer::Sync(synced.unwrap_or_else(rebalance::sync_refused)));
+    }
     let refused = match coordinator.open(state, &request.group_id) {
         _ if request.group_id.is_empty() => ErrorCode::InvalidGroupId,
         None => ErrorCode::UnknownMemberId,

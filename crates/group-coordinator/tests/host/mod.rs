@@ -1,6 +1,8 @@
 //! A host in memory: a log that commits when told to, a clock that moves when told to.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod consumers;
+
 use base::{Instant, Offset, ProducerId, Rng, Timestamp};
 use bytes::Bytes;
 use coordinator_runtime::{Outcome as RuntimeOutcome, Runtime, Settled};
