@@ -57,7 +57,7 @@ pub fn txn_offset_commit(
                     group: Arc::clone(&group),
                     topic: Arc::clone(&name),
                     partition: partition.partition_index,
-                    value: Some(value(partition, topic.topic_id, moment.wall.0)),
+                    value: Some(value(partition, moment.wall.0)),
                     producer: ProducerId(request.producer_id),
                 });
             }
@@ -122,14 +122,15 @@ fn check_consumer(
     Ok(())
 }
 
-fn value(partition: TxnOffsetCommitRequestPartition, topic_id: base::Uuid, now: i64) -> OffsetCommitValue {
+fn value(partition: TxnOffsetCommitRequestPartition, now: i64) -> OffsetCommitValue {
     OffsetCommitValue {
         offset: partition.committed_offset,
         leader_epoch: partition.committed_leader_epoch,
         metadata: partition.committed_metadata.unwrap_or_default(),
         commit_timestamp: now,
         expire_timestamp: -1,
-        topic_id,
+        // These requests name topics by their names alone, and Kafka adds no id, other than to an OffsetCommit's record.
+        topic_id: base::Uuid::ZERO,
     }
 }
 
