@@ -101,7 +101,6 @@ fn seal(header: &mut BatchHeader, body: &[u8]) -> Result<(), CleanError> {
 fn write_record(body: &mut Vec<u8>, record: &Record<'_>, timestamp_delta: i64) {
     let headers: usize = record
         .headers
-        .clone()
         .map(|header| nullable_len(Some(header.key)) + nullable_len(header.value))
         .sum();
     let count = record.headers.count() as i64;

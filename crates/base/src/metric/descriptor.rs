@@ -30,9 +30,13 @@ impl Descriptor {
     }
 
     /// The name in Prometheus' text, by the rules that come with the JMX exporter (`kafka-2_0_0.yml`): the parts in lower
-    /// case, joined by underscores, without `PerSec`.
+    /// case, joined by underscores, without `PerSec` (or `Total`, which a counter gets anyway).
     pub fn text_name(&self) -> String {
-        let name = self.name.strip_suffix("PerSec").unwrap_or(self.name);
+        let ends = ["PerSec", "Total"];
+        let name = ends
+            .iter()
+            .find_map(|end| self.name.strip_suffix(end))
+            .unwrap_or(self.name);
         let mut text = String::with_capacity(self.domain.len() + self.group.len() + name.len() + 2);
         for (number, part) in [self.domain, self.group, name].into_iter().enumerate() {
             if number > 0 {

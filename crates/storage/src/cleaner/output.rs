@@ -75,18 +75,7 @@ impl Output {
     }
 
     /// Completes the files and puts them on stable storage; their time is that of the last input.
-    pub(super) fn finish(
-        mut self,
-        modified: Timestamp,
-        pace: &mut PaceSetter<'_>,
-    ) -> Result<(Segment, Vec<u8>), (CleaningError, Self)> {
-        match self.complete(modified, pace) {
-            Ok(()) => Ok((self.segment, self.pending)),
-            Err(error) => Err((error, self)),
-        }
-    }
-
-    fn complete(&mut self, modified: Timestamp, pace: &mut PaceSetter<'_>) -> Result<(), CleaningError> {
+    pub(super) fn finish(&mut self, modified: Timestamp, pace: &mut PaceSetter<'_>) -> Result<(), CleaningError> {
         self.write_out(pace)?;
         self.segment.seal(self.active.largest)?;
         self.home.fs.sync_together(&self.segment.files_of_sealed()?, &[])?;
@@ -96,10 +85,14 @@ impl Output {
         Ok(self.home.fs.sync_dir(&self.home.dir())?)
     }
 
+    /// The segment, and the buffer to be used again.
+    pub(super) fn into_parts(self) -> (Segment, Vec<u8>) {
+        (self.segment, self.pending)
+    }
+
     /// Removes what was written.
-    pub(super) fn discard(self) -> io::Result<Vec<u8>> {
-        remove_cleaned(&self.home, self.segment.base())?;
-        Ok(self.pending)
+    pub(super) fn discard(self) -> io::Result<()> {
+        remove_cleaned(&self.home, self.segment.base())
     }
 }
 

@@ -139,26 +139,18 @@ impl Pass<'_> {
             .0
             .into_iter()
             .try_for_each(|number| self.copy(number, producers, &mut output, pace));
-        let modified = inputs.last().expect("a group has a segment").modified();
-        let finished = match (copied, modified) {
-            (Ok(()), Ok(modified)) => output.finish(modified, pace),
-            (Err(error), _) => Err((error, output)),
-            (_, Err(error)) => Err((error.into(), output)),
-        };
-        match finished {
-            Ok((segment, buffer)) => {
-                self.cleaner.write = buffer;
-                Ok(Cleaned {
-                    home: Arc::clone(home),
-                    inputs,
-                    output: Arc::new(segment),
-                })
-            }
-            Err((error, output)) => {
-                output.discard()?;
-                Err(error)
-            }
+        let last = inputs.last().expect("a group has a segment");
+        if let Err(error) = copied.and_then(|()| output.finish(last.modified()?, pace)) {
+            output.discard()?;
+            return Err(error);
         }
+        let (segment, buffer) = output.into_parts();
+        self.cleaner.write = buffer;
+        Ok(Cleaned {
+            home: Arc::clone(home),
+            inputs,
+            output: Arc::new(segment),
+        })
     }
 
     fn copy(
