@@ -2,10 +2,14 @@
 //!
 //! It takes everything that waits, syncs it as one, tells who waited, and begins anew with what came meanwhile (ADR 8).
 
+mod measures;
+
 use crate::Broker;
 use crate::flush_queue::FlushQueue;
 use crate::log_dirs::LogDir;
 use crate::partitions::Hosted;
+use base::metric::Registry;
+use measures::Measures;
 use partition::Wakes;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -13,16 +17,18 @@ use storage::{Flush, StorageError};
 use tracing::error;
 
 /// The queues of all log directories.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FlushQueues {
+    measures: Measures,
     queues: Vec<(Arc<LogDir>, Arc<FlushQueue<Hosted>>)>,
 }
 
 impl FlushQueues {
     /// A queue for each of `dirs`.
-    pub fn new(dirs: &[Arc<LogDir>]) -> Self {
+    pub fn new(dirs: &[Arc<LogDir>], metrics: &Registry) -> Self {
         let queues = dirs.iter().map(|dir| (Arc::clone(dir), Arc::default()));
         Self {
+            measures: Measures::new(metrics),
             queues: queues.collect(),
         }
     }
@@ -102,9 +108,17 @@ fn flush(broker: &Broker, dir: &LogDir, waiting: &[Arc<Hosted>]) {
             Err(error) => result = Err(error),
         }
     }
+    let began = broker.clock.now();
     let result = result.and_then(|()| storage::run_together(broker.fs.as_ref(), &flushes));
     let mut wakes = Wakes::none();
     let now = broker.clock.now();
+    if !flushes.is_empty() {
+        let records = flushes.iter().map(Flush::records).sum();
+        broker
+            .flushes
+            .measures
+            .flushed(now.since(began), flushes.len(), records);
+    }
     for (hosted, flush) in prepared.into_iter().zip(flushes) {
         wakes.merge(hosted.lock().finish_flush(flush, result, now));
     }

@@ -19,6 +19,7 @@ pub mod lifecycle;
 pub mod log_config;
 pub mod log_dirs;
 pub mod measures;
+mod opening;
 pub mod partitions;
 pub mod peers;
 pub mod producer_ids;

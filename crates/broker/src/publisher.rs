@@ -5,9 +5,10 @@ use crate::coordinators::groups::picture;
 use crate::coordinators::groups::topics_deleted::topics_deleted;
 use crate::coordinators::hosting::leadership;
 use crate::coordinators::transactions::agreed;
-use crate::hosting::{self, HostingError, Opened};
+use crate::hosting;
 use crate::housekeeping::Removals;
-use crate::log_config::{self, PartitionSettings};
+use crate::log_config;
+use crate::opening;
 use crate::partitions::HostedTopic;
 use base::TopicPartition;
 use config::broker::DynamicConfigs;
@@ -20,7 +21,6 @@ use partition::Wakes;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use storage::dirs::PartitionDir;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -62,7 +62,7 @@ pub fn apply(broker: &Broker, old: &MetadataImage, newer: &Published, removals: 
             }
         }
     }
-    open_all(broker, new, &created);
+    opening::open_all(broker, new, &created);
     wakes.fire();
     update_topics(broker, old, new, settings_changed);
     picture::follow(broker, old, newer, settings_changed);
@@ -83,81 +83,6 @@ fn missing(broker: &Broker, new: &Arc<TopicImage>, old: Option<&Arc<TopicImage>>
         .partitions()
         .filter(|(index, partition)| partition.replicas.contains(&broker.node) && is_new(*index));
     mine.map(|(index, _)| (Arc::clone(new), index)).collect()
-}
-
-/// Opens many logs, several at a time: after a crash each may have to be checked.
-fn open_all(broker: &Broker, image: &MetadataImage, wanted: &[(Arc<TopicImage>, i32)]) {
-    if wanted.is_empty() {
-        return;
-    }
-    let workers = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(wanted.len());
-    let next = AtomicUsize::new(0);
-    let opened: Vec<_> = std::thread::scope(|scope| {
-        let work = || open_some(broker, image, wanted, &next);
-        if workers == 1 {
-            return work();
-        }
-        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().expect("opening a log does not panic"))
-            .collect()
-    });
-    let unnamed = opened.iter().filter_map(|(at, opened)| {
-        let path = opened.unnamed.clone()?;
-        Some((Arc::clone(&opened.hosted.dir), path, wanted[*at].0.id))
-    });
-    hosting::name_topics(broker, &unnamed.collect::<Vec<_>>());
-    broker.partitions.change(|table| {
-        for (at, opened) in opened {
-            let (topic, index) = &wanted[at];
-            table.insert(&topic.name, topic.id, *index, opened.hosted);
-        }
-    });
-}
-
-fn open_some(
-    broker: &Broker,
-    image: &MetadataImage,
-    wanted: &[(Arc<TopicImage>, i32)],
-    next: &AtomicUsize,
-) -> Vec<(usize, Opened)> {
-    let config = broker.config.load();
-    let mut opened = Vec::new();
-    let mut settings: Option<(Arc<str>, PartitionSettings)> = None;
-    loop {
-        let at = next.fetch_add(1, Ordering::Relaxed);
-        let Some((topic, index)) = wanted.get(at) else {
-            return opened;
-        };
-        if settings.as_ref().is_none_or(|(name, _)| *name != topic.name) {
-            settings = Some((
-                Arc::clone(&topic.name),
-                log_config::of_topic(&config, image, &topic.name),
-            ));
-        }
-        let Some((_, settings)) = &settings else { continue };
-        match open_one(broker, topic, *index, settings) {
-            Ok(one) => opened.push((at, one)),
-            Err(error) => error!(topic = %topic.name, partition = index, %error, "the partition cannot be hosted"),
-        }
-    }
-}
-
-fn open_one(
-    broker: &Broker,
-    topic: &TopicImage,
-    index: i32,
-    settings: &PartitionSettings,
-) -> Result<Opened, HostingError> {
-    let opened = hosting::open(broker, topic, index, settings)?;
-    if let Some(partition) = topic.partition(index) {
-        // Nobody can wait for a partition that is not in the table yet.
-        hosting::assume_role(broker, &opened.hosted, partition).fire();
-    }
-    Ok(opened)
 }
 
 fn change_roles(broker: &Broker, old: &TopicImage, new: &TopicImage) -> Wakes {

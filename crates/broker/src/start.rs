@@ -177,7 +177,7 @@ fn assemble(
         markers: Arc::default(),
         peers: Peers::default(),
         cleaner: LogCleaner::new(&metrics),
-        flushes: FlushQueues::new(&log_dirs.dirs),
+        flushes: FlushQueues::new(&log_dirs.dirs, &metrics),
         group_picture: Arc::default(),
         log_dirs,
         producer_ids: ProducerIds::default(),

@@ -69,6 +69,20 @@ impl Active {
         Ok((active, end))
     }
 
+    /// Takes over what the time index says of the segment so far.
+    pub(crate) fn resume_times(&mut self, segment: &Segment) -> Result<(), StorageError> {
+        if let Some(entry) = segment.times(|index| index.last())?? {
+            self.largest = entry;
+        }
+        Ok(())
+    }
+
+    /// Takes into account a batch that the offset index names.
+    pub(crate) fn at_entry(&mut self, header: &BatchHeader) {
+        self.note(header);
+        self.bytes_since_entry = header.size() as u64;
+    }
+
     /// Whether a new segment must begin before `incoming`.
     pub(crate) fn must_roll(
         &mut self,

@@ -9,7 +9,7 @@ use crate::leftovers::{self, Listing};
 use crate::log::Log;
 use crate::names::SegmentFile;
 use crate::producer_state::ProducerStateManager;
-use crate::recovery::{rebuild_indexes, recover};
+use crate::recovery::{rebuild_indexes, recover, recover_tail};
 use crate::replay::TransactionIndexes;
 use crate::segment::Segment;
 use crate::unsynced::{Epochs, Names, Unsynced};
@@ -133,12 +133,24 @@ impl Opening {
             .segments
             .partition_point(|segment| segment.base() <= from)
             .saturating_sub(1);
-        self.indexes = TransactionIndexes::RebuiltFrom(self.segments[first].base());
+        let mut rebuilt_from = self.segments[first].base();
         let mut epochs_due = false;
         for number in first..self.segments.len() {
             let segment = Arc::clone(&self.segments[number]);
             let fresh = self.fresh(segment.base());
-            let found = recover(&segment, fresh, &self.options.config, &mut self.epochs)?;
+            let config = &self.options.config;
+            let tail = if number == first && from > segment.base() {
+                recover_tail(&segment, fresh, from, config, &mut self.epochs)?
+            } else {
+                None
+            };
+            let found = match tail {
+                Some(found) => {
+                    rebuilt_from = from;
+                    found
+                }
+                None => recover(&segment, fresh, config, &mut self.epochs)?,
+            };
             segment.seal(found.active.largest)?;
             epochs_due |= found.epochs == Flush::Due;
             let next = self.segments.get(number + 1);
@@ -153,6 +165,7 @@ impl Opening {
                 self.checked.push(segment);
             }
         }
+        self.indexes = TransactionIndexes::RebuiltFrom(rebuilt_from);
         if epochs_due {
             self.epochs.flush()?;
         }

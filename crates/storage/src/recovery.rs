@@ -1,9 +1,11 @@
-//! Checking a segment after a crash: every batch is read, the first bad one ends it, the indexes are built anew.
+//! Checking a segment after a crash: every batch that may not have been safe is read, the first bad one ends it, and the
+//! indexes are built.
 
 use crate::active::Active;
 use crate::config::LogConfig;
 use crate::error::StorageError;
 use crate::leader_epoch::{Flush, LeaderEpochCache};
+use crate::scan::{HeaderScan, ScanError};
 use crate::segment::Segment;
 use base::Offset;
 use base::fs::File;
@@ -36,18 +38,101 @@ pub(crate) fn recover(
 ) -> Result<Recovered, StorageError> {
     segment.reset_indexes()?;
     segment.reset_transactions()?;
+    let start = Start {
+        active: fresh,
+        position: 0,
+        end: segment.base(),
+    };
+    check_from(start, segment, config, epochs)
+}
+
+/// Checks only what lies at or after `from`, which was not on stable storage for sure, and keeps the indexes of what was.
+/// None if what should be safe is not as it should be: then everything is to be checked. The time this takes depends on
+/// what was not flushed, not on what there is.
+pub(crate) fn recover_tail(
+    segment: &Segment,
+    fresh: Active,
+    from: Offset,
+    config: &LogConfig,
+    epochs: &mut LeaderEpochCache,
+) -> Result<Option<Recovered>, StorageError> {
+    if !segment.indexes_are_in_order()? || !segment.cut_indexes(from)? {
+        return Ok(None);
+    }
+    let Some(start) = skip_to(segment, fresh, from, config)? else {
+        return Ok(None);
+    };
+    check_from(start, segment, config, epochs).map(Some)
+}
+
+/// Where a check begins.
+struct Start {
+    active: Active,
+    position: u64,
+    /// The offset after the last record before it.
+    end: Offset,
+}
+
+/// Walks over the headers from the last index entry to `from`; none if they do not lead there.
+fn skip_to(segment: &Segment, fresh: Active, from: Offset, config: &LogConfig) -> Result<Option<Start>, StorageError> {
+    let mut active = fresh;
+    active.resume_times(segment)?;
+    let entry = segment.offsets(|index| index.last())??;
+    let file = segment.log()?;
+    let mut start = Start {
+        active,
+        position: entry.map_or(0, |entry| u64::from(entry.position)),
+        end: segment.base(),
+    };
+    let mut scan = HeaderScan::new(&*file, start.position, segment.size());
+    let mut is_first = true;
+    loop {
+        let placed = match scan.next() {
+            Ok(Some(placed)) if placed.header.base_offset < from => placed,
+            Ok(_) => break,
+            Err(ScanError::Io(error)) if error.kind() != std::io::ErrorKind::UnexpectedEof => return Err(error.into()),
+            // What follows the safe part is judged by the check; if this is within it, the end is not reached.
+            Err(_) => break,
+        };
+        let fits_entry = entry.is_none_or(|entry| !is_first || placed.header.last_offset() == entry.offset);
+        if !fits_entry || placed.header.base_offset < start.end || placed.header.last_offset_delta < 0 {
+            return Ok(None);
+        }
+        if is_first && entry.is_some() {
+            start.active.at_entry(&placed.header);
+        } else {
+            let interval = config.index_interval_bytes;
+            start
+                .active
+                .appended(segment, &placed.header, placed.position, interval)?;
+        }
+        is_first = false;
+        start.position = placed.end();
+        start.end = placed.header.next_offset();
+    }
+    Ok((start.end >= from).then_some(start))
+}
+
+fn check_from(
+    start: Start,
+    segment: &Segment,
+    config: &LogConfig,
+    epochs: &mut LeaderEpochCache,
+) -> Result<Recovered, StorageError> {
     let file = segment.log()?;
     let size = segment.size();
     let mut reader = BatchReader {
         file: &*file,
-        position: 0,
+        position: start.position,
         end: size,
         at: 0,
         buffer: Vec::new(),
     };
-    let mut active = fresh;
-    let mut end = segment.base();
-    let mut valid = 0;
+    let Start {
+        mut active,
+        mut end,
+        position: mut valid,
+    } = start;
     let mut due = Flush::Clean;
     while let Some(header) = reader.next()? {
         let fits = header.base_offset >= end && header.last_offset_delta >= 0;

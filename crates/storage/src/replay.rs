@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub(crate) enum TransactionIndexes {
     /// They are right as they are.
     Kept,
-    /// Those of the segments from this offset on were emptied and are written anew.
+    /// They were emptied from this offset on, and what is missing is written anew.
     RebuiltFrom(Offset),
 }
 
@@ -40,11 +40,7 @@ impl Log {
         let view = self.view();
         for number in view.segment_at(from)..self.segments.len() {
             let segment = Arc::clone(&self.segments[number]);
-            let rebuild = match indexes {
-                TransactionIndexes::Kept => false,
-                TransactionIndexes::RebuiltFrom(base) => segment.base() >= base,
-            };
-            self.replay_segment(&segment, from, view.size_of(number), rebuild)?;
+            self.replay_segment(&segment, from, view.size_of(number), indexes)?;
         }
         self.producers.update_map_end_offset(self.log_end);
         Ok(())
@@ -55,7 +51,7 @@ impl Log {
         segment: &Segment,
         from: Offset,
         size: u64,
-        rebuild_index: bool,
+        indexes: TransactionIndexes,
     ) -> Result<(), StorageError> {
         if size == 0 {
             return Ok(());
@@ -84,7 +80,11 @@ impl Log {
                 continue;
             }
             let ended = self.producers.apply(staged, placed.header.next_offset());
-            if rebuild_index {
+            let is_rebuilt = match indexes {
+                TransactionIndexes::Kept => false,
+                TransactionIndexes::RebuiltFrom(from) => placed.header.base_offset >= from,
+            };
+            if is_rebuilt {
                 note_aborted(&ended, |aborted| segment.transactions(|index| index.append(aborted)))?;
             }
         }

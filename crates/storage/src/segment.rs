@@ -260,6 +260,26 @@ impl Segment {
         Ok(())
     }
 
+    /// Whether the indexes can be what they should be, as far as they tell.
+    pub(crate) fn indexes_are_in_order(&self) -> io::Result<bool> {
+        let size = self.size();
+        Ok(self.offsets(|index| index.is_in_order(size))?? && self.times(|index| index.is_in_order())??)
+    }
+
+    /// Cuts all indexes at `offset`; answers whether they could be read.
+    pub(crate) fn cut_indexes(&self, offset: Offset) -> Result<bool, StorageError> {
+        self.offsets(|index| index.truncate(offset))??;
+        self.times(|index| index.truncate(offset))??;
+        if !self.has_transaction_index() {
+            return Ok(true);
+        }
+        match self.transactions(|index| index.truncate_to(offset)) {
+            Ok(()) => Ok(true),
+            Err(StorageError::Corrupt(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Nothing will be appended any more: notes the greatest timestamp and completes the index files.
     pub(crate) fn seal(&self, largest: TimeOffset) -> io::Result<()> {
         self.times(|index| index.push_if_later(largest))??;

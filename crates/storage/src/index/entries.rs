@@ -147,6 +147,22 @@ impl<const N: usize> Entries<N> {
         self.file.set_len(u64::from(self.stored) * N as u64)
     }
 
+    /// Whether `ordered` holds for every two neighbours, and for the first with none before it. Reads the whole file.
+    pub(crate) fn are_all(&self, ordered: impl Fn(Option<&[u8; N]>, &[u8; N]) -> bool) -> io::Result<bool> {
+        let mut all = vec![[0; N]; self.stored.min(self.tail_from) as usize];
+        if !all.is_empty() {
+            read_exactly(&*self.file, all.as_flattened_mut(), 0)?;
+        }
+        let mut before = None;
+        for entry in all.iter().chain(&self.tail) {
+            if !ordered(before, entry) {
+                return Ok(false);
+            }
+            before = Some(entry);
+        }
+        Ok(true)
+    }
+
     /// Finds where `holds` stops to hold, as far as memory goes.
     pub(crate) fn search(&self, holds: impl Fn(&[u8; N]) -> bool) -> Search<N> {
         let point = self.tail.partition_point(holds);

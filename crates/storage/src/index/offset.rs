@@ -83,8 +83,23 @@ impl OffsetIndex {
         }
     }
 
+    /// Whether all entries ascend and point into a file of `size` bytes. A page that a crash lost is zeros, and does not.
+    pub(crate) fn is_in_order(&self, size: u64) -> io::Result<bool> {
+        let base = self.base;
+        self.entries.are_all(|before, entry| {
+            let entry = decode(base, entry);
+            let before = before.map(|before| decode(base, before));
+            entry.position > 0
+                && u64::from(entry.position) < size
+                && before.is_none_or(|before| before.offset < entry.offset && before.position < entry.position)
+        })
+    }
+
     /// Removes entries at or after `offset`.
     pub(crate) fn truncate(&mut self, offset: Offset) -> io::Result<()> {
+        if self.last()?.is_none_or(|last| last.offset < offset) {
+            return Ok(());
+        }
         let base = self.base;
         self.entries.truncate(|entry| decode(base, entry).offset < offset)
     }

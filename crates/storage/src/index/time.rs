@@ -81,8 +81,22 @@ impl TimeIndex {
         }
     }
 
+    /// Whether all entries ascend. A page that a crash lost is zeros, and does not.
+    pub(crate) fn is_in_order(&self) -> io::Result<bool> {
+        let base = self.base;
+        self.entries.are_all(|before, entry| {
+            let entry = decode(base, entry);
+            let before = before.map(|before| decode(base, before));
+            entry.timestamp.0 >= 0
+                && before.is_none_or(|before| before.timestamp < entry.timestamp && before.offset <= entry.offset)
+        })
+    }
+
     /// Removes entries at or after `offset`.
     pub(crate) fn truncate(&mut self, offset: Offset) -> io::Result<()> {
+        if self.last()?.is_none_or(|last| last.offset < offset) {
+            return Ok(());
+        }
         let base = self.base;
         self.entries.truncate(|entry| decode(base, entry).offset < offset)
     }

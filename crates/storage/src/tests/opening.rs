@@ -239,3 +239,51 @@ fn idle_logs_hold_no_files_and_little_memory() {
     let per_log = size_of::<Log>() + size_of::<crate::segment::Segment>();
     assert!(per_log < 1500, "{per_log} bytes");
 }
+
+#[test]
+fn what_was_flushed_is_not_read_again_after_a_crash() {
+    let config = LogConfig {
+        index_interval_bytes: 100,
+        ..LogConfig::default()
+    };
+    let name = "00000000000000000000.log";
+    for (crashed_at, is_trusted) in [(600, true), (610, true), (900, true), (900, false)] {
+        let mut bench = Bench::new(config.clone());
+        let mut log = bench.open();
+        let more = |log: &mut Log, until: i64| {
+            while log.log_end_offset() < Offset(until) {
+                let time = log.log_end_offset().0;
+                append(log, batch(1, 50, time));
+            }
+        };
+        more(&mut log, 600);
+        flush(&mut log);
+        bench.options.recovery_point = log.recovery_point();
+        more(&mut log, crashed_at);
+        let (end, size) = (log.log_end_offset(), log.size());
+        drop(log);
+        // Damage in a record that was on stable storage: a start that is bounded by the tail does not see it.
+        let mut bytes = read(&bench, name);
+        bytes[100] ^= 1;
+        write(&bench, name, &bytes);
+        if !is_trusted {
+            // A page of the index that never reached the disk.
+            let mut index = read(&bench, "00000000000000000000.index");
+            index[16..400].fill(0);
+            write(&bench, "00000000000000000000.index", &index);
+        }
+        let log = bench.open();
+        if !is_trusted {
+            assert!(
+                log.log_end_offset() < Offset(crashed_at),
+                "everything was read, and the damage found"
+            );
+            continue;
+        }
+        assert_eq!((log.log_end_offset(), log.size()), (end, size));
+        for at in 0..crashed_at {
+            let found = log.view().segments[0].find_batch(Offset(at), log.size());
+            assert_eq!(found.expect("found").expect("there").header.base_offset, Offset(at));
+        }
+    }
+}

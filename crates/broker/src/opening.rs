@@ -1,0 +1,158 @@
+//! Opening many logs at once, as at the start: on all cores, and saying how far it is.
+
+use crate::Broker;
+use crate::hosting::{self, HostingError, Opened};
+use crate::log_config::{self, PartitionSettings};
+use base::Instant;
+use base::metric::{Descriptor, Gauge};
+use metadata::MetadataImage;
+use metadata::image::TopicImage;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+use tracing::{error, info};
+
+/// How often the progress is logged.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+const REMAINING: Descriptor = Descriptor::new(
+    "kafka.log",
+    "LogManager",
+    "remainingLogsToRecover",
+    "Logs that are still to be opened, and checked where the broker did not end well.",
+);
+const TOOK: Descriptor = Descriptor::new(
+    "riverrun.log",
+    "LogManager",
+    "LastOpeningTimeMs",
+    "How long it took to open the logs that were opened last, those of the start to begin with.",
+);
+
+/// Opens many logs, several at a time: after a crash each may have to be checked.
+pub(crate) fn open_all(broker: &Broker, image: &MetadataImage, wanted: &[(Arc<TopicImage>, i32)]) {
+    if wanted.is_empty() {
+        return;
+    }
+    let workers = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(wanted.len());
+    let progress = Progress::new(broker, wanted.len());
+    let opened: Vec<_> = std::thread::scope(|scope| {
+        let work = || open_some(broker, image, wanted, &progress);
+        if workers == 1 {
+            return work();
+        }
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("opening a log does not panic"))
+            .collect()
+    });
+    let unnamed = opened.iter().filter_map(|(at, opened)| {
+        let path = opened.unnamed.clone()?;
+        Some((Arc::clone(&opened.hosted.dir), path, wanted[*at].0.id))
+    });
+    hosting::name_topics(broker, &unnamed.collect::<Vec<_>>());
+    broker.partitions.change(|table| {
+        for (at, opened) in opened {
+            let (topic, index) = &wanted[at];
+            table.insert(&topic.name, topic.id, *index, opened.hosted);
+        }
+    });
+    progress.done();
+}
+
+fn open_some(
+    broker: &Broker,
+    image: &MetadataImage,
+    wanted: &[(Arc<TopicImage>, i32)],
+    progress: &Progress<'_>,
+) -> Vec<(usize, Opened)> {
+    let config = broker.config.load();
+    let mut opened = Vec::new();
+    let mut settings: Option<(Arc<str>, PartitionSettings)> = None;
+    loop {
+        let at = progress.next();
+        let Some((topic, index)) = wanted.get(at) else {
+            return opened;
+        };
+        if settings.as_ref().is_none_or(|(name, _)| *name != topic.name) {
+            settings = Some((
+                Arc::clone(&topic.name),
+                log_config::of_topic(&config, image, &topic.name),
+            ));
+        }
+        let Some((_, settings)) = &settings else { continue };
+        match open_one(broker, topic, *index, settings) {
+            Ok(one) => opened.push((at, one)),
+            Err(error) => error!(topic = %topic.name, partition = index, %error, "the partition cannot be hosted"),
+        }
+    }
+}
+
+fn open_one(
+    broker: &Broker,
+    topic: &TopicImage,
+    index: i32,
+    settings: &PartitionSettings,
+) -> Result<Opened, HostingError> {
+    let opened = hosting::open(broker, topic, index, settings)?;
+    if let Some(partition) = topic.partition(index) {
+        // Nobody can wait for a partition that is not in the table yet.
+        hosting::assume_role(broker, &opened.hosted, partition).fire();
+    }
+    Ok(opened)
+}
+
+/// How far the opening is.
+struct Progress<'a> {
+    broker: &'a Broker,
+    total: usize,
+    next: AtomicUsize,
+    since: Instant,
+    told_ms: AtomicU64,
+    remaining: Arc<Gauge>,
+}
+
+impl<'a> Progress<'a> {
+    fn new(broker: &'a Broker, total: usize) -> Self {
+        let remaining = broker.metrics.gauge(&REMAINING, &[]);
+        remaining.set(total as f64);
+        Self {
+            broker,
+            total,
+            next: AtomicUsize::new(0),
+            since: broker.clock.now(),
+            told_ms: AtomicU64::new(0),
+            remaining,
+        }
+    }
+
+    /// The number of the next log to be opened.
+    fn next(&self) -> usize {
+        let at = self.next.fetch_add(1, Ordering::Relaxed);
+        self.remaining.set(self.total.saturating_sub(at) as f64);
+        let millis = self.millis();
+        let told = self.told_ms.load(Ordering::Relaxed);
+        let is_due = Duration::from_millis(millis.saturating_sub(told)) >= TELL_EVERY;
+        let mine = || {
+            self.told_ms
+                .compare_exchange(told, millis, Ordering::Relaxed, Ordering::Relaxed)
+        };
+        if at < self.total && is_due && mine().is_ok() {
+            info!(opened = at, of = self.total, "opening logs");
+        }
+        at
+    }
+
+    fn done(&self) {
+        self.remaining.set(0.0);
+        let millis = self.millis();
+        self.broker.metrics.gauge(&TOOK, &[]).set(millis as f64);
+        info!(logs = self.total, took_ms = millis, "logs opened");
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.broker.clock.now().since(self.since).as_millis()).unwrap_or(u64::MAX)
+    }
+}
