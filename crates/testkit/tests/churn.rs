@@ -67,3 +67,8 @@ fn churn(protocol: Protocol) {
 fn classic_groups_of_every_stock_client_churn() {
     churn(Protocol::Classic);
 }
+
+#[test]
+fn consumer_groups_of_every_stock_client_churn() {
+    churn(Protocol::Consumer);
+}

@@ -10,7 +10,7 @@ mod exactly_once {
     pub mod run;
 }
 
-use exactly_once::run::Run;
+use exactly_once::run::{Run, Sharing};
 
 /// Faults of each run in CI.
 const FAULTS: usize = 5;
@@ -20,10 +20,10 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().expect("a number"))
 }
 
-fn exactly_once(transaction_version: i16, seed: u64) {
+fn exactly_once(transaction_version: i16, sharing: Sharing, seed: u64) {
     let seed = number("RIVERRUN_SEED").unwrap_or(seed);
     let faults = number("RIVERRUN_FAULTS").map_or(FAULTS, |faults| usize::try_from(faults).expect("not that many"));
-    let mut run = Run::start(transaction_version, seed).expect("broker and programs start");
+    let mut run = Run::start(transaction_version, sharing, seed).expect("broker and programs start");
     let outcome = run.with_faults(faults).and_then(|()| run.finish());
     if let Err(error) = outcome {
         panic!(
@@ -35,10 +35,15 @@ fn exactly_once(transaction_version: i16, seed: u64) {
 
 #[test]
 fn output_equals_input_under_transaction_version_1() {
-    exactly_once(1, 0x7a_0001);
+    exactly_once(1, Sharing::Classic, 0x7a_0001);
 }
 
 #[test]
 fn output_equals_input_under_transaction_version_2() {
-    exactly_once(2, 0x7a_0002);
+    exactly_once(2, Sharing::Classic, 0x7a_0002);
+}
+
+#[test]
+fn output_equals_input_in_a_consumer_group() {
+    exactly_once(2, Sharing::Consumer, 0x7a_0003);
 }

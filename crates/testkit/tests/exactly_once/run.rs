@@ -23,6 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// So many records of each partition are appended together.
 const PORTION: i64 = 100;
 
+/// How the programs share the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    Classic,
+    Consumer,
+}
+
 /// A run in progress.
 pub struct Run {
     rng: Rng,
@@ -36,7 +43,7 @@ pub struct Run {
 
 impl Run {
     /// A fresh broker, topics, and both programs.
-    pub fn start(transaction_version: i16, seed: u64) -> Result<Run> {
+    pub fn start(transaction_version: i16, sharing: Sharing, seed: u64) -> Result<Run> {
         let dir = tempfile::TempDir::with_prefix("riverrun-exactly-once-")?;
         let broker = chosen::start(&settings(transaction_version))?;
         let mut talk = Talk::to(&*broker)?;
@@ -48,11 +55,15 @@ impl Run {
             group: GROUP.to_owned(),
             input: INPUT.to_owned(),
             output: OUTPUT.to_owned(),
-            settings: vec![
-                "session.timeout.ms=3000".to_owned(),
-                "heartbeat.interval.ms=500".to_owned(),
-            ],
-            static_member: Some(NAMES[0]),
+            settings: match sharing {
+                Sharing::Classic => vec![
+                    "session.timeout.ms=3000".to_owned(),
+                    "heartbeat.interval.ms=500".to_owned(),
+                ],
+                Sharing::Consumer => vec!["group.protocol=consumer".to_owned()],
+            },
+            // A KIP-848 group refuses the place of a static member that died, until its session ends.
+            static_member: (sharing == Sharing::Classic).then_some(NAMES[0]),
             history: dir.path().join("history"),
         };
         std::fs::File::create(&program.history)?;
