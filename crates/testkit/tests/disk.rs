@@ -1,5 +1,7 @@
 //! One directory, two brokers: what Riverrun wrote Apache Kafka 4.3 reads, and the other way round, cleanly shut down or
 //! killed. Kafka's own log tool judges the files in between.
+//!
+//! With `RIVERRUN_STORIES_OF=kafka` in the environment every turn is Apache Kafka's, which proves the test.
 
 mod disk {
     pub mod compacted;
@@ -10,7 +12,7 @@ mod disk {
 
 use disk::producer::IdempotentProducer;
 use disk::{compacted, dump, workload};
-use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
+use testkit::{Cluster, KafkaBroker, Settings, chosen};
 
 /// How a broker goes away before the other one takes the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +32,7 @@ impl Turn {
     fn start(self, settings: &Settings) -> Box<dyn Cluster> {
         match self {
             Turn::Kafka(_) => Box::new(KafkaBroker::start(settings).expect("Kafka starts")),
-            Turn::Riverrun(_) => Box::new(RiverrunBroker::start(settings).expect("Riverrun starts")),
+            Turn::Riverrun(_) => chosen::start(settings).expect("Riverrun starts"),
         }
     }
 
@@ -44,20 +46,17 @@ impl Turn {
     }
 }
 
-/// Whether transactions are part of the workload where Kafka runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Transactions {
-    Without,
-    ByKafka,
-}
-
 /// Each turn finds what the one before left, adds to it, and is ended; the last one only looks.
-fn take_turns(turns: &[Turn], transactions: Transactions) {
+fn take_turns(turns: &[Turn]) {
     let dir = tempfile::TempDir::with_prefix("riverrun-disk-").expect("a temporary directory");
-    let settings = Settings::default().on(dir.path().join("data"));
+    let settings = Settings::default()
+        .on(dir.path().join("data"))
+        .with("transaction.state.log.num.partitions", 4);
+    let started = std::time::Instant::now();
     let mut left: Option<String> = None;
     let mut producers = Vec::new();
     for (turn, phase) in turns.iter().zip(1..) {
+        println!("{:.1} s: {turn:?}", started.elapsed().as_secs_f64());
         let mut broker = turn.start(&settings);
         if let Some(left) = &left {
             let found = workload::read(&*broker).expect("a readable log");
@@ -77,9 +76,7 @@ fn take_turns(turns: &[Turn], transactions: Transactions) {
         if matches!(turn, Turn::Kafka(End::Clean) | Turn::Riverrun(_)) {
             workload::trim(&*broker, phase).unwrap_or_else(|error| panic!("{turn:?}: {error:#}"));
         }
-        if transactions == Transactions::ByKafka && matches!(turn, Turn::Kafka(_)) {
-            workload::transact(&*broker, phase).expect("transactions");
-        }
+        workload::transact(&*broker, phase).unwrap_or_else(|error| panic!("{turn:?}: {error:#}"));
         let mut producer = IdempotentProducer::new(&*broker, "disk-many").expect("a producer id");
         for producer in producers.iter_mut().chain([&mut producer]) {
             producer
@@ -89,6 +86,7 @@ fn take_turns(turns: &[Turn], transactions: Transactions) {
         producers.push(producer);
         left = Some(workload::read(&*broker).expect("a readable log"));
         turn.end(&mut *broker);
+        println!("{:.1} s: judging", started.elapsed().as_secs_f64());
         let judged = match turn {
             Turn::Kafka(End::Clean) | Turn::Riverrun(End::Clean) => dump::judge_all(broker.data_dir()),
             Turn::Kafka(End::Killed) | Turn::Riverrun(End::Killed) => {
@@ -113,43 +111,15 @@ fn same(left: &str, found: &str, what: &str) {
 }
 
 #[test]
-fn kafka_takes_over_from_kafka() {
-    // Proves the test: what one Kafka leaves the next one finds.
-    take_turns(
-        &[
-            Turn::Kafka(End::Clean),
-            Turn::Kafka(End::Killed),
-            Turn::Kafka(End::Clean),
-        ],
-        Transactions::ByKafka,
-    );
-}
-
-#[test]
-fn kafka_takes_over_what_riverrun_wrote() {
-    take_turns(
-        &[
-            Turn::Riverrun(End::Clean),
-            Turn::Kafka(End::Clean),
-            Turn::Riverrun(End::Killed),
-            Turn::Kafka(End::Clean),
-        ],
-        Transactions::Without,
-    );
-}
-
-#[test]
-fn riverrun_takes_over_what_kafka_wrote() {
-    take_turns(
-        &[
-            Turn::Kafka(End::Clean),
-            Turn::Riverrun(End::Clean),
-            Turn::Kafka(End::Killed),
-            Turn::Riverrun(End::Clean),
-            Turn::Kafka(End::Clean),
-        ],
-        Transactions::ByKafka,
-    );
+fn each_broker_takes_over_what_the_other_left() {
+    // Each of the four ways once. That Kafka takes over a directory which Riverrun formatted is told below.
+    take_turns(&[
+        Turn::Kafka(End::Clean),
+        Turn::Riverrun(End::Clean),
+        Turn::Kafka(End::Killed),
+        Turn::Riverrun(End::Killed),
+        Turn::Kafka(End::Clean),
+    ]);
 }
 
 #[test]

@@ -12,10 +12,13 @@ pub enum Offsets {
     Compacted,
 }
 
+/// One run of the tool: its options, and the files it looks at.
+type Look = (&'static [&'static str], Vec<PathBuf>);
+
 /// Lets Kafka's tool look at all files under `data_dir` that a broker which shut down left there, and holds our tool's
 /// output against its.
 pub fn judge_all(data_dir: &Path) -> Result<()> {
-    judge_logs(data_dir, Offsets::Consecutive)?;
+    let mut looks = at_logs(data_dir)?;
     let indexes = files(data_dir, &["index", "timeindex", "txnindex"])?;
     let snapshots = files(data_dir, &["snapshot"])?;
     ensure!(
@@ -23,42 +26,63 @@ pub fn judge_all(data_dir: &Path) -> Result<()> {
         "files are missing in {}",
         data_dir.display()
     );
-    judge(&["--verify-index-only"], &indexes, Offsets::Consecutive)?;
-    judge(&[], &indexes, Offsets::Consecutive)?;
-    judge(&["--index-sanity-check"], &indexes, Offsets::Consecutive)?;
-    judge(&[], &snapshots, Offsets::Consecutive)
+    looks.push((&["--verify-index-only"], indexes.clone()));
+    looks.push((&[], indexes.clone()));
+    looks.push((&["--index-sanity-check"], indexes));
+    looks.push((&[], snapshots));
+    judge(&looks, Offsets::Consecutive)
 }
 
 /// The same for the logs alone: a broker that was killed leaves indexes that the next start trims or builds anew.
 pub fn judge_logs(data_dir: &Path, offsets: Offsets) -> Result<()> {
-    let logs = files(data_dir, &["log"])?;
-    let is_metadata = |path: &PathBuf| path.to_string_lossy().contains("__cluster_metadata-0");
-    let (metadata, ordinary): (Vec<_>, Vec<_>) = logs.into_iter().partition(is_metadata);
+    judge(&at_logs(data_dir)?, offsets)
+}
+
+/// The logs, each with the decoder that it wants.
+fn at_logs(data_dir: &Path) -> Result<Vec<Look>> {
+    let mut ordinary = files(data_dir, &["log"])?;
+    let mut of_topic = |topic: &str| {
+        let topic = format!("/{topic}-");
+        ordinary
+            .extract_if(.., |log| log.to_string_lossy().contains(&topic))
+            .collect::<Vec<_>>()
+    };
+    let metadata = of_topic("__cluster_metadata");
+    let offsets = of_topic("__consumer_offsets");
+    let transactions = of_topic("__transaction_state");
     ensure!(
         !metadata.is_empty() && !ordinary.is_empty(),
         "logs are missing in {}",
         data_dir.display()
     );
-    judge(&["--deep-iteration", "--print-data-log"], &ordinary, offsets)?;
-    judge(&["--cluster-metadata-decoder"], &metadata, Offsets::Consecutive)
+    let mut looks: Vec<Look> = vec![
+        (&["--deep-iteration", "--print-data-log"], ordinary),
+        (&["--cluster-metadata-decoder"], metadata),
+        (&["--offsets-decoder"], offsets),
+        (&["--transaction-log-decoder"], transactions),
+    ];
+    looks.retain(|(_, logs)| !logs.is_empty());
+    Ok(looks)
 }
 
-fn judge(options: &[&str], files: &[PathBuf], offsets: Offsets) -> Result<()> {
-    let by_kafka = kafka(options, files, offsets)?;
-    for fault in ["isvalid: false", "invalid bytes at the end", "Error at", "is corrupt"] {
-        let found = by_kafka.lines().find(|line| line.contains(fault));
+fn judge(looks: &[Look], offsets: Offsets) -> Result<()> {
+    let by_kafka = kafka(looks, offsets)?;
+    for (text, (options, files)) in by_kafka.split(";\n").zip(looks) {
+        for fault in ["isvalid: false", "invalid bytes at the end", "Error at", "is corrupt"] {
+            let found = text.lines().find(|line| line.contains(fault));
+            ensure!(
+                found.is_none(),
+                "kafka-dump-log {options:?}: {}",
+                found.unwrap_or_default()
+            );
+        }
+        let ours = riverrun(options, files, offsets)?;
+        let other = text.lines().zip(ours.lines()).find(|(kafka, ours)| kafka != ours);
         ensure!(
-            found.is_none(),
-            "kafka-dump-log {options:?}: {}",
-            found.unwrap_or_default()
+            ours == text,
+            "dump-log {options:?} prints something else than Kafka's: {other:#?}"
         );
     }
-    let ours = riverrun(options, files, offsets)?;
-    let other = by_kafka.lines().zip(ours.lines()).find(|(kafka, ours)| kafka != ours);
-    ensure!(
-        ours == by_kafka,
-        "dump-log {options:?} prints something else than Kafka's: {other:#?}"
-    );
     Ok(())
 }
 
@@ -85,26 +109,37 @@ fn files(data_dir: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn kafka(options: &[&str], files: &[PathBuf], offsets: Offsets) -> Result<String> {
-    let mut command = kafka_broker::java_with(&["-Xmx512m"], &[])?;
-    command.arg("org.apache.kafka.tools.DumpLogSegments");
-    run(command, options, files, offsets)
+/// What Kafka's tool prints at each look, with a line `;` between them: all in one process, which is slow to start.
+fn kafka(looks: &[Look], offsets: Offsets) -> Result<String> {
+    let classes = dependencies::part("java")?.join("classes");
+    let mut command = kafka_broker::java_with(&["-Xmx512m"], &[&classes])?;
+    command.arg("Dumps");
+    for (number, (options, files)) in looks.iter().enumerate() {
+        if number > 0 {
+            command.arg(";");
+        }
+        command.args(*options).args(["--files", &list(files)]);
+    }
+    let text = run(command, offsets)?;
+    let parts = text.split(";\n").count();
+    ensure!(parts == looks.len(), "{} looks, {parts} answers", looks.len());
+    Ok(text)
 }
 
 fn riverrun(options: &[&str], files: &[PathBuf], offsets: Offsets) -> Result<String> {
     let mut command = Command::new(dependencies::riverrun()?);
-    command.arg("dump-log");
-    run(command, options, files, offsets)
+    command.arg("dump-log").args(options).args(["--files", &list(files)]);
+    run(command, offsets)
+}
+
+fn list(files: &[PathBuf]) -> String {
+    let list: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+    list.join(",")
 }
 
 /// What the tool prints; what it says on stderr is faults it found.
-fn run(mut command: Command, options: &[&str], files: &[PathBuf], offsets: Offsets) -> Result<String> {
-    let list: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
-    command
-        .args(options)
-        .arg("--files")
-        .arg(list.join(","))
-        .stdin(Stdio::null());
+fn run(mut command: Command, offsets: Offsets) -> Result<String> {
+    command.stdin(Stdio::null());
     let Output { status, stdout, stderr } = command.output().with_context(|| format!("{command:?}"))?;
     let stderr = String::from_utf8_lossy(&stderr);
     let faults: Vec<_> = stderr
@@ -113,11 +148,7 @@ fn run(mut command: Command, options: &[&str], files: &[PathBuf], offsets: Offse
         .take(20)
         .collect();
     if !status.success() || !faults.is_empty() {
-        bail!(
-            "{} {options:?}: {status}\n{}",
-            command.get_program().display(),
-            faults.join("\n")
-        );
+        bail!("{}: {status}\n{}", command.get_program().display(), faults.join("\n"));
     }
     Ok(String::from_utf8_lossy(&stdout).into_owned())
 }
