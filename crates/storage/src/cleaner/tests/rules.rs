@@ -185,6 +185,18 @@ fn the_last_batch_of_a_producer_stays_as_a_header() {
 }
 
 #[test]
+fn the_end_of_the_cleaned_part_stays_as_a_header() {
+    let mut story = Story::new(&compact(0));
+    story.write("a", Some("1"));
+    let mut keyless = BatchBuilder::new();
+    keyless.append(Timestamp(NOW), None, Some(b"dropped"), &[]);
+    story.put(keyless.build());
+    story.roll();
+    story.clean();
+    assert_eq!(story.batches(), [(0, 1, None), (1, 0, None)]);
+}
+
+#[test]
 fn young_segments_wait_for_the_least_lag() {
     let config = LogConfig {
         min_compaction_lag_ms: 1000,
