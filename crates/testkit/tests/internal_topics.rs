@@ -5,11 +5,13 @@
 
 mod internal_topics {
     pub mod files;
+    pub mod member;
     pub mod transaction;
 }
 
 use anyhow::{Context, Result, ensure};
 use internal_topics::files::{self, OFFSETS, TRANSACTIONS};
+use internal_topics::member::Member;
 use internal_topics::transaction::{End, Producer, describe, until_state};
 use protocol::messages::offset_fetch_request::{OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use std::collections::BTreeMap;
@@ -24,13 +26,15 @@ const UNSTABLE_OFFSET_COMMIT: i16 = 88;
 struct Left {
     open: Producer,
     committed: Producer,
+    member: Member,
 }
 
 fn name(what: &str, turn: usize) -> String {
     format!("{what}-{turn}")
 }
 
-/// One transaction that is committed, one that is aborted, one that stays open, and one that is decided to be committed.
+/// One transaction that is committed, one that is aborted, one that stays open, one that is decided to be committed, and a
+/// group with a member.
 fn leave(talk: &mut Talk, turn: usize) -> Result<Left> {
     let mut done = Producer::init(talk, &name("committed", turn))?;
     done.write(talk, TOPIC, &name("committed", turn))?;
@@ -43,16 +47,22 @@ fn leave(talk: &mut Talk, turn: usize) -> Result<Left> {
     let mut open = Producer::init(talk, &name("open", turn))?;
     open.write(talk, TOPIC, &name("open-a", turn))?;
     open.commit_offset(talk, &name("group-of-open", turn), TOPIC, 5)?;
+    let member = Member::join(talk, &name("group-of-member", turn), TOPIC)?;
     // The last of all: of this one the broker forgets that it is done.
     let mut decided = Producer::init(talk, &name("decided", turn))?;
     decided.write(talk, TOPIC, &name("decided", turn))?;
     decided.end(talk, End::Commit)?;
-    Ok(Left { open, committed: done })
+    Ok(Left {
+        open,
+        committed: done,
+        member,
+    })
 }
 
 /// The broker that takes over goes on with each of them.
 fn take_over(talk: &mut Talk, turn: usize, mut left: Left) -> Result<()> {
     until_state(talk, &name("decided", turn), "CompleteCommit")?;
+    left.member.go_on(talk)?;
     let open = describe(talk, &name("open", turn))?;
     let topics: Vec<_> = open.topics.iter().map(|topic| topic.topic.as_str()).collect();
     let same = open.transaction_state == "Ongoing" && left.open.is_described_by(&open) && topics.contains(&TOPIC);

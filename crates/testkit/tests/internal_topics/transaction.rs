@@ -22,7 +22,7 @@ const NOT_YET: [i16; 6] = [14, 15, 16, 51, 3, 6];
 /// The attribute of a batch that is part of a transaction.
 const TRANSACTIONAL: i16 = 0x10;
 /// FindCoordinator's kinds of keys.
-const GROUP: i8 = 0;
+pub const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
 
 /// A producer with a transactional id, and how far it has come.
@@ -164,7 +164,7 @@ pub fn until_state(talk: &mut Talk, transactional_id: &str, wanted: &str) -> Res
 }
 
 /// Waits until somebody coordinates what has this key.
-fn find(talk: &mut Talk, key_type: i8, key: &str) -> Result<()> {
+pub fn find(talk: &mut Talk, key_type: i8, key: &str) -> Result<()> {
     let request = FindCoordinatorRequest {
         key_type,
         coordinator_keys: vec![key.to_owned()],
@@ -174,7 +174,7 @@ fn find(talk: &mut Talk, key_type: i8, key: &str) -> Result<()> {
 }
 
 /// Asks until the answer is one; an error code that does not go away by waiting is an error.
-fn patiently<R: Request>(
+pub fn patiently<R: Request>(
     talk: &mut Talk,
     request: &R,
     version: i16,
