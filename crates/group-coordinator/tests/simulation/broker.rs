@@ -56,8 +56,8 @@ pub struct Broker {
     /// What the committed part of the log means, by rules of its own.
     fold: Fold,
     folded: usize,
-    /// The greatest epoch or generation of each group that was committed.
-    epochs: BTreeMap<Arc<str>, i32>,
+    /// Each group's kind, its epoch or generation, and whether it had members, as last committed.
+    epochs: BTreeMap<Arc<str>, (u8, i32, bool)>,
     checks: u64,
 }
 
@@ -265,14 +265,17 @@ impl Broker {
         let state = serving.runtime.committed();
         self.fold.check(state);
         for (id, stored) in state.groups() {
-            let epoch = match &stored.membership {
-                Membership::Classic(metadata) => metadata.generation,
-                Membership::Consumer(group) => group.epoch,
-                Membership::None => 0,
+            let (kind, epoch, is_empty) = match &stored.membership {
+                Membership::Classic(metadata) => (1, metadata.generation, metadata.members.is_empty()),
+                Membership::Consumer(group) => (2, group.epoch, group.is_empty()),
+                Membership::None => (0, 0, true),
             };
-            let known = self.epochs.entry(Arc::clone(id)).or_insert(0);
-            assert!(epoch >= *known, "{id} goes back from {known} to {epoch}");
-            *known = epoch;
+            let known = self.epochs.insert(Arc::clone(id), (kind, epoch, is_empty));
+            // A group without members that becomes one of the other protocol begins anew, as in Kafka.
+            if let Some((before, last, was_empty)) = known {
+                let begins_anew = before != kind && was_empty;
+                assert!(begins_anew || epoch >= last, "{id} goes back from {last} to {epoch}");
+            }
         }
         self.checks += 1;
         if self.checks % 32 == 1 {

@@ -2,16 +2,17 @@
 
 use crate::member::{Credentials, PATIENCE, Partitions, REBALANCE, SESSION, View};
 use crate::message::{Flight, Outbox, Request};
+use crate::protocol;
+use ::protocol::ErrorCode;
+use ::protocol::messages::heartbeat_request::HeartbeatRequest;
+use ::protocol::messages::join_group_response::JoinGroupResponse;
+use ::protocol::messages::leave_group_request::{LeaveGroupRequest, MemberIdentity};
+use ::protocol::messages::sync_group_request::{SyncGroupRequest, SyncGroupRequestAssignment};
 use base::{Rng, Uuid};
 use bytes::Bytes;
 use group_coordinator::Answer;
 use group_coordinator::classic::member::Protocol;
 use group_coordinator::op::join_group::{JoinGroup, MemberIdPolicy, SkipAssignment};
-use protocol::ErrorCode;
-use protocol::messages::heartbeat_request::HeartbeatRequest;
-use protocol::messages::join_group_response::JoinGroupResponse;
-use protocol::messages::leave_group_request::{LeaveGroupRequest, MemberIdentity};
-use protocol::messages::sync_group_request::{SyncGroupRequest, SyncGroupRequestAssignment};
 use std::sync::Arc;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ enum Phase {
     /// It has to join.
     Joins,
     /// It has joined; the leader brings the members' parts.
-    Syncs(Vec<(String, String)>),
+    Syncs(Vec<(String, Bytes)>),
     In,
     Leaving,
 }
@@ -38,6 +39,8 @@ pub struct ClassicClient {
     /// The version of the cluster for which it divided the work as the leader.
     divided: Option<i64>,
     flight: Option<Flight>,
+    /// The topics that it named when it joined.
+    pub topics: Vec<String>,
     /// When its join was sent.
     joined: u64,
     next_beat: u64,
@@ -57,6 +60,7 @@ impl ClassicClient {
             phase: Phase::Out,
             divided: None,
             flight: None,
+            topics: Vec::new(),
             joined: 0,
             next_beat: 0,
         }
@@ -161,14 +165,8 @@ impl ClassicClient {
 
     fn join(&mut self, now: u64, view: &View) -> Request {
         self.joined = now;
-        // Version 0 of a subscription, without user data.
-        let mut metadata = vec![0, 0];
-        metadata.extend(u32::try_from(view.topics.len()).unwrap().to_be_bytes());
-        for (name, ..) in &view.topics {
-            metadata.extend(u16::try_from(name.len()).unwrap().to_be_bytes());
-            metadata.extend(name.as_bytes());
-        }
-        metadata.extend([0xff; 4]);
+        self.topics = view.topics.iter().map(|(name, ..)| name.clone()).collect();
+        let metadata = protocol::subscription(&self.topics);
         Request::Join(JoinGroup {
             group_id: Arc::clone(&self.group),
             member_id: self.id.as_str().into(),
@@ -180,7 +178,7 @@ impl ClassicClient {
             protocol_type: "consumer".into(),
             protocols: vec![Protocol {
                 name: "range".into(),
-                metadata: metadata.into(),
+                metadata,
             }],
             member_id_policy: MemberIdPolicy::Required,
             skip_assignment: SkipAssignment::Known,
@@ -188,10 +186,10 @@ impl ClassicClient {
         })
     }
 
-    fn sync(&self, parts: &[(String, String)]) -> Request {
+    fn sync(&self, parts: &[(String, Bytes)]) -> Request {
         let assignments = parts.iter().map(|(member, part)| SyncGroupRequestAssignment {
             member_id: member.clone(),
-            assignment: Bytes::copy_from_slice(part.as_bytes()),
+            assignment: part.clone(),
         });
         Request::Sync(SyncGroupRequest {
             group_id: self.group.to_string(),
@@ -229,7 +227,7 @@ impl ClassicClient {
                 }
                 response.error_code
             }
-            Answer::Sync(response) if response.error_code == 0 => return self.synced(now, &response.assignment),
+            Answer::Sync(response) if response.error_code == 0 => return self.synced(now, view, &response.assignment),
             Answer::Sync(response) => response.error_code,
             Answer::Heartbeat(ErrorCode::None) => {
                 self.heard = flight.sent;
@@ -273,10 +271,8 @@ impl ClassicClient {
                     .into_iter()
                     .enumerate()
                     .filter(|(number, _)| number % members == at);
-                let mine: Vec<String> = mine
-                    .map(|(_, (topic, partition))| format!("{topic}:{partition}"))
-                    .collect();
-                parts.push((member.member_id.clone(), mine.join(",")));
+                let mine: Partitions = mine.map(|(_, partition)| partition).collect();
+                parts.push((member.member_id.clone(), protocol::assignment(&mine, view)));
             }
         }
         if leads {
@@ -286,17 +282,10 @@ impl ClassicClient {
         self.phase = Phase::Syncs(parts);
     }
 
-    fn synced(&mut self, now: u64, assignment: &Bytes) {
-        let text = std::str::from_utf8(assignment).unwrap();
-        let parts = text.split(',').filter(|part| !part.is_empty());
-        self.owned = parts.map(parse).collect();
+    fn synced(&mut self, now: u64, view: &View, assignment: &Bytes) {
+        self.owned = protocol::assigned(assignment, view);
         self.phase = Phase::In;
         self.heard = self.joined;
         self.next_beat = now;
     }
-}
-
-fn parse(part: &str) -> (Uuid, i32) {
-    let (topic, partition) = part.split_once(':').unwrap();
-    (topic.parse().unwrap(), partition.parse().unwrap())
 }

@@ -10,6 +10,7 @@ mod consumer;
 mod fold;
 mod member;
 mod message;
+mod protocol;
 mod register;
 mod work;
 mod world;
@@ -17,7 +18,7 @@ mod world;
 use world::World;
 
 /// Enough for a few seconds; `cargo xtask sim` asks for more.
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 8;
 
 fn from_environment(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |value| value.parse().unwrap())

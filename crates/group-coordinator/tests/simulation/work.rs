@@ -65,6 +65,8 @@ pub struct Work {
     /// Whose markers were sent: nothing is taken from them any more.
     ended: BTreeSet<ProducerId>,
     producers: i64,
+    /// When somebody last asked to take away what is committed for a place.
+    shaken: BTreeMap<Place, u64>,
     /// All places that were ever written.
     places: BTreeSet<Place>,
 }
@@ -222,7 +224,8 @@ impl Work {
             ticket: ticket.clone(),
             place: place.clone(),
             acknowledged: None,
-            shaken: false,
+            // A request to take it away may still be on its way.
+            shaken: self.shaken.get(&place).is_some_and(|at| now < at + 10_000),
         });
         let call = outbox.send(Request::TxnCommit(TxnOffsetCommitRequest {
             transactional_id: format!("x{}", producer.0),
@@ -298,7 +301,7 @@ impl Work {
         let Some(place) = self.places.iter().nth(at).cloned() else {
             return;
         };
-        self.shake(&place);
+        self.shake(&place, now);
         let ticket = self.registers.begin(place.clone(), None, now);
         let call = outbox.send(Request::Delete(OffsetDeleteRequest {
             group_id: place.0.to_string(),
@@ -321,12 +324,13 @@ impl Work {
             .cloned()
             .collect();
         for place in places {
-            self.shake(&place);
+            self.shake(&place, now);
             let _ = self.registers.begin(place, None, now);
         }
     }
 
-    fn shake(&mut self, place: &Place) {
+    fn shake(&mut self, place: &Place, now: u64) {
+        self.shaken.insert(place.clone(), now);
         let promises = self.open.values_mut().flat_map(|transaction| &mut transaction.commits);
         promises
             .filter(|promise| promise.place == *place)

@@ -27,6 +27,9 @@ const SEARCH: u64 = 800;
 
 pub const CLASSIC: &str = "classic";
 pub const CONSUMER: &str = "consumer";
+/// Members of both kinds are in it, so that it changes from one protocol to the other and back.
+pub const MIXED: &str = "mixed";
+pub const GROUPS: [&str; 3] = [CLASSIC, CONSUMER, MIXED];
 
 enum Event {
     /// A request arrives at the broker.
@@ -109,18 +112,25 @@ impl World {
                 wants,
             )));
         }
+        for number in 0..5 {
+            let wants = Wants::Names((0..6).map(|topic| format!("t{topic}")).collect());
+            clients.push(match number {
+                0 | 1 => Client::Classic(ClassicClient::new(MIXED, None)),
+                _ => Client::Consumer(ConsumerClient::new(format!("x{number}"), MIXED, None, wants)),
+            });
+        }
         let mut world = Self {
             now: 1_000_000,
             rng: Rng::from_seed(seed),
             broker: Broker::new(seed, settings),
-            clients,
             view: View::default(),
             work: Work::default(),
             outbox: Outbox::default(),
             queue: BTreeMap::new(),
             sequence: 0,
             calls: BTreeMap::new(),
-            arrived: vec![0; 11],
+            arrived: vec![0; clients.len()],
+            clients,
             loss: 0,
             reign: 0,
             troubled: true,

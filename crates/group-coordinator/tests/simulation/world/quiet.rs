@@ -1,6 +1,6 @@
 //! What must hold once nothing has gone wrong for a while.
 
-use super::{CLASSIC, CONSUMER, World};
+use super::{GROUPS, World};
 use crate::consumer::Wants;
 use crate::member::{Client, Partitions};
 use base::Uuid;
@@ -8,7 +8,7 @@ use base::Uuid;
 impl World {
     /// Everyone who is in has its part, and together they have everything that they want.
     pub(super) fn check_quiet(&mut self) {
-        for group in [CLASSIC, CONSUMER] {
+        for group in GROUPS {
             let mine: Vec<&Client> = self
                 .clients
                 .iter()
@@ -42,7 +42,7 @@ impl World {
                 Wants::Names(names) => Some(names),
                 Wants::Regex(_) => None,
             },
-            Client::Classic(_) => None,
+            Client::Classic(client) => Some(&client.topics),
         };
         let wants = |id: Uuid| {
             names.is_none_or(|names| {

@@ -1,7 +1,7 @@
 //! What goes wrong: the coordinator's end, its log's moods, the network, clients that sleep, die, leave and come, and topics
 //! that come, grow and go.
 
-use super::{CLASSIC, CONSUMER, Event, World};
+use super::{Event, GROUPS, World};
 use crate::broker::Mood;
 use crate::consumer::Wants;
 use crate::member::Client;
@@ -148,7 +148,7 @@ impl World {
 
     /// One member of each group dies, and perhaps the coordinator with them: the others get what they had.
     pub(super) fn bury(&mut self) {
-        for group in [CLASSIC, CONSUMER] {
+        for group in GROUPS {
             let members = self
                 .clients
                 .iter_mut()
