@@ -6,6 +6,7 @@ mod host;
 use expect_test::{Expect, expect};
 use group_coordinator::op::consumer_group_heartbeat::{MemberIds, check};
 use group_coordinator::op::delete_groups::delete_groups;
+use group_coordinator::op::offset_delete::offset_delete;
 use group_coordinator::op::offset_fetch::offset_fetch;
 use group_coordinator::op::topics_found::topics_found;
 use group_coordinator::settings::GroupOverrides;
@@ -14,6 +15,9 @@ use host::consumers::{Client, ConsumerHost, HEARTBEAT, eager, id, picture, settl
 use host::{Host, LogMood, join, settings};
 use protocol::ErrorCode;
 use protocol::messages::consumer_group_heartbeat_request::{ConsumerGroupHeartbeatRequest, TopicPartitions};
+use protocol::messages::offset_delete_request::{
+    OffsetDeleteRequest, OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
+};
 use protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use std::time::Duration;
 
@@ -523,6 +527,46 @@ fn an_empty_group_can_be_deleted_and_change_its_protocol() {
     let host = host.fail_over();
     assert_eq!(host.state(), "consumer consumer Stable");
     assert_eq!(host.committed_offset(0), Some(42));
+}
+
+#[test]
+fn offsets_that_somebody_reads_stay() {
+    let mut settings = eager();
+    settings.offsets_retention = Duration::from_secs(60);
+    settings.offsets_retention_check_interval = Duration::from_secs(10);
+    let mut host = Host::new(settings);
+    host.see(picture());
+    let mut alice = Client::new("alice");
+    alice.beat(&mut host);
+    let mut request = host::commit_request("alice", 2, 0, 7);
+    request.topics[0].topic_id = id(b't');
+    assert_eq!(host.commit_error_of(request), ErrorCode::None);
+    let delete = |host: &mut Host| {
+        let request = OffsetDeleteRequest {
+            group_id: "g".into(),
+            topics: vec![OffsetDeleteRequestTopic {
+                name: "t".into(),
+                partitions: vec![OffsetDeleteRequestPartition { partition_index: 0 }],
+            }],
+        };
+        let token =
+            host.run(|coordinator, state, moment, token| offset_delete(coordinator, state, moment, request, token));
+        match host.answer(token) {
+            Some(Answer::OffsetDelete(response)) => ErrorCode::from(response.topics[0].partitions[0].error_code),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(delete(&mut host), ErrorCode::GroupSubscribedToTopic);
+    for _ in 0..20 {
+        host.advance(HEARTBEAT);
+        alice.beat(&mut host);
+    }
+    assert_eq!(host.committed_offset(0), Some(7), "it is read");
+    // Once nobody reads it, it is past its time, and the group with it.
+    alice.leave(&mut host, -1);
+    host.advance(Duration::from_secs(10));
+    assert_eq!(host.committed_offset(0), None);
+    assert_eq!(host.state(), "");
 }
 
 #[test]

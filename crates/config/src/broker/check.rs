@@ -51,7 +51,8 @@ pub(super) fn consistent(config: &BrokerConfig) -> Result<(), ConfigError> {
     listeners(config)?;
     advertised(config)?;
     logs(config)?;
-    sockets(config)
+    sockets(config)?;
+    consumer_groups(config)
 }
 
 fn require(holds: bool, message: impl FnOnce() -> String) -> Result<(), ConfigError> {
@@ -290,4 +291,35 @@ fn built_listeners(config: &BrokerConfig) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+/// What a consumer group's settings must be to each other, and to the bounds of what a group may set for itself.
+fn consumer_groups(config: &BrokerConfig) -> Result<(), ConfigError> {
+    let protocols = &config.consumer_groups.group_coordinator_rebalance_protocols;
+    require(protocols.iter().any(|protocol| protocol == "classic"), || {
+        "Disabling the 'classic' protocol is not supported.".to_owned()
+    })?;
+    let read = |name: &str| config.settings.read::<i32>(name);
+    for what in ["heartbeat.interval.ms", "session.timeout.ms", "assignment.interval.ms"] {
+        let value = format!("group.consumer.{what}");
+        let (min, max) = (
+            format!("group.consumer.min.{what}"),
+            format!("group.consumer.max.{what}"),
+        );
+        for (greater, less) in [(&max, &min), (&value, &min)] {
+            require(read(greater) >= read(less), || {
+                format!("{greater} must be greater than or equal to {less}")
+            })?;
+        }
+        require(read(&value) <= read(&max), || {
+            format!("{value} must be less than or equal to {max}")
+        })?;
+    }
+    let (heartbeat, session) = (
+        "group.consumer.heartbeat.interval.ms",
+        "group.consumer.session.timeout.ms",
+    );
+    require(read(heartbeat) < read(session), || {
+        format!("{heartbeat} must be less than {session}")
+    })
 }

@@ -201,6 +201,18 @@ fn mistakes_are_explained() {
             "log.retention.ms=0",
             "log.retention.ms must be unlimited (-1) or, greater than or equal to 1",
         ),
+        (
+            "group.consumer.session.timeout.ms=44999",
+            "group.consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms",
+        ),
+        (
+            "group.consumer.assignors=com.example.Assignor",
+            "Invalid value com.example.Assignor for configuration group.consumer.assignors",
+        ),
+        (
+            "group.coordinator.rebalance.protocols=consumer",
+            "Disabling the 'classic' protocol is not supported.",
+        ),
         ("queued.max.request.bytes=1", "queued.max.request.bytes must be larger"),
         (
             "max.connections.per.ip=0",
