@@ -48,6 +48,11 @@ async fn initialize(broker: &Broker, request: InitProducerIdRequest) -> Result<P
     let Some(id) = request.transactional_id else {
         return Ok(Producer { id: producer_id(broker).await?, epoch: ProducerEpoch(0) });
     };
+    // Said before anybody looks for the coordinator, as in Kafka.
+    let longest = broker.config.load().transactions.transaction_max_timeout_ms;
+    if !id.is_empty() && !(1..=longest).contains(&request.transaction_timeout_ms) {
+        return Err(ErrorCode::InvalidTransactionTimeout);
+    }
     let initialize = InitProducerId { id: id.into(), timeout_ms: request.transaction_timeout_ms, expected };
     let operate = |coordinator: &mut _, state: &_, moment, fresh, token| {
         init_producer_id(coordinator, state, moment, &initialize, fresh, token)

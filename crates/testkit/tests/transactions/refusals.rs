@@ -33,6 +33,12 @@ const TRANSACTION_ABORTABLE: i16 = 120;
 fn timeouts_and_ids_that_cannot_be_are_refused() -> Result<()> {
     let settings = Settings::default().with("transaction.max.timeout.ms", 5_000);
     let (_broker, mut talk) = broker(&settings, Style::Late)?;
+    // Even while nobody coordinates anything.
+    assert_eq!(initialize(&mut talk, "", 1_000)?.error_code, INVALID_REQUEST);
+    assert_eq!(
+        initialize(&mut talk, "x", 5_001)?.error_code,
+        INVALID_TRANSACTION_TIMEOUT
+    );
     find_coordinator(&mut talk, "x", 1)?;
     Producer::begin_with_timeout(&mut talk, "x", Style::Late, 5_000)?;
     for timeout in [0, -1, 5_001] {

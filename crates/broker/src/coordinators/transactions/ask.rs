@@ -16,6 +16,7 @@ pub(crate) async fn ask(
     id: &str,
     operation: impl FnOnce(&mut TransactionCoordinator, &TransactionState, Moment, Token) -> Outcome,
 ) -> Result<Answer, ErrorCode> {
+    check(id)?;
     let limit = broker.config.load().requests.request_timeout;
     match hosting::ask(broker, id, Some(limit), operation).await? {
         Answer::Refused(error) => Err(error),
@@ -57,5 +58,14 @@ pub(crate) fn look<R>(
     id: &str,
     look: impl FnOnce(&TransactionCoordinator, &TransactionState) -> R,
 ) -> Result<R, ErrorCode> {
+    check(id)?;
     hosting::shard_of::<TransactionCoordinator>(broker, id)?.look(look)
+}
+
+/// Nobody coordinates the empty id, and Kafka does not look for who would.
+fn check(id: &str) -> Result<(), ErrorCode> {
+    if id.is_empty() {
+        return Err(ErrorCode::InvalidRequest);
+    }
+    Ok(())
 }
