@@ -11,7 +11,7 @@ use crate::Broker;
 use crate::coordinators::OFFSETS_TOPIC;
 use crate::coordinators::ask::{Patience, ask_as, partition_of};
 use crate::coordinators::hosting::author::Author;
-use crate::coordinators::transactions::verification::{Retry, Support, verify};
+use crate::coordinators::transactions::verification::{Support, verify};
 use base::{ProducerEpoch, ProducerId, TopicPartition};
 use group_coordinator::Answer;
 use group_coordinator::op::txn_offset_commit::{refused, txn_offset_commit};
@@ -154,8 +154,13 @@ async fn verify_offsets(
     };
     let Some(guard) = guard else { return Ok(Verification::Missing) };
     let at = TopicPartition::new(Arc::from(OFFSETS_TOPIC), partition);
-    let verdicts = verify(broker, &request.transactional_id, producer, &[at], support, Retry::NEVER).await;
+    let verdicts = verify(broker, &request.transactional_id, producer, &[at], support).await;
     verdicts.into_iter().collect::<Result<Vec<()>, ErrorCode>>()?;
+    // The marker of the transaction before may have come between guard and question: the client asks again.
+    let still_counts = hosted.lock().log().producers().is_verifying(producer.id, guard);
+    if support == Support::AddsPartitions && !still_counts {
+        return Err(ErrorCode::ConcurrentTransactions);
+    }
     Ok(Verification::Verified(guard))
 }
 

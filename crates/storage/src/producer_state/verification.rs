@@ -69,6 +69,12 @@ impl Pending {
 }
 
 impl ProducerStateManager {
+    /// Whether a batch may still present this guard: nothing has ended the transaction meanwhile.
+    pub fn is_verifying(&self, producer_id: ProducerId, guard: VerificationGuard) -> bool {
+        let pending = self.verifications.get(&producer_id);
+        pending.is_some_and(|pending| pending.guard == guard)
+    }
+
     /// Begins to verify a transactional batch: the guard to append it with, or none if the transaction is open here.
     pub fn start_verification(
         &mut self,

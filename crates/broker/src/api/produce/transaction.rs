@@ -4,7 +4,7 @@ use super::topic::find;
 use crate::Broker;
 use crate::api::metadata::is_internal;
 use crate::coordinators::transactions::verification::{Retry, Support, verify};
-use crate::partitions::HostedTopic;
+use crate::partitions::{Hosted, HostedTopic};
 use base::{ProducerEpoch, ProducerId, TopicPartition};
 use protocol::ErrorCode;
 use protocol::views::produce::{ProducePartition, ProduceView};
@@ -48,7 +48,20 @@ struct Asked {
     /// Where in the request its partition stands.
     at: usize,
     partition: TopicPartition,
+    hosted: Arc<Hosted>,
     guard: VerificationGuard,
+}
+
+impl Asked {
+    /// Whether the guard still counts: the marker of the producer's transaction before may have come between guard and
+    /// question. Where the question added the partition, it is to be asked again.
+    fn still_counts(&self, producer: Producer, support: Support) -> Result<(), ErrorCode> {
+        let adds = support == Support::AddsPartitions;
+        if adds && !self.hosted.lock().log().producers().is_verifying(producer.id, self.guard) {
+            return Err(ErrorCode::ConcurrentTransactions);
+        }
+        Ok(())
+    }
 }
 
 impl Checks {
@@ -73,6 +86,27 @@ pub(super) async fn check(broker: &Broker, view: &ProduceView<'_>, version: i16)
         return Checks::Refused(ErrorCode::TransactionalIdAuthorizationFailed.into());
     };
     let support = support(version);
+    let retry = Retry::new(broker, id);
+    loop {
+        let settled = retry.settled();
+        let checks = attempt(broker, view, id, producer, support).await;
+        let is_busy = |check: &Result<_, Refused>| {
+            check.as_ref().is_err_and(|refused| refused.error == ErrorCode::ConcurrentTransactions)
+        };
+        if retry.is_over() || !checks.iter().any(is_busy) {
+            return Checks::Each(checks);
+        }
+        retry.pause(settled).await;
+    }
+}
+
+async fn attempt(
+    broker: &Broker,
+    view: &ProduceView<'_>,
+    id: &str,
+    producer: Producer,
+    support: Support,
+) -> Vec<Result<Verification, Refused>> {
     let is_enabled = broker.config.load().transactions.transaction_partition_verification_enable;
     let otherwise = if is_enabled { Verification::Missing } else { Verification::Off };
     let mut asked = Vec::new();
@@ -84,24 +118,29 @@ pub(super) async fn check(broker: &Broker, view: &ProduceView<'_>, version: i16)
                 Some(hosted) if support.is_asked(broker) => begin(broker, hosted, &produced, support),
                 Some(_) | None => Ok(None),
             };
-            if let Ok(Some((partition, guard))) = &begun {
-                let (at, partition, guard) = (checks.len(), partition.clone(), *guard);
-                asked.push(Asked { at, partition, guard });
-            }
-            checks.push(begun.map(|_| otherwise).map_err(Refused::from));
+            checks.push(match begun {
+                Ok(None) => Ok(otherwise),
+                Ok(Some((hosted, guard))) => {
+                    let partition = hosted.lock().topic_partition().clone();
+                    let at = checks.len();
+                    asked.push(Asked { at, partition, hosted, guard });
+                    Ok(otherwise)
+                }
+                Err(error) => Err(error.into()),
+            });
         }
     }
     if asked.is_empty() {
-        return Checks::Each(checks);
+        return checks;
     }
     let partitions: Vec<TopicPartition> = asked.iter().map(|asked| asked.partition.clone()).collect();
-    let retry = Retry::of_append(broker, support);
-    let verdicts = verify(broker, id, producer, &partitions, support, retry).await;
-    for (Asked { at, guard, .. }, verdict) in asked.into_iter().zip(verdicts) {
-        let verified = if is_enabled { Verification::Verified(guard) } else { Verification::Off };
-        checks[at] = verdict.map(|()| verified).map_err(|error| explain(error, support));
+    let verdicts = verify(broker, id, producer, &partitions, support).await;
+    for (asked, verdict) in asked.into_iter().zip(verdicts) {
+        let verified = if is_enabled { Verification::Verified(asked.guard) } else { Verification::Off };
+        let verdict = verdict.and_then(|()| asked.still_counts(producer, support));
+        checks[asked.at] = verdict.map(|()| verified).map_err(|error| explain(error, support));
     }
-    Checks::Each(checks)
+    checks
 }
 
 fn support(version: i16) -> Support {
@@ -142,7 +181,7 @@ fn begin(
     topic: &HostedTopic,
     produced: &ProducePartition,
     support: Support,
-) -> Result<Option<(TopicPartition, VerificationGuard)>, ErrorCode> {
+) -> Result<Option<(Arc<Hosted>, VerificationGuard)>, ErrorCode> {
     let Some((producer, epoch, sequence)) = transactional(produced) else { return Ok(None) };
     let Some(hosted) = topic.partition(produced.index) else { return Ok(None) };
     if hosted.dir.is_offline() || is_internal(&topic.name) {
@@ -154,7 +193,7 @@ fn begin(
         return Ok(None);
     }
     match partition.log_mut().start_verification(producer, epoch, sequence, first, now) {
-        Ok(guard) => Ok(guard.map(|guard| (TopicPartition::new(Arc::clone(&topic.name), produced.index), guard))),
+        Ok(guard) => Ok(guard.map(|guard| (Arc::clone(hosted), guard))),
         Err(ProducerError::InvalidProducerEpoch { .. }) => Err(ErrorCode::InvalidProducerEpoch),
         Err(error) => {
             tracing::warn!(%error, "a transaction cannot be verified");

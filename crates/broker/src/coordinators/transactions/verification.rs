@@ -5,6 +5,7 @@ use super::take_part::{TakePart, Wish, take_part};
 use crate::Broker;
 use crate::coordinators::TRANSACTIONS_TOPIC;
 use crate::coordinators::hosting::ask::{partition_of, shard_of};
+use crate::coordinators::hosting::shard::Shard;
 use crate::peers::{self, PeerError};
 use base::{NodeId, TopicPartition};
 use protocol::ErrorCode;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use storage::FirstSequence;
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 use tracing::debug;
 use transaction_coordinator::{Producer, TransactionCoordinator, TransactionVersion};
@@ -68,67 +70,54 @@ impl Support {
     }
 }
 
-/// Asks the coordinator about partitions of one transaction. While it still ends the transaction before, it is asked again
-/// for a little while, where the records come with the question. Answers in the order of the partitions.
-pub(crate) async fn verify(
-    broker: &Broker,
-    id: &str,
-    producer: Producer,
-    partitions: &[TopicPartition],
-    support: Support,
-    retry: Retry,
-) -> Vec<Result<(), ErrorCode>> {
-    let deadline = Instant::now() + retry.limit;
-    let coordinator = shard_of::<TransactionCoordinator>(broker, id).ok();
-    let elsewhere = Notify::new();
-    loop {
-        // A coordinator of this broker says when something is done; registered before the question, so that nothing that
-        // is done meanwhile is missed.
-        let settled = coordinator
-            .as_ref()
-            .map_or(&elsewhere, |coordinator| &coordinator.settled);
-        let settled = settled.notified();
-        let verdicts = ask(broker, id, producer, partitions, support).await;
-        let is_busy = verdicts.contains(&Err(ErrorCode::ConcurrentTransactions));
-        if !is_busy || Instant::now() >= deadline {
-            return verdicts;
-        }
-        tokio::select! {
-            () = settled => {}
-            () = tokio::time::sleep(retry.backoff) => {}
-        }
-    }
-}
-
-/// How long CONCURRENT_TRANSACTIONS is kept from the client.
-#[derive(Clone, Copy, Debug)]
+/// How long CONCURRENT_TRANSACTIONS is kept from a client whose records would have to be sent again. Each attempt has to
+/// begin the verification anew: the marker that it waits for takes the guard away.
+#[derive(Debug)]
 pub(crate) struct Retry {
-    limit: Duration,
+    coordinator: Option<Arc<Shard<TransactionCoordinator>>>,
+    elsewhere: Notify,
+    deadline: Instant,
     backoff: Duration,
 }
 
 impl Retry {
-    /// Not at all.
-    pub(crate) const NEVER: Self = Self {
-        limit: Duration::ZERO,
-        backoff: Duration::ZERO,
-    };
-
-    /// As long as the node's settings say, for records that would have to be sent again.
-    pub(crate) fn of_append(broker: &Broker, support: Support) -> Self {
-        if support != Support::AddsPartitions {
-            return Self::NEVER;
-        }
+    /// As long as the node's settings say.
+    pub(crate) fn new(broker: &Broker, id: &str) -> Self {
         let config = broker.config.load();
         let limit = config.transactions.add_partitions_to_txn_retry_backoff_max;
         Self {
-            limit: limit.min(config.requests.request_timeout),
+            coordinator: shard_of(broker, id).ok(),
+            elsewhere: Notify::new(),
+            deadline: Instant::now() + limit.min(config.requests.request_timeout),
             backoff: config.transactions.add_partitions_to_txn_retry_backoff,
+        }
+    }
+
+    /// Comes when a coordinator of this broker has done something. To be taken before the attempt, so that nothing is
+    /// missed.
+    pub(crate) fn settled(&self) -> Notified<'_> {
+        let coordinator = self.coordinator.as_ref();
+        coordinator
+            .map_or(&self.elsewhere, |coordinator| &coordinator.settled)
+            .notified()
+    }
+
+    /// Whether there is no time for another attempt.
+    pub(crate) fn is_over(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    /// Waits for the next attempt.
+    pub(crate) async fn pause(&self, settled: Notified<'_>) {
+        tokio::select! {
+            () = settled => {}
+            () = tokio::time::sleep(self.backoff) => {}
         }
     }
 }
 
-async fn ask(
+/// Asks the coordinator about partitions of one transaction. Answers in their order.
+pub(crate) async fn verify(
     broker: &Broker,
     id: &str,
     producer: Producer,

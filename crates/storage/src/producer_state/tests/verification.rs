@@ -48,7 +48,9 @@ fn a_guard_does_not_outlive_the_transactions_end() {
     let guard = verify(&mut state, 0, 0, FirstSequence::Any)
         .unwrap()
         .expect("nothing is open");
+    assert!(state.is_verifying(P, guard));
     append(&mut state, &commit(0, 0)).unwrap();
+    assert!(!state.is_verifying(P, guard));
     let late = append_verified(&mut state, Verification::Verified(guard), &transactional(0, 0, 1, 1));
     assert_eq!(late, Err(ProducerError::NotVerified { producer_id: P }));
     // Who asks anew gets another guard, and the old one does not open it.
