@@ -69,16 +69,11 @@ pub(crate) fn let_rest(draft: &mut Draft, member: &Member) {
 pub(crate) fn timed_out(desk: &mut Desk, state: &GroupState, timer: &Timer) -> Option<Draft> {
     type Condition = fn(&Member) -> bool;
     let always: Condition = |_| true;
-    let still_has = |member: &Member| member.state == MemberState::UnrevokedPartitions && member.epoch > 0;
+    let still_has: Condition = |member| member.state == MemberState::UnrevokedPartitions && member.epoch > 0;
     let is_classic: Condition = |member| member.classic.is_some();
     let (id, member, why, applies) = match timer {
         Timer::Session { group, member } => (group, member, "its session expired", always),
-        Timer::Revocation { group, member } => (
-            group,
-            member,
-            "it did not give its partitions back",
-            still_has as Condition,
-        ),
+        Timer::Revocation { group, member } => (group, member, "it did not give its partitions back", still_has),
         Timer::ClassicJoin { group, member } => (group, member, "it did not join again", is_classic),
         Timer::ClassicSync { group, member } => (group, member, "it did not fetch its part", is_classic),
         Timer::Join(_) | Timer::Sync(_) | Timer::Expiry => return None,
