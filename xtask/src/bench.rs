@@ -4,9 +4,11 @@
 //! `/proc`. Throughput is printed beside it, but on a machine with few cores the generator takes its share.
 
 mod broker;
+mod durable;
 mod groups;
 mod load;
 mod machine;
+mod recovery;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +28,10 @@ pub enum Bench {
     Quick(Options),
     /// Offset commits, heartbeats and rebalances of many groups.
     Groups(Options),
+    /// What waiting for stable storage costs: ours with and without, and Kafka's likewise.
+    Durable(Options),
+    /// How long a start takes after kill -9 with ten thousand partitions.
+    Recovery(Options),
 }
 
 /// How it is measured.
@@ -54,7 +60,7 @@ const IDLE: Duration = Duration::from_secs(5);
 /// Runs the command.
 pub fn run(bench: &Bench) -> Result<()> {
     let options = match bench {
-        Bench::Quick(options) | Bench::Groups(options) => options,
+        Bench::Quick(options) | Bench::Groups(options) | Bench::Durable(options) | Bench::Recovery(options) => options,
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
@@ -70,8 +76,11 @@ pub fn run(bench: &Bench) -> Result<()> {
     let home = root.join("target/bench");
     std::fs::create_dir_all(&home)?;
     let makes = [Make::Riverrun(binary.clone()), Make::Kafka(jars)];
-    if let Bench::Groups(_) = bench {
-        return groups::run(options, &makes, &groups::generator(root)?, root, &home);
+    match bench {
+        Bench::Quick(_) => {}
+        Bench::Groups(_) => return groups::run(options, &makes, &groups::generator(root)?, root, &home),
+        Bench::Durable(_) => return durable::run(options, &makes, &binary, root, &home),
+        Bench::Recovery(_) => return recovery::run(options, &makes, &binary, root, &home),
     }
     let mut results = Results::new(machine::describe(root)?, options.scale);
     measure_starts(&makes, &binary, &home, options.rounds, &mut results)?;

@@ -88,13 +88,22 @@ pub struct Broker {
 impl Broker {
     /// Formats a new directory at `home`, whatever was there before.
     pub fn prepare(make: &Make, home: &Path) -> Result<Prepared> {
+        Self::prepare_with(make, home, &[])
+    }
+
+    /// The same, with more settings.
+    pub fn prepare_with(make: &Make, home: &Path, settings: &[(&str, &str)]) -> Result<Prepared> {
         if home.exists() {
             std::fs::remove_dir_all(home)?;
         }
         std::fs::create_dir_all(home)?;
         let [client, controller] = free_ports()?;
         let properties = home.join("server.properties");
-        std::fs::write(&properties, server_properties(&home.join("data"), client, controller))?;
+        let mut text = server_properties(&home.join("data"), client, controller);
+        for (key, value) in settings {
+            writeln!(text, "{key}={value}")?;
+        }
+        std::fs::write(&properties, text)?;
         let output = make.command(&Task::Format, &properties).output()?;
         if !output.status.success() {
             bail!(
@@ -109,6 +118,13 @@ impl Broker {
             address: format!("127.0.0.1:{client}"),
             home: home.to_owned(),
         })
+    }
+
+    /// Kills it with SIGKILL.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
     }
 
     /// Where clients reach it.
@@ -166,6 +182,21 @@ impl Drop for Broker {
 }
 
 impl Prepared {
+    /// The directory at `home` as an earlier broker left it, for `make` to go on with.
+    pub fn left_at(make: &Make, home: &Path) -> Result<Self> {
+        let properties = home.join("server.properties");
+        let text = std::fs::read_to_string(&properties)?;
+        let listener = text
+            .lines()
+            .find_map(|line| line.strip_prefix("listeners=PLAINTEXT://"));
+        let address = listener.and_then(|rest| rest.split(',').next());
+        Ok(Self {
+            command: make.command(&Task::Serve, &properties),
+            address: address.context("its listener is in its properties")?.to_owned(),
+            home: home.to_owned(),
+        })
+    }
+
     /// Starts it; whether it serves yet is for the first client to find out.
     pub fn start(mut self) -> Result<Broker> {
         let output = File::create(self.home.join("output"))?;

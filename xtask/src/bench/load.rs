@@ -182,7 +182,8 @@ pub fn first_record(binary: &Path, address: &str) -> Result<()> {
         "linger.ms=0",
         "retry.backoff.ms=2",
         "retry.backoff.max.ms=2",
-        "default.api.timeout.ms=120000",
+        "default.api.timeout.ms=600000",
+        "max.block.ms=600000",
     ];
     produce(binary, address, "first", 1, 10, &eager).map(drop)
 }

@@ -1,0 +1,97 @@
+//! `cargo xtask bench recovery`: from kill -9 to the next acknowledged record, with ten thousand partitions.
+
+use super::broker::{Broker, Make, Prepared};
+use super::{Options, durable, load, machine, median};
+use anyhow::{Context, Result, ensure};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+/// At full scale; in topics of a thousand.
+const TOPICS: usize = 10;
+const PARTITIONS: &str = "1000";
+/// Records in each topic before the first kill, so that most partitions have some.
+const RECORDS: &str = "20000";
+
+/// Measures both and writes the table. Kafka goes on with the directory that ours left, killed as well.
+pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, home: &Path) -> Result<()> {
+    let machine = machine::describe(root)?;
+    let home = home.join("recovery");
+    let topics = ((TOPICS as f64 * options.scale).ceil() as usize).max(1);
+    let mut broker = Broker::prepare(&makes[0], &home)?.start()?;
+    load::first_record(binary, broker.address())?;
+    let began = Instant::now();
+    for topic in 0..topics {
+        let name = format!("many-{topic}");
+        durable::topics(
+            binary,
+            &broker,
+            &["--create", "--topic", &name, "--partitions", PARTITIONS],
+        )?;
+    }
+    let creation = began.elapsed().as_secs_f64();
+    for topic in 0..topics {
+        fill(binary, &broker, &format!("many-{topic}"))?;
+    }
+    let mut text = format!(
+        "# Starting after kill -9\n\n\
+         Measured by `cargo xtask bench recovery` at commit {} on {}: {} x {}, Linux {}, load average {} before it began. {topics} topics of \
+         {PARTITIONS} partitions with {RECORDS} records each (created in {creation:.1} s); medians of {} kills each, Kafka on the directory that \
+         Riverrun left. Time from the start of the process to the first acknowledged record.\n\n\
+         | broker | s | CPU-s |\n|:--|--:|--:|\n",
+        machine.commit,
+        machine.date,
+        machine.cores,
+        machine.processor,
+        machine.kernel,
+        machine.load_average,
+        options.rounds,
+    );
+    for make in makes {
+        let (mut seconds, mut cpu) = (Vec::new(), Vec::new());
+        for round in 1..=options.rounds {
+            broker.kill()?;
+            let prepared = Prepared::left_at(make, &home)?;
+            let began = Instant::now();
+            broker = prepared.start()?;
+            load::first_record(binary, broker.address()).with_context(|| format!("{} after a kill", make.name()))?;
+            seconds.push(began.elapsed().as_secs_f64());
+            cpu.push(broker.cpu_seconds()?);
+            println!(
+                "{:<9} round {round}: {:.2} s",
+                make.name(),
+                began.elapsed().as_secs_f64()
+            );
+        }
+        writeln!(
+            text,
+            "| {} | {:.2} | {:.2} |",
+            make.name(),
+            median(seconds),
+            median(cpu)
+        )?;
+    }
+    broker.kill()?;
+    println!("\n{text}");
+    let output = root.join("docs/performance/recovery.md");
+    std::fs::write(&output, text)?;
+    println!("written to {}", output.display());
+    Ok(())
+}
+
+fn fill(binary: &Path, broker: &Broker, topic: &str) -> Result<()> {
+    let output = Command::new(binary)
+        .args([
+            "producer-perf-test",
+            "--bootstrap-server",
+            broker.address(),
+            "--topic",
+            topic,
+        ])
+        .args(["--num-records", RECORDS, "--record-size", "100", "--throughput", "-1"])
+        .args(["--command-property", "batch.size=0", "linger.ms=0"])
+        .output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
