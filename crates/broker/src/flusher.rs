@@ -1,6 +1,6 @@
 //! Group commit: one thread per log directory puts what was appended on stable storage, all partitions together.
 //!
-//! It takes everything that waits, syncs it as one, tells who waited, and begins anew with what came meanwhile (ADR 8).
+//! It takes everything that waits, syncs it as one, tells who waited, and begins anew with what came meanwhile (ADR 6).
 
 mod measures;
 

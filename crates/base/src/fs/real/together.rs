@@ -1,4 +1,4 @@
-//! Many files made durable at once (ADR 8).
+//! Many files made durable at once (ADR 6).
 //!
 //! On ext4 with its journal and on XFS the metadata of a whole volume is committed in one sequence: what was changed
 //! before is on stable storage once a later change is. So all files are written out and waited for
