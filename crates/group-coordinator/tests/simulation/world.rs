@@ -71,6 +71,7 @@ pub struct World {
     /// Counts coordinators: a search belongs to one.
     reign: u64,
     troubled: bool,
+    next_search_fails: bool,
     trace: u64,
     pub done: Done,
 }
@@ -134,6 +135,7 @@ impl World {
             loss: 0,
             reign: 0,
             troubled: true,
+            next_search_fails: false,
             trace: 0xcbf2_9ce4_8422_2325,
             done: Done::default(),
         };
@@ -274,7 +276,7 @@ impl World {
         if let Some(coordinator) = self.broker.coordinator() {
             for search in coordinator.take_searches() {
                 let group = Arc::clone(search.group());
-                let fails = self.troubled && self.rng.below(5) == 0;
+                let fails = std::mem::take(&mut self.next_search_fails) || (self.troubled && self.rng.below(5) == 0);
                 let event = if fails {
                     Event::NotFound(self.reign, group)
                 } else {

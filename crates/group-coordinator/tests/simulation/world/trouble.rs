@@ -165,8 +165,10 @@ impl World {
         }
     }
 
-    /// While nobody comes or goes, a topic grows, and one comes that only regular expressions match.
+    /// While nobody comes or goes, a topic grows, and one comes that only regular expressions match, after a search that
+    /// fails.
     pub(super) fn late_topics(&mut self) {
+        self.next_search_fails = true;
         self.view.topics[0].2 += 1;
         let late = Uuid::random(&mut self.rng);
         self.view.topics.push(("t9".into(), late, 3));
