@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use client::admin::{self, NewTopic, Placement};
-use client::consume::group::{GroupConsumer, GroupSettings, Subscription};
+use client::consume::group::{GroupConsumer, GroupProtocol, GroupSettings, Subscription};
 use client::consume::{ConsumerSettings, OffsetReset};
 use client::produce::{NewRecord, Producer, ProducerSettings};
 use client::{Cluster as Connected, Settings as ClientSettings};
@@ -16,7 +16,6 @@ use tokio::task::JoinHandle;
 const PARTITIONS: i32 = 4;
 /// Records of each partition, three times.
 const RECORDS: i64 = 100;
-const TOPIC: &str = "shared";
 
 /// How long the whole of a test may take.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -26,36 +25,48 @@ type Seen = Arc<Mutex<BTreeMap<(i32, i64), usize>>>;
 
 #[test]
 fn members_of_a_group_at_kafka_read_every_record_once() {
-    let broker = KafkaBroker::start(&Settings::default()).expect("Kafka starts");
-    share(&broker);
+    let broker = KafkaBroker::start(&settings()).expect("Kafka starts");
+    share(&broker, GroupProtocol::Classic);
+    share(&broker, GroupProtocol::Consumer);
 }
 
 #[test]
 fn members_of_a_group_at_riverrun_read_every_record_once() {
-    let broker = RiverrunBroker::start(&Settings::default()).expect("Riverrun starts");
-    share(&broker);
+    let broker = RiverrunBroker::start(&settings()).expect("Riverrun starts");
+    share(&broker, GroupProtocol::Classic);
+    share(&broker, GroupProtocol::Consumer);
 }
 
-fn share(broker: &impl Cluster) {
+/// A broker that hears of members often, so that the new protocol is as quick as the classic one.
+fn settings() -> Settings {
+    Settings::default()
+        .with("group.consumer.min.heartbeat.interval.ms", 50)
+        .with("group.consumer.heartbeat.interval.ms", 50)
+        .with("group.consumer.assignment.interval.ms", 0)
+}
+
+/// In a topic and a group of the protocol's own.
+fn share(broker: &impl Cluster, protocol: GroupProtocol) {
+    let name = format!("{protocol:?}");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime");
     let story = async {
-        let cluster = connect(broker.bootstrap()).await;
+        let cluster = connect(broker.bootstrap(), &name).await;
         let seen = Seen::default();
-        produce(&cluster).await;
-        let first = member(&cluster, &seen);
+        produce(&cluster, &name).await;
+        let first = member(&cluster, &name, protocol, &seen);
         wait_for(&seen, RECORDS).await;
-        let second = member(&cluster, &seen);
-        produce(&cluster).await;
+        let second = member(&cluster, &name, protocol, &seen);
+        produce(&cluster, &name).await;
         wait_for(&seen, 2 * RECORDS).await;
         first.end().await;
-        produce(&cluster).await;
+        produce(&cluster, &name).await;
         wait_for(&seen, 3 * RECORDS).await;
         second.end().await;
-        let committed = admin::list_group_offsets(&cluster, "g").await.expect("offsets");
+        let committed = admin::list_group_offsets(&cluster, &name).await.expect("offsets");
         let ends: Vec<i64> = committed.iter().map(|(_, committed)| committed.offset.0).collect();
         assert_eq!(ends, [3 * RECORDS; PARTITIONS as usize]);
         let seen = seen.lock().expect("nobody panicked");
@@ -80,14 +91,15 @@ impl Polled {
     }
 }
 
-fn member(cluster: &Connected, seen: &Seen) -> Polled {
-    let mut settings = GroupSettings::new("g");
+fn member(cluster: &Connected, name: &str, protocol: GroupProtocol, seen: &Seen) -> Polled {
+    let mut settings = GroupSettings::new(name);
+    settings.protocol = protocol;
     settings.heartbeat_interval = Duration::from_millis(50);
     let consuming = ConsumerSettings {
         reset: OffsetReset::Earliest,
         ..ConsumerSettings::default()
     };
-    let subscription = Subscription::Named(vec![TOPIC.to_owned()]);
+    let subscription = Subscription::Named(vec![name.to_owned()]);
     let mut consumer = GroupConsumer::new(cluster.clone(), settings, consuming, subscription);
     let seen = Arc::clone(seen);
     let (stop, mut stopped) = oneshot::channel();
@@ -117,10 +129,10 @@ async fn wait_for(seen: &Seen, records: i64) {
     }
 }
 
-async fn connect(bootstrap: &str) -> Connected {
+async fn connect(bootstrap: &str, name: &str) -> Connected {
     let cluster = Connected::new(ClientSettings::new(bootstrap).expect("an address"));
     let topic = NewTopic {
-        name: TOPIC.to_owned(),
+        name: name.to_owned(),
         placement: Placement::Counts {
             partitions: Some(PARTITIONS),
             replication_factor: Some(1),
@@ -133,7 +145,7 @@ async fn connect(bootstrap: &str) -> Connected {
     cluster
 }
 
-async fn produce(cluster: &Connected) {
+async fn produce(cluster: &Connected, name: &str) {
     let producer = Producer::start(cluster.clone(), ProducerSettings::default());
     let mut receipts = Vec::new();
     for number in 0..RECORDS {
@@ -144,7 +156,7 @@ async fn produce(cluster: &Connected) {
                 value: Some(value.as_bytes()),
                 ..NewRecord::default()
             };
-            receipts.push(producer.send(TOPIC, &record).await.expect("room in the buffer"));
+            receipts.push(producer.send(name, &record).await.expect("room in the buffer"));
         }
     }
     for receipt in receipts {

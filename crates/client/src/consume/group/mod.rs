@@ -3,6 +3,7 @@
 mod classic;
 mod member;
 mod membership;
+mod modern;
 mod offsets;
 mod range;
 mod settings;
@@ -18,6 +19,7 @@ use base::{Offset, TopicPartition};
 use classic::Classic;
 use member::Member;
 use membership::{Event, Shared};
+use modern::Modern;
 use offsets::{Position, commit, committed};
 use protocol::ErrorCode;
 use std::collections::BTreeMap;
@@ -240,10 +242,22 @@ fn next_commit(settings: &GroupSettings) -> Instant {
 /// The member's task: it ends when the consumer leaves, or when the group does not want it.
 async fn keep(member: Member, leaving: oneshot::Receiver<()>) {
     let events = member.events.clone();
-    let mut classic = Classic::new(member);
-    tokio::select! {
-        error = classic.live() => drop(events.send(Event::Failed(error)).await),
-        _ = leaving => {}
+    match member.settings.protocol {
+        GroupProtocol::Classic => {
+            let mut classic = Classic::new(member);
+            tokio::select! {
+                error = classic.live() => drop(events.send(Event::Failed(error)).await),
+                _ = leaving => {}
+            }
+            classic.leave().await;
+        }
+        GroupProtocol::Consumer => {
+            let mut modern = Modern::new(member);
+            tokio::select! {
+                error = modern.live() => drop(events.send(Event::Failed(error)).await),
+                _ = leaving => {}
+            }
+            modern.leave().await;
+        }
     }
-    classic.leave().await;
 }

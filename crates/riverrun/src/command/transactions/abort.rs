@@ -22,7 +22,7 @@ pub async fn abort(cluster: &Cluster, values: &Values) -> Result<(), Failure> {
 /// The transaction that begins at `start`.
 async fn found_at(cluster: &Cluster, values: &Values, start: Offset) -> Result<AbortTransaction, Failure> {
     let partition = partition(values);
-    for (_, found) in admin::describe_producers(cluster, &[partition.clone()], None).await {
+    for (_, found) in admin::describe_producers(cluster, std::slice::from_ref(&partition), None).await {
         let what = format!("Failed to validate producer state for partition {partition}");
         for producer in found.map_err(Failure::of(what))? {
             let Ok(producer_epoch) = i16::try_from(producer.producer_epoch) else {

@@ -66,7 +66,7 @@ pub async fn producers(cluster: &Cluster, values: &Values) -> Result<(), Failure
     let broker = values.number("broker-id").map(NodeId);
     let asked = broker.map_or_else(|| String::from("leader"), |broker| format!("broker {broker}"));
     let mut rows = Vec::new();
-    for (_, found) in admin::describe_producers(cluster, &[partition.clone()], broker).await {
+    for (_, found) in admin::describe_producers(cluster, std::slice::from_ref(&partition), broker).await {
         let what = format!("Failed to describe producers for partition {partition} on {asked}");
         for producer in found.map_err(Failure::of(what))? {
             rows.push([
