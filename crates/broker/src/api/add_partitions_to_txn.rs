@@ -58,6 +58,7 @@ async fn one(
     wish: Wish,
     topics: Vec<AddPartitionsToTxnTopic>,
 ) -> Vec<AddPartitionsToTxnTopicResult> {
+    let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
     let partitions = topics.into_iter().flat_map(|topic| {
         let name: Arc<str> = topic.name.into();
         topic.partitions.into_iter().map(move |partition| TopicPartition::new(Arc::clone(&name), partition))
@@ -69,7 +70,10 @@ async fn one(
         partitions: partitions.collect(),
     };
     let mut results: Vec<AddPartitionsToTxnTopicResult> = Vec::new();
-    for (partition, error) in take_part(broker, request).await {
+    let taken = take_part(broker, request).await;
+    // Topics without partitions are answered, too, unless the coordinator was never asked.
+    let attempted = taken.iter().all(|(_, error)| *error != ErrorCode::OperationNotAttempted);
+    for (partition, error) in taken {
         let error: ErrorCode = fenced_before(FENCED_FROM, context, error);
         let result = AddPartitionsToTxnPartitionResult {
             partition_index: partition.partition,
@@ -81,6 +85,11 @@ async fn one(
                 name: partition.topic.to_string(),
                 results_by_partition: vec![result],
             }),
+        }
+    }
+    for name in names {
+        if attempted && !results.iter().any(|topic| topic.name == name) {
+            results.push(AddPartitionsToTxnTopicResult { name, ..Default::default() });
         }
     }
     results

@@ -49,8 +49,11 @@ async fn initialize(broker: &Broker, request: InitProducerIdRequest) -> Result<P
         return Ok(Producer { id: producer_id(broker).await?, epoch: ProducerEpoch(0) });
     };
     // Said before anybody looks for the coordinator, as in Kafka.
+    if id.is_empty() {
+        return Err(ErrorCode::InvalidRequest);
+    }
     let longest = broker.config.load().transactions.transaction_max_timeout_ms;
-    if !id.is_empty() && !(1..=longest).contains(&request.transaction_timeout_ms) {
+    if !(1..=longest).contains(&request.transaction_timeout_ms) {
         return Err(ErrorCode::InvalidTransactionTimeout);
     }
     let initialize = InitProducerId { id: id.into(), timeout_ms: request.transaction_timeout_ms, expected };

@@ -105,6 +105,10 @@ async fn commit(
     support: Support,
     request: TxnOffsetCommitRequest,
 ) -> Result<TxnOffsetCommitResponse, ErrorCode> {
+    // Kafka looks at the name before it asks the transaction's coordinator.
+    if request.group_id.is_empty() {
+        return Err(ErrorCode::InvalidGroupId);
+    }
     let producer = Producer {
         id: ProducerId(request.producer_id),
         epoch: ProducerEpoch(request.producer_epoch),

@@ -19,7 +19,8 @@ pub async fn handle(
     request: WriteTxnMarkersRequest,
 ) -> WriteTxnMarkersResponse {
     let mut markers: Vec<WritableTxnMarkerResult> = Vec::with_capacity(request.markers.len());
-    for written in write(broker, &request.markers).await {
+    // Of a marker for no partition nothing is said, as in Kafka.
+    for written in write(broker, &request.markers).await.into_iter().filter(|written| !written.topics.is_empty()) {
         match markers.iter_mut().find(|known| known.producer_id == written.producer_id) {
             Some(known) => merge(known, written),
             None => markers.push(written),

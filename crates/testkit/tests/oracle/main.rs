@@ -9,6 +9,7 @@ mod cases;
 mod known;
 mod pair;
 mod settle;
+mod settle_transactions;
 mod tree;
 
 use std::path::PathBuf;
@@ -20,9 +21,12 @@ fn kafka() -> Box<dyn Cluster> {
     Box::new(KafkaBroker::start(&settings()).expect("Kafka starts"))
 }
 
-/// Quick to notice that a topic is deleted, so that the script can wait for it.
+/// Quick to notice that a topic is deleted, so that the script can wait for it. Groups assign at once, not a second
+/// after the last time: nothing depends on how quick the script is.
 fn settings() -> Settings {
-    Settings::default().with("log.segment.delete.delay.ms", 1000)
+    Settings::default()
+        .with("log.segment.delete.delay.ms", 1000)
+        .with("group.consumer.assignment.interval.ms", 0)
 }
 
 /// The test of the test: it finds no difference where there is none.

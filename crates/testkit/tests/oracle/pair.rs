@@ -41,6 +41,36 @@ const UNORDERED: &[(ApiKey, &[&str])] = &[
     (ApiKey::ListGroups, &["groups"]),
     (ApiKey::DescribeGroups, &["groups", "members"]),
     (ApiKey::DeleteGroups, &["results"]),
+    (
+        ApiKey::AddPartitionsToTxn,
+        &[
+            "results_by_transaction",
+            "results_by_topic_v3_and_below",
+            "topic_results",
+            "results_by_partition",
+        ],
+    ),
+    (ApiKey::TxnOffsetCommit, &["topics", "partitions"]),
+    (ApiKey::ConsumerGroupHeartbeat, &["topic_partitions", "partitions"]),
+    (
+        ApiKey::ConsumerGroupDescribe,
+        &[
+            "groups",
+            "members",
+            "subscribed_topic_names",
+            "topic_partitions",
+            "partitions",
+        ],
+    ),
+    (ApiKey::WriteTxnMarkers, &["markers", "topics", "partitions"]),
+    (
+        ApiKey::DescribeTransactions,
+        &["transaction_states", "topics", "partitions"],
+    ),
+    (
+        ApiKey::ListTransactions,
+        &["transaction_states", "unknown_state_filters"],
+    ),
 ];
 
 /// Fields that are different on every run, by nature.
@@ -52,6 +82,7 @@ const MASKED: &[(ApiKey, &[&str])] = &[
     (ApiKey::JoinGroup, &["member_id", "leader"]),
     (ApiKey::DescribeGroups, &["member_id"]),
     (ApiKey::LeaveGroup, &["member_id"]),
+    (ApiKey::DescribeTransactions, &["transaction_start_time_ms"]),
     (
         ApiKey::DescribeQuorum,
         &[

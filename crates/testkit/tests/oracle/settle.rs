@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Side {
     /// Polls until it holds; what came of it, for the comparison with the other side.
-    fn until(&mut self, mut holds: impl FnMut(&mut Side) -> bool) -> &'static str {
+    pub fn until(&mut self, mut holds: impl FnMut(&mut Side) -> bool) -> &'static str {
         let deadline = Instant::now() + PATIENCE;
         while !holds(self) {
             if Instant::now() > deadline {
@@ -32,7 +32,7 @@ impl Side {
         "it becomes so"
     }
 
-    fn ask<R: Request>(&mut self, version: i16, request: &R) -> Option<R::Response> {
+    pub fn ask<R: Request>(&mut self, version: i16, request: &R) -> Option<R::Response> {
         let answer = self.wire().call(version, request);
         if answer.is_err() {
             self.hang_up();
@@ -82,7 +82,7 @@ impl Side {
 
 impl Pair {
     /// Waits until it holds on both sides; a side that does not come to it is a difference.
-    fn settled(&mut self, what: &str, mut holds: impl FnMut(&mut Side) -> bool) {
+    pub fn settled(&mut self, what: &str, mut holds: impl FnMut(&mut Side) -> bool) {
         let [left, right] = [0, 1].map(|side| self.sides[side].until(&mut holds));
         assert_eq!(left, "it becomes so", "the left broker, which is right: {what}");
         if left != right {

@@ -54,7 +54,7 @@ impl Node {
 }
 
 /// Fields that name the struct they are in.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "name",
     "topic",
     "api_key",
@@ -67,6 +67,7 @@ const KEYS: [&str; 12] = [
     "log_dir",
     "partition_id",
     "producer_id",
+    "transactional_id",
 ];
 
 fn read<'a>(line: &str, rest: &mut impl Iterator<Item = &'a str>) -> Node {

@@ -21,6 +21,7 @@ const SUBTRACT: i8 = 3;
 
 pub fn run(pair: &mut Pair) {
     pair.create("c", 1, &[("retention.ms", "5000"), ("cleanup.policy", "compact")]);
+    pair.create("c-plain", 1, &[]);
     describe(pair);
     alter(pair);
     incremental(pair);
@@ -353,8 +354,8 @@ fn brokers(pair: &mut Pair) {
         changes(BROKER, "", &[("log.retention.ms", SET, Some("123456789"))])
     });
     pair.settle_config(BROKER, "1", "log.cleaner.threads", "2");
-    pair.settle_config(TOPIC, "o", "retention.ms", "123456789");
-    for (kind, name) in [(BROKER, "1"), (BROKER, ""), (TOPIC, "o")] {
+    pair.settle_config(TOPIC, "c-plain", "retention.ms", "123456789");
+    for (kind, name) in [(BROKER, "1"), (BROKER, ""), (TOPIC, "c-plain")] {
         pair.every_version(&format!("describe configs: broker changes in {kind} {name:?}"), |_| {
             DescribeConfigsRequest {
                 include_synonyms: true,
@@ -369,7 +370,7 @@ fn brokers(pair: &mut Pair) {
         changes(BROKER, "", &[("log.retention.ms", DELETE, None)])
     });
     pair.settle_config(BROKER, "1", "log.cleaner.threads", "1");
-    pair.settle_config(TOPIC, "o", "retention.ms", "604800000");
+    pair.settle_config(TOPIC, "c-plain", "retention.ms", "604800000");
 }
 
 fn list(pair: &mut Pair) {

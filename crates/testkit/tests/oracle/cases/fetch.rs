@@ -5,7 +5,7 @@ use protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic
 use protocol::messages::fetch_response::FetchResponse;
 use testkit::batch::{Batch, Record};
 
-use super::produce::{THEN, produces};
+use super::produce::{KEPT, THEN, produces};
 use super::text;
 use crate::pair::{Context, Pair};
 
@@ -46,7 +46,7 @@ fn fetches(context: &Context<'_>, topic: &str, partitions: Vec<FetchPartition>) 
 }
 
 pub fn run(pair: &mut Pair) {
-    pair.create("f", 3, &[]);
+    pair.create("f", 3, KEPT);
     for step in 0..5 {
         let record = |n: i64| Record {
             timestamp_delta: n,
@@ -57,7 +57,7 @@ pub fn run(pair: &mut Pair) {
             produces(context, "f", -1, &[(0, Some(batch.clone())), (1, Some(batch.clone()))])
         });
     }
-    pair.create("f-zstd", 1, &[("compression.type", "zstd")]);
+    pair.create("f-zstd", 1, &[("compression.type", "zstd"), KEPT[0]]);
     pair.every_version("fetch: a topic in zstd", |context| {
         fetches(context, "f-zstd", vec![partition(0, 0)])
     });

@@ -1,6 +1,7 @@
 //! The script: every API of the walking skeleton, in every version, with good and bad arguments.
 
 mod configs;
+mod consumer_groups;
 mod fetch;
 mod groups;
 mod nodes;
@@ -9,13 +10,14 @@ mod produce;
 mod producers;
 mod quotas;
 mod topics;
+pub mod transactions;
 mod versions;
 
 use super::pair::Pair;
 
 /// Runs the whole script. `ORACLE_CASES` (names of the modules, with commas) runs a part of it.
 pub fn run(pair: &mut Pair) {
-    let all: [(&str, fn(&mut Pair)); 10] = [
+    let all: [(&str, fn(&mut Pair)); 12] = [
         ("versions", versions::run),
         ("topics", topics::run),
         ("produce", produce::run),
@@ -26,6 +28,8 @@ pub fn run(pair: &mut Pair) {
         ("nodes", nodes::run),
         ("quotas", quotas::run),
         ("groups", groups::run),
+        ("transactions", transactions::run),
+        ("consumer_groups", consumer_groups::run),
     ];
     let chosen = std::env::var("ORACLE_CASES").ok();
     for (name, cases) in all {

@@ -7,13 +7,17 @@ use protocol::messages::offset_for_leader_epoch_request::{
 };
 use testkit::batch::{Batch, Record};
 
-use super::produce::{THEN, produces};
+use super::produce::{KEPT, THEN, produces};
 use super::text;
 use crate::pair::Pair;
 
 pub fn run(pair: &mut Pair) {
-    pair.create("o", 3, &[]);
-    pair.create("o-append-time", 1, &[("message.timestamp.type", "LogAppendTime")]);
+    pair.create("o", 3, KEPT);
+    pair.create(
+        "o-append-time",
+        1,
+        &[("message.timestamp.type", "LogAppendTime"), KEPT[0]],
+    );
     for step in [0, 2, 1, 3] {
         let record = |n: i64| Record {
             timestamp_delta: n * 10,

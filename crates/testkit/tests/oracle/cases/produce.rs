@@ -12,6 +12,9 @@ use crate::pair::{Context, Pair};
 /// When records of these cases were made: within every default bound, and the same on both sides.
 pub const THEN: i64 = 1_700_000_000_000;
 
+/// What those records would otherwise not outlive.
+pub const KEPT: &[(&str, &str)] = &[("retention.ms", "-1")];
+
 /// A request for some partitions of one topic; by name or by id, as the version has it.
 pub fn produces(context: &Context<'_>, topic: &str, acks: i16, parts: &[(i32, Option<Vec<u8>>)]) -> ProduceRequest {
     let part = |(index, bytes): &(i32, Option<Vec<u8>>)| PartitionProduceData {
@@ -40,7 +43,7 @@ fn plain(count: usize) -> Batch {
 }
 
 pub fn run(pair: &mut Pair) {
-    pair.create("p", 2, &[]);
+    pair.create("p", 2, KEPT);
     // What Kafka and Riverrun do not both take goes here, so that the offsets elsewhere stay equal.
     pair.create("p-doubtful", 1, &[]);
     pair.create("p-small", 1, &[("max.message.bytes", "500")]);

@@ -5,7 +5,7 @@ use protocol::messages::find_coordinator_request::FindCoordinatorRequest;
 use protocol::messages::init_producer_id_request::InitProducerIdRequest;
 use testkit::batch::{Batch, Record};
 
-use super::produce::{THEN, produces};
+use super::produce::{KEPT, THEN, produces};
 use super::text;
 use crate::pair::Pair;
 
@@ -44,7 +44,7 @@ fn init(pair: &mut Pair) {
 }
 
 fn describe(pair: &mut Pair) {
-    pair.create("d", 2, &[]);
+    pair.create("d", 2, KEPT);
     for (producer, sequence) in [(500_000, 0), (500_001, 0), (500_000, 1)] {
         let batch = Batch::new(THEN, vec![Record::value("v")]).from_producer(producer, 0, sequence);
         pair.once(12, "fill", |context| {
