@@ -109,7 +109,11 @@ fn build(root: &Path) -> Result<PathBuf> {
 fn measure_starts(makes: &[Make], binary: &Path, home: &Path, rounds: usize, results: &mut Results) -> Result<()> {
     for round in 1..=rounds {
         for make in makes {
-            let prepared = Broker::prepare(make, &home.join(format!("start-{}-{round}", make.name())))?;
+            let prepared = Broker::prepare_with(
+                make,
+                &home.join(format!("start-{}-{round}", make.name())),
+                make.like_for_like(),
+            )?;
             let started = Instant::now();
             let broker = prepared.start()?;
             load::first_record(binary, broker.address())?;
@@ -137,7 +141,8 @@ fn measure_starts(makes: &[Make], binary: &Path, home: &Path, rounds: usize, res
 fn measure_loads(makes: &[Make], binary: &Path, home: &Path, options: &Options, results: &mut Results) -> Result<()> {
     let mut brokers = Vec::new();
     for make in makes {
-        let broker = Broker::prepare(make, &home.join(format!("load-{}", make.name())))?.start()?;
+        let broker =
+            Broker::prepare_with(make, &home.join(format!("load-{}", make.name())), make.like_for_like())?.start()?;
         load::first_record(binary, broker.address())?;
         for warmup in Load::warmups() {
             warmup.run(binary, &broker, warmup.name, 1.0)?;

@@ -43,6 +43,14 @@ impl Make {
         }
     }
 
+    /// Settings under which both promise the same: Kafka acknowledges what the operating system has.
+    pub fn like_for_like(&self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Riverrun(_) => &[("riverrun.durability", "os")],
+            Self::Kafka(_) => &[],
+        }
+    }
+
     /// The command that formats, or the one that serves.
     fn command(&self, task: &Task, properties: &Path) -> Command {
         let mut command = match self {

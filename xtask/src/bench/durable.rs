@@ -10,8 +10,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-/// What is compared: a name, which of the two brokers, its settings.
-const SYSTEMS: [(&str, usize, &[(&str, &str)]); 4] = [
+/// A name, which of the two brokers, its settings.
+type System = (&'static str, usize, &'static [(&'static str, &'static str)]);
+
+/// What is compared.
+const SYSTEMS: [System; 4] = [
     ("riverrun, flush", 0, &[("riverrun.durability", "flush")]),
     ("riverrun, os", 0, &[("riverrun.durability", "os")]),
     ("kafka", 1, &[]),

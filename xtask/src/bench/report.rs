@@ -166,7 +166,7 @@ impl Results {
         let mut text = format!(
             "# Riverrun beside Apache Kafka 4.3.1\n\n\
              Measured by `cargo xtask bench quick` at commit {} on {}: {} x {}, Linux {}, TCP {}, load average {} \
-             before it began. Medians of {rounds} rounds at {} of the full load, both brokers by turns, both with their defaults, one node, 4 \
+             before it began. Medians of {rounds} rounds at {} of the full load, both brokers by turns, both with their defaults but for `riverrun.durability=os` (neither waits for the disk; `bench durable` has what waiting costs), one node, 4 \
              partitions, acks=all, an idempotent producer, one connection, no fsync, memory touched beforehand; generator and \
              broker share the machine. CPU-seconds are the broker's alone, from `/proc/PID/task/*/schedstat`; they say more than throughput, which \
              the generator limits.\n\n| | Riverrun | Kafka | ratio |\n|:--|--:|--:|--:|\n",
