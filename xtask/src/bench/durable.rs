@@ -65,16 +65,11 @@ pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, hom
     }
     let mut text = format!(
         "# Waiting for stable storage\n\n\
-         Measured by `cargo xtask bench durable` at commit {} on {}: {} x {}, Linux {}, load average {} before it began; medians of \
+         Measured by `cargo xtask bench durable` at {}; medians of \
          {} rounds by turns. Records of 1 KiB in batches of up to 16 KiB, acks=all, brokers and producers on the same machine. A \
          single `fdatasync` after 16 KiB took {:.2} ms in the median and {:.2} ms at its 99th percentile. Each cell: MiB a second, the \
          99th percentile of the latency of the slowest producer in ms, the broker's CPU-seconds for a GB.\n\n",
-        machine.commit,
-        machine.date,
-        machine.cores,
-        machine.processor,
-        machine.kernel,
-        machine.load_average,
+        machine.sentence(),
         options.rounds,
         flush.0,
         flush.1,

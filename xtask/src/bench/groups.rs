@@ -38,18 +38,13 @@ pub fn run(options: &Options, makes: &[Make; 2], generator: &Path, root: &Path, 
     }
     let mut text = format!(
         "# Groups on one broker, beside Apache Kafka 4.3.1\n\n\
-         Measured by `cargo xtask bench groups` at commit {} on {}: {} x {}, Linux {}, load average {} before it began. Medians of {} \
+         Measured by `cargo xtask bench groups` at {}. Medians of {} \
          rounds by turns, both with their defaults (Riverrun syncs before it answers a commit, Kafka does not), generator and \
          broker on the same machine. Commits: 16 connections with 4 under way each, 100 groups without members. Heartbeats: 64 \
          groups of one member, one at a time each. Rebalance: groups of 10 members on connections of their own, all joining at \
          once, until everyone has an assignment; half of the time is `group.initial.rebalance.delay.ms`.\n\n\
          | | Riverrun | Kafka | ratio |\n|:--|--:|--:|--:|\n",
-        machine.commit,
-        machine.date,
-        machine.cores,
-        machine.processor,
-        machine.kernel,
-        machine.load_average,
+        machine.sentence(),
         options.rounds
     );
     rows(&mut text, &runs)?;

@@ -25,6 +25,16 @@ pub struct Machine {
     pub date: String,
 }
 
+impl Machine {
+    /// `commit C on D: the machine`, as every table begins.
+    pub fn sentence(&self) -> String {
+        format!(
+            "commit {} on {}: {} x {}, Linux {}, load average {} before it began",
+            self.commit, self.date, self.cores, self.processor, self.kernel, self.load_average
+        )
+    }
+}
+
 /// Looks at the machine.
 pub fn describe(root: &Path) -> Result<Machine> {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();

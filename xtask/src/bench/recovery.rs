@@ -36,16 +36,11 @@ pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, hom
     }
     let mut text = format!(
         "# Starting after kill -9\n\n\
-         Measured by `cargo xtask bench recovery` at commit {} on {}: {} x {}, Linux {}, load average {} before it began. {topics} topics of \
+         Measured by `cargo xtask bench recovery` at {}. {topics} topics of \
          {PARTITIONS} partitions with {RECORDS} records each (created in {creation:.1} s); medians of {} kills each, Kafka on the directory that \
          Riverrun left. Time from the start of the process to the first acknowledged record.\n\n\
          | broker | s | CPU-s |\n|:--|--:|--:|\n",
-        machine.commit,
-        machine.date,
-        machine.cores,
-        machine.processor,
-        machine.kernel,
-        machine.load_average,
+        machine.sentence(),
         options.rounds,
     );
     for make in makes {

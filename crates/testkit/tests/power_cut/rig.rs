@@ -24,10 +24,12 @@ pub enum System {
 
 impl System {
     fn settings(self) -> Settings {
+        // Checkpoints are written all the time, so that cuts fall beside them too.
+        let settings = Settings::default().with("log.flush.offset.checkpoint.interval.ms", 20);
         match self {
-            System::Riverrun | System::Kafka => Settings::default(),
-            System::RiverrunWithoutFlush => Settings::default().with("riverrun.durability", "os"),
-            System::KafkaFlushingEach => Settings::default().with("log.flush.interval.messages", 1),
+            System::Riverrun | System::Kafka => settings,
+            System::RiverrunWithoutFlush => settings.with("riverrun.durability", "os"),
+            System::KafkaFlushingEach => settings.with("log.flush.interval.messages", 1),
         }
     }
 
