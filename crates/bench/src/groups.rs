@@ -52,9 +52,10 @@ fn main() -> Result<()> {
 }
 
 async fn run(options: &Options) -> Result<()> {
-    let channel = connect(&options.bootstrap).await?;
+    let channel = first_connection(&options.bootstrap).await?;
     create_topic(&channel).await?;
     coordinator(&channel).await?;
+    settle(&options.bootstrap).await?;
     commits::run(&options.bootstrap, WARMUP.min(options.commits)).await?;
     phase("commits", || commits::run(&options.bootstrap, options.commits)).await?;
     let groups = heartbeats::Groups::join(&options.bootstrap).await?;
@@ -79,6 +80,28 @@ fn say(line: &str) -> Result<()> {
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(())
+}
+
+/// Commits for every group until all coordinators have read their logs.
+async fn settle(address: &Address) -> Result<()> {
+    for _ in 0..300 {
+        if commits::run(address, 16 * 100).await.is_ok() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    commits::run(address, 16 * 100).await.map(drop)
+}
+
+/// The broker was only just started.
+async fn first_connection(address: &Address) -> Result<Channel> {
+    for _ in 0..600 {
+        if let Ok(channel) = connect(address).await {
+            return Ok(channel);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    connect(address).await
 }
 
 /// A connection that waits as long as a rebalance of thousands may take.
