@@ -1,5 +1,6 @@
 //! Apache Kafka as a process: the broker that says what is right.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -126,6 +127,21 @@ pub fn java_with(options: &[&str], classes: &[&Path]) -> Result<Command> {
         .arg(class_path.join(":"))
         .stdin(Stdio::null());
     Ok(command)
+}
+
+/// What a program of one file below `tests/clients/java`, with Kafka's jars, answers to `input`. It must read all of that
+/// before it writes, so that neither side waits for the other.
+pub fn answers(program: &str, input: &str) -> Result<String> {
+    let program = dependencies::workspace().join("tests/clients/java").join(program);
+    let mut java = java_with(&["-Xmx512m"], &[])?;
+    java.arg(program).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = java.spawn()?;
+    let mut stdin = child.stdin.take().context("its stdin is piped")?;
+    stdin.write_all(input.as_bytes())?;
+    drop(stdin);
+    let output = child.wait_with_output()?;
+    anyhow::ensure!(output.status.success(), "{output:?}");
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 impl Cluster for KafkaBroker {

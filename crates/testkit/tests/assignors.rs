@@ -8,10 +8,8 @@ use group_coordinator::assignor::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::process::Stdio;
 use std::sync::Arc;
-use testkit::{dependencies, kafka_broker};
+use testkit::kafka_broker;
 
 /// How many groups live, each for several rebalances.
 const GROUPS: u64 = 120;
@@ -199,15 +197,7 @@ fn shown(assignment: &GroupAssignment) -> String {
 }
 
 fn kafkas(input: &str) -> Vec<String> {
-    let program = dependencies::workspace().join("tests/clients/java/Assignors.java");
-    let mut java = kafka_broker::java_with(&["-Xmx512m"], &[]).unwrap();
-    java.arg(program).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = java.spawn().unwrap();
-    // It answers only at the end, so neither side waits for the other.
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = kafka_broker::answers("Assignors.java", input).unwrap();
     text.split_terminator("end\n").map(str::to_owned).collect()
 }
 

@@ -5,9 +5,7 @@
 
 use base::Rng;
 use group_coordinator::regex::TopicRegex;
-use std::io::Write as _;
-use std::process::Stdio;
-use testkit::{dependencies, kafka_broker};
+use testkit::kafka_broker;
 
 const RANDOM_PATTERNS: u64 = 20_000;
 
@@ -260,19 +258,8 @@ fn ours(pattern: &str) -> String {
 }
 
 fn theirs(input: &str) -> Vec<String> {
-    let program = dependencies::workspace().join("tests/clients/java/TopicPatterns.java");
-    let mut java = kafka_broker::java_with(&["-Xmx512m"], &[]).unwrap();
-    java.arg(program).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = java.spawn().unwrap();
-    // It answers only at the end, so neither side waits for the other.
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout)
-        .unwrap()
-        .lines()
-        .map(str::to_owned)
-        .collect()
+    let text = kafka_broker::answers("TopicPatterns.java", input).unwrap();
+    text.lines().map(str::to_owned).collect()
 }
 
 #[test]
