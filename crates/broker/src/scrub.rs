@@ -53,24 +53,25 @@ pub async fn scrub(broker: Arc<Broker>, dir: Arc<LogDir>) {
         damaged: broker.metrics.counter(&DAMAGED, &[]),
     };
     let mut stopping = broker.stopping.clone();
-    let begun = broker.clock.wall();
+    // A directory never scrubbed counts from this start on.
+    let mut last = last_pass(&broker, &dir).unwrap_or(broker.clock.wall());
     loop {
-        let wait = until_due(&broker, &dir, begun);
+        let wait = until_due(&broker, last);
         tokio::select! {
             _ = stopping.wait_for(|stop| *stop) => return,
             () = tokio::time::sleep(wait.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)) => {}
         }
-        let is_due = until_due(&broker, &dir, begun).is_some_and(|wait| wait.is_zero());
+        let is_due = until_due(&broker, last).is_some_and(|wait| wait.is_zero());
         if is_due && !dir.is_offline() {
             pass(&broker, &dir, &counters, &mut stopping).await;
+            last = broker.clock.wall();
         }
     }
 }
 
-/// How long until the next pass; none if there is to be none. A directory never scrubbed counts from this start on.
-fn until_due(broker: &Broker, dir: &LogDir, begun: Timestamp) -> Option<Duration> {
+/// How long until the next pass; none if there is to be none.
+fn until_due(broker: &Broker, last: Timestamp) -> Option<Duration> {
     let interval = u64::try_from(broker.config.load().scrub.riverrun_scrub_interval_ms).ok()?;
-    let last = last_pass(broker, dir).unwrap_or(begun);
     let since = u64::try_from(broker.clock.wall().0 - last.0).unwrap_or(0);
     Some(Duration::from_millis(interval.saturating_sub(since)))
 }
