@@ -4,6 +4,7 @@
 //! together and share the next flush; nobody waits for more to come (`controller.quorum.append.linger.ms` is an upper
 //! bound that is never reached).
 
+use crate::active_controller::ActiveController;
 use crate::error::QuorumError;
 use crate::operation::{Answer, Operation, Refused};
 use crate::publisher::Publisher;
@@ -65,6 +66,7 @@ pub(crate) struct Driver {
     /// The epoch in which this node is the active controller.
     pub(crate) active: Option<LeaderEpoch>,
     pub(crate) log_ends: watch::Sender<LogEnds>,
+    pub(crate) announced: watch::Sender<ActiveController>,
 }
 
 /// Where the log ends and what of it is committed.
@@ -278,9 +280,24 @@ impl Driver {
             end: self.replica.log.end(),
             high_watermark: self.replica.high_watermark,
         };
+        self.announce();
         self.log_ends
             .send_if_modified(|known| std::mem::replace(known, ends) != ends);
         Ok(())
+    }
+
+    /// Tells the rest of the node who the active controller is.
+    fn announce(&self) {
+        let now = ActiveController {
+            id: self.active.map(|_| self.replica.raft.own().id),
+            epoch: self.replica.raft.epoch(),
+            address: None,
+        };
+        self.announced.send_if_modified(|known| {
+            let differs = *known != now;
+            *known = now;
+            differs
+        });
     }
 
     /// A new leader's first writes, which go to the disk together with the start of its epoch.

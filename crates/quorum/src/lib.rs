@@ -6,6 +6,7 @@
 //!
 //! Quorums of one voter, for now; others are refused at start.
 
+mod active_controller;
 pub mod api;
 pub mod bootstrap;
 mod driver;
@@ -23,6 +24,7 @@ mod replica;
 mod snapshots;
 mod snapshotter;
 
+pub use active_controller::ActiveController;
 pub use error::QuorumError;
 pub use handle::{Caller, ControllerHandle, Entrance, Quorum, RequestError};
 pub use node::{QuorumNode, QuorumOptions, start};

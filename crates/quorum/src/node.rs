@@ -1,5 +1,6 @@
 //! Starting this node's part of the quorum, and stopping it.
 
+use crate::active_controller::ActiveController;
 use crate::bootstrap;
 use crate::driver::{Desk, Driver, LogEnds};
 use crate::error::QuorumError;
@@ -44,6 +45,8 @@ pub struct QuorumOptions {
 pub struct QuorumNode {
     /// The committed metadata; replaced whole whenever it changes.
     pub published: watch::Receiver<Published>,
+    /// Who is the active controller.
+    pub active: watch::Receiver<ActiveController>,
     /// The controller.
     pub controller: ControllerHandle,
     /// Whatever is served on the controller's listener.
@@ -103,6 +106,7 @@ pub fn start(
     let (publisher, published) = Publisher::new(&state, end, replica.raft.history().kraft_version());
     let (commands, queue) = mpsc::channel(QUEUE);
     let (log_ends, ends) = watch::channel(LogEnds::NONE);
+    let (announced, active) = watch::channel(ActiveController::UNKNOWN);
     let mut driver = Driver {
         clock,
         replica,
@@ -121,10 +125,11 @@ pub fn start(
         bootstrap,
         active: None,
         log_ends,
+        announced,
     };
     driver.settle()?;
     let ended = spawn(driver, tokio)?;
-    Ok(assemble(options, published, ends, commands, ended))
+    Ok(assemble(options, published, active, ends, commands, ended))
 }
 
 fn spawn(
@@ -141,6 +146,7 @@ fn spawn(
 fn assemble(
     options: QuorumOptions,
     published: watch::Receiver<Published>,
+    active: watch::Receiver<ActiveController>,
     log_ends: watch::Receiver<LogEnds>,
     commands: mpsc::Sender<crate::driver::Command>,
     ended: oneshot::Receiver<Result<(), QuorumError>>,
@@ -155,6 +161,7 @@ fn assemble(
     });
     QuorumNode {
         published,
+        active,
         service: Arc::new(Entrance {
             quorum: Arc::clone(&quorum),
             origin: Origin::Direct,
