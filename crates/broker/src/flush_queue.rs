@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// The queue of one log directory. Its length is bounded by the number of partitions, since each is in it once.
+/// The queue of one log directory. Its length is bounded by the number of partitions, since each is in it
+/// once; and of those that wait for their time likewise.
 #[derive(Debug)]
 pub struct FlushQueue<T> {
     state: Mutex<State<T>>,
@@ -12,6 +13,8 @@ pub struct FlushQueue<T> {
 #[derive(Debug)]
 struct State<T> {
     waiting: Vec<Arc<T>>,
+    /// What `flush.ms` asks for, some time.
+    timed: Vec<Arc<T>>,
     phase: Phase,
 }
 
@@ -25,6 +28,7 @@ impl<T> Default for FlushQueue<T> {
     fn default() -> Self {
         let state = State {
             waiting: Vec::new(),
+            timed: Vec::new(),
             phase: Phase::Open,
         };
         Self {
@@ -59,6 +63,16 @@ impl<T> FlushQueue<T> {
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Adds one that is to be flushed in time, but not yet.
+    pub fn push_timed(&self, one: Arc<T>) {
+        self.state().timed.push(one);
+    }
+
+    /// Takes all that are to be flushed in time.
+    pub fn take_timed(&self) -> Vec<Arc<T>> {
+        std::mem::take(&mut self.state().timed)
     }
 
     /// Takes all there is now.
@@ -96,6 +110,15 @@ mod tests {
             "what came before the end is still there"
         );
         assert_eq!(queue.take(), None);
+    }
+
+    #[test]
+    fn what_waits_for_its_time_is_taken_by_itself() {
+        let queue = FlushQueue::default();
+        queue.push_timed(Arc::new(1));
+        assert_eq!(queue.take_now(), vec![]);
+        assert_eq!(queue.take_timed(), vec![Arc::new(1)]);
+        assert_eq!(queue.take_timed(), vec![]);
     }
 
     #[test]

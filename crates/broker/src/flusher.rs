@@ -12,6 +12,7 @@ use base::metric::Registry;
 use measures::Measures;
 use partition::Wakes;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use storage::{Flush, StorageError};
 use tracing::error;
@@ -41,6 +42,17 @@ impl FlushQueues {
         let found = self.queues.iter().find(|(known, _)| Arc::ptr_eq(known, dir));
         let (_, queue) = found.expect("every log directory has a queue");
         Arc::clone(queue)
+    }
+}
+
+/// Queues what `flush.ms` wants on stable storage by now.
+pub fn flush_due(broker: &Broker) {
+    let now = broker.clock.now();
+    for (dir, queue) in &broker.flushes.queues {
+        let timed = queue.take_timed();
+        for hosted in timed.iter().filter(|_| !dir.is_offline()) {
+            hosted.flush_if_due(now);
+        }
     }
 }
 
@@ -121,6 +133,7 @@ fn flush(broker: &Broker, dir: &LogDir, waiting: &[Arc<Hosted>]) {
     }
     for (hosted, flush) in prepared.into_iter().zip(flushes) {
         wakes.merge(hosted.lock().finish_flush(flush, result, now));
+        dir.recovery_points_moved.store(true, Ordering::Release);
     }
     if let Err(error) = result {
         dir.take_offline(&error);

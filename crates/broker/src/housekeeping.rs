@@ -1,18 +1,23 @@
 //! What a broker does now and then: retention, flushes, checkpoints, expiry, removing what was deleted.
 
 use crate::Broker;
+use crate::flusher;
 use crate::log_dirs::LogDir;
 use crate::partitions::Hosted;
 use base::{Instant, Offset, TopicPartition};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use storage::checkpoint::OffsetCheckpoint;
 use storage::{Doomed, StorageError};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
+/// The recovery points are written at least that often, whatever is configured: a start reads again what was flushed since, and
+/// the file costs little.
+const RECOVERY_POINTS_EVERY: Duration = Duration::from_secs(5);
 /// How many removals may wait; more wait for the queue.
 const REMOVALS: usize = 100_000;
 
@@ -125,8 +130,11 @@ pub fn start(broker: &Arc<Broker>, removals: &Removals) {
         tokio::spawn(every(Arc::clone(broker), interval, duty));
     };
     spawn(
-        |broker| broker.config.load().log.log_flush_offset_checkpoint_interval,
-        checkpoint_recovery_points,
+        |broker| {
+            let configured = broker.config.load().log.log_flush_offset_checkpoint_interval;
+            configured.min(RECOVERY_POINTS_EVERY)
+        },
+        checkpoint_moved_recovery_points,
     );
     spawn(
         |broker| broker.config.load().log.log_flush_start_offset_checkpoint_interval,
@@ -140,7 +148,7 @@ pub fn start(broker: &Arc<Broker>, removals: &Removals) {
         |broker| broker.config.load().log.producer_id_expiration_check_interval,
         expire_producers,
     );
-    spawn(flush_interval, flush_due);
+    spawn(flush_interval, flusher::flush_due);
     let removals = removals.clone();
     let retention = every(
         Arc::clone(broker),
@@ -204,16 +212,6 @@ fn flush_interval(broker: &Broker) -> Duration {
     Duration::from_millis(configured.clamp(1, 1000))
 }
 
-fn flush_due(broker: &Broker) {
-    let now = broker.clock.now();
-    for hosted in online(broker) {
-        let is_due = hosted.lock().log_mut().flush_due(now);
-        if is_due {
-            hosted.request_flush();
-        }
-    }
-}
-
 fn expire_producers(broker: &Broker) {
     let now = broker.clock.wall();
     for hosted in online(broker) {
@@ -223,7 +221,35 @@ fn expire_producers(broker: &Broker) {
 
 /// Writes `recovery-point-offset-checkpoint` in every directory.
 pub fn checkpoint_recovery_points(broker: &Broker) {
-    checkpoint(broker, OffsetCheckpoint::RecoveryPoint, |partition| {
+    let all = broker.partitions.all();
+    for dir in broker.log_dirs.dirs.iter().filter(|dir| !dir.is_offline()) {
+        checkpoint_recovery_points_in(broker, &all, dir);
+    }
+}
+
+/// Writes `recovery-point-offset-checkpoint` in the directories that flushed something since: an idle broker writes
+/// nothing.
+pub fn checkpoint_moved_recovery_points(broker: &Broker) {
+    let mut all = None;
+    for dir in &broker.log_dirs.dirs {
+        if !dir.is_offline() && dir.recovery_points_moved.load(Ordering::Acquire) {
+            checkpoint_recovery_points_in(broker, all.get_or_insert_with(|| broker.partitions.all()), dir);
+        }
+    }
+}
+
+/// Writes `recovery-point-offset-checkpoint` in one directory: after a log in it was cut back, before anything is appended to it
+/// again. What the file says is on stable storage is not read at the next start.
+pub fn checkpoint_recovery_points_of(broker: &Broker, dir: &Arc<LogDir>) {
+    if !dir.is_offline() {
+        checkpoint_recovery_points_in(broker, &broker.partitions.all(), dir);
+    }
+}
+
+fn checkpoint_recovery_points_in(broker: &Broker, all: &[Arc<Hosted>], dir: &Arc<LogDir>) {
+    // Those that move while this reads are for the next time.
+    dir.recovery_points_moved.store(false, Ordering::Release);
+    checkpoint_dir(broker, all, dir, OffsetCheckpoint::RecoveryPoint, |partition| {
         Some(partition.log().recovery_point())
     });
 }

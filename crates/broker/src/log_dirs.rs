@@ -67,6 +67,8 @@ pub struct LogDir {
     pub space: SpaceGuard,
     /// Held while one of its checkpoint files is written.
     pub checkpoints: Mutex<()>,
+    /// Whether a recovery point moved that `recovery-point-offset-checkpoint` does not tell yet.
+    pub recovery_points_moved: AtomicBool,
     offline: AtomicBool,
     /// How many directories are offline, for those who must act on it.
     failures: watch::Sender<usize>,
@@ -89,6 +91,7 @@ impl LogDir {
             partitions: AtomicUsize::new(partitions),
             space: SpaceGuard::new(path),
             checkpoints: Mutex::default(),
+            recovery_points_moved: AtomicBool::new(false),
             offline: AtomicBool::new(false),
             failures: failures.clone(),
         })

@@ -3,7 +3,7 @@
 use crate::flush_queue::FlushQueue;
 use crate::log_dirs::LogDir;
 use arc_swap::ArcSwap;
-use base::Uuid;
+use base::{Instant, Uuid};
 use imbl::GenericHashMap;
 use imbl::shared_ptr::DefaultSharedPtr;
 use partition::Partition;
@@ -11,6 +11,7 @@ use rustc_hash::FxBuildHasher;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use storage::FlushWish;
 
 /// One partition behind its lock.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Hosted {
     flushes: Arc<FlushQueue<Self>>,
     /// Whether it is in that queue.
     queued: AtomicBool,
+    /// Whether it is among those that are flushed in time.
+    timed: AtomicBool,
     /// Itself, for the queue.
     this: Weak<Self>,
 }
@@ -34,6 +37,7 @@ impl Hosted {
             partition: Mutex::new(partition),
             flushes,
             queued: AtomicBool::new(false),
+            timed: AtomicBool::new(false),
             this: Weak::clone(this),
         })
     }
@@ -61,6 +65,23 @@ impl Hosted {
         }
         if let Some(this) = self.this.upgrade() {
             self.flushes.push(this);
+        }
+    }
+
+    fn request_timed_flush(&self) {
+        if self.timed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(this) = self.this.upgrade() {
+            self.flushes.push_timed(this);
+        }
+    }
+
+    /// It was taken from among those that are flushed in time: queues it if its time has come. If not, it asks anew.
+    pub(crate) fn flush_if_due(&self, now: Instant) {
+        self.timed.store(false, Ordering::Release);
+        if self.lock().log_mut().flush_due(now) {
+            self.request_flush();
         }
     }
 
@@ -96,10 +117,12 @@ impl DerefMut for Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        let awaited = self.log().flush_awaited();
+        let wish = self.log().flush_wish();
         self.partition = None;
-        if awaited {
-            self.hosted.request_flush();
+        match wish {
+            FlushWish::Nothing => {}
+            FlushWish::InTime => self.hosted.request_timed_flush(),
+            FlushWish::Now => self.hosted.request_flush(),
         }
     }
 }

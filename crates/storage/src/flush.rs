@@ -81,6 +81,17 @@ impl Flush {
     }
 }
 
+/// Whether a log is to be flushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlushWish {
+    /// Nobody asks for it.
+    Nothing,
+    /// `flush.ms` asks for it, once [`Log::flush_due`] says so.
+    InTime,
+    /// Somebody waits for it, or a segment was completed.
+    Now,
+}
+
 /// What many flushes come to.
 #[derive(Debug, Default)]
 struct Work {
@@ -138,6 +149,19 @@ impl Log {
     pub fn flush_awaited(&self) -> bool {
         let unflushed = self.log_end.since(self.recovery_point);
         unflushed > 0 && !self.offline && (self.shows_flushed_only() || unflushed >= self.config.flush_messages)
+    }
+
+    /// What the log asks of whoever flushes it.
+    pub fn flush_wish(&self) -> FlushWish {
+        if self.offline {
+            FlushWish::Nothing
+        } else if self.flush_awaited() || !self.unsynced.sealed.is_empty() {
+            FlushWish::Now
+        } else if self.recovery_point < self.log_end && self.config.flush_ms < i64::MAX {
+            FlushWish::InTime
+        } else {
+            FlushWish::Nothing
+        }
     }
 
     /// Up to where an acknowledgement of this replica is good: as `riverrun.durability` says, what is on stable storage

@@ -7,6 +7,7 @@ mod stories {
     mod bad_input;
     mod dynamic_configs;
     mod fetching;
+    mod flushing;
     mod full_disk;
     mod idempotence;
     mod log_dirs;
