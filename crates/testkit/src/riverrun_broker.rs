@@ -1,15 +1,13 @@
 //! Riverrun as a process, started as a user would.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use crate::cluster::{Cluster, Settings, server_properties};
-use crate::dependencies;
-use crate::kafka_broker::CLUSTER_ID;
+use crate::maker::Maker;
 use crate::port::free_ports;
 use crate::process::{Process, tail};
 use crate::ready::wait_until_ready;
@@ -71,26 +69,9 @@ impl RiverrunBroker {
     }
 
     fn format(&self, settings: &Settings) -> Result<()> {
-        let output = Command::new(dependencies::riverrun()?)
-            .args([
-                "storage",
-                "format",
-                "--standalone",
-                "--cluster-id",
-                CLUSTER_ID,
-                "--config",
-            ])
-            .arg(self.properties())
-            .args(settings.feature_arguments())
-            .output()?;
-        if !output.status.success() {
-            bail!(
-                "cannot format: {}{}",
-                String::from_utf8_lossy(&output.stdout),
-                String::from_utf8_lossy(&output.stderr)
-            );
-        }
-        Ok(())
+        let mut arguments = vec!["--standalone".to_owned()];
+        arguments.extend(settings.feature_arguments());
+        Maker::Riverrun.format(self.home.path(), &self.properties(), &arguments)
     }
 
     /// Waits for the line `riverrun … is ready: listening on HOST:PORT, …` beyond what the file held before.
@@ -150,13 +131,7 @@ impl Cluster for RiverrunBroker {
 
     fn restart(&mut self) -> Result<()> {
         let from = std::fs::metadata(self.output()).map_or(0, |file| usize::try_from(file.len()).unwrap_or(0));
-        let mut command = Command::new(dependencies::riverrun()?);
-        command.arg("serve").arg("--config").arg(self.properties());
-        // The tests' own variables look like configuration.
-        for name in ["RIVERRUN_TEST_DEPS", "RIVERRUN_BIN", "RIVERRUN_STORIES_OF"] {
-            command.env_remove(name);
-        }
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let mut command = Maker::Riverrun.serve(self.home.path(), &self.properties(), &self.environment)?;
         let mut process = Process::start(&mut command, &self.output())?;
         let line = self.ready_line(&mut process, from)?;
         anyhow::ensure!(
