@@ -1,6 +1,7 @@
 //! One node of a cluster of several.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -33,6 +34,7 @@ pub struct Node {
     a_controller: String,
     format_arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    prefix: Vec<String>,
     process: Option<Process>,
 }
 
@@ -67,6 +69,7 @@ impl Node {
             data_dir,
             format_arguments,
             environment,
+            prefix: node.prefix.clone(),
             process: None,
         })
     }
@@ -163,9 +166,28 @@ impl Node {
     /// Starts it and does not wait.
     pub fn launch(&mut self) -> Result<()> {
         ensure!(self.process.is_none(), "node {} runs already", self.id());
-        let mut command = self.maker.serve(&self.home, &self.properties(), &self.environment)?;
+        let command = self.maker.serve(&self.home, &self.properties(), &self.environment)?;
+        let mut command = self.prefixed(command);
         self.process = Some(Process::start(&mut command, &self.output())?);
         Ok(())
+    }
+
+    fn prefixed(&self, command: Command) -> Command {
+        let Some((program, arguments)) = self.prefix.split_first() else {
+            return command;
+        };
+        let mut prefixed = Command::new(program);
+        prefixed
+            .args(arguments)
+            .arg(command.get_program())
+            .args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => prefixed.env(name, value),
+                None => prefixed.env_remove(name),
+            };
+        }
+        prefixed
     }
 
     /// Waits until it serves: a broker knows itself as one of the cluster, a controller answers.

@@ -53,6 +53,7 @@ pub struct NodePlan {
     pub(super) host: String,
     pub(super) properties: Vec<(String, String)>,
     pub(super) environment: Vec<(String, String)>,
+    pub(super) prefix: Vec<String>,
 }
 
 impl NodePlan {
@@ -66,7 +67,15 @@ impl NodePlan {
             host: "127.0.0.1".to_owned(),
             properties: Vec::new(),
             environment: Vec::new(),
+            prefix: Vec::new(),
         }
+    }
+
+    /// The same node started by another command, which must become it (`nsenter --net=… --`): its process is the node's.
+    #[must_use]
+    pub fn started_by(mut self, prefix: &[&str]) -> NodePlan {
+        self.prefix = prefix.iter().map(|word| (*word).to_owned()).collect();
+        self
     }
 
     /// The same node with one more line of `server.properties`, over the plan's.
