@@ -108,6 +108,7 @@ impl Replica {
                     self.high_watermark = offset;
                     progress.high_watermark = Some(offset);
                 }
+                other => unreachable!("a quorum of one voter, which is all that starts, never asks for {other:?}"),
             }
         }
         self.save(&mut unsaved)

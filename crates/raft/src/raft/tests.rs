@@ -113,6 +113,7 @@ fn lines(effects: &[Effect]) -> Vec<String> {
         Effect::Leading { epoch, start } => format!("leading {epoch} from {start}"),
         Effect::Deposed => "deposed".to_owned(),
         Effect::HighWatermark(offset) => format!("high watermark {offset}"),
+        other => format!("{other:?}"),
     };
     effects.iter().map(line).collect()
 }
