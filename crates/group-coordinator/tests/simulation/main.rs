@@ -20,35 +20,16 @@ use world::World;
 /// Enough for a few seconds; `cargo xtask sim` asks for more.
 const SEEDS: u64 = 8;
 
-fn from_environment(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).map_or(otherwise, |value| value.parse().unwrap())
-}
-
-/// Names the seed when a check fails.
-struct Running(u64);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("seed {}: RIVERRUN_SIM_FROM={} RIVERRUN_SIM_SEEDS=1", self.0, self.0);
-        }
-    }
-}
-
 #[test]
 fn each_partition_has_one_owner_and_each_offset_is_kept() {
-    let from = from_environment("RIVERRUN_SIM_FROM", 1);
-    let seeds = from_environment("RIVERRUN_SIM_SEEDS", SEEDS);
     let (mut handed_over, mut acknowledged, mut transactions) = (0, 0, 0);
-    for seed in from..from + seeds {
-        let running = Running(seed);
+    let seeds = sim::seeds(SEEDS, |seed| {
         let mut world = World::new(seed);
         world.live();
         handed_over += world.done.handed_over;
         acknowledged += world.done.acknowledged;
         transactions += world.done.transactions;
-        drop(running);
-    }
+    });
     println!("{seeds} seeds: {handed_over} partitions handed over, {acknowledged} writes, {transactions} transactions");
     // A simulation in which nothing happens finds nothing.
     let least = seeds * 20;

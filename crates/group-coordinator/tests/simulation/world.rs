@@ -14,6 +14,7 @@ use coordinator_runtime::Token;
 use group_coordinator::consumer::search::Found;
 use group_coordinator::op::topics_found::{search_failed, topics_found};
 use group_coordinator::{Answer, GroupSettings};
+use sim::{Timeline, Trace};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -53,15 +54,14 @@ enum Event {
 }
 
 pub struct World {
-    pub now: u64,
     pub rng: Rng,
     pub broker: Broker,
     pub clients: Vec<Client>,
     pub view: View,
     pub work: Work,
     pub outbox: Outbox,
-    queue: BTreeMap<(u64, u64), Event>,
-    sequence: u64,
+    timeline: Timeline<Event>,
+    tokens: u64,
     /// Which client sent which request; the others are work.
     calls: BTreeMap<u64, usize>,
     /// When the last request of each client arrives.
@@ -72,7 +72,7 @@ pub struct World {
     reign: u64,
     troubled: bool,
     next_search_fails: bool,
-    trace: u64,
+    trace: Trace,
     pub done: Done,
 }
 
@@ -121,14 +121,13 @@ impl World {
             });
         }
         let mut world = Self {
-            now: 1_000_000,
             rng: Rng::from_seed(seed),
             broker: Broker::new(seed, settings),
             view: View::default(),
             work: Work::default(),
             outbox: Outbox::default(),
-            queue: BTreeMap::new(),
-            sequence: 0,
+            timeline: Timeline::starting(1_000_000),
+            tokens: 0,
             calls: BTreeMap::new(),
             arrived: vec![0; clients.len()],
             clients,
@@ -136,7 +135,7 @@ impl World {
             reign: 0,
             troubled: true,
             next_search_fails: false,
-            trace: 0xcbf2_9ce4_8422_2325,
+            trace: Trace::begin(),
             done: Done::default(),
         };
         world.make_topic();
@@ -149,17 +148,17 @@ impl World {
 
     /// Lets things go wrong and come right again.
     pub fn live(&mut self) {
-        self.run_until(self.now + TROUBLE);
+        self.run_until(self.timeline.now() + TROUBLE);
         self.calm();
-        self.run_until(self.now + QUIET);
+        self.run_until(self.timeline.now() + QUIET);
         self.check_quiet();
         self.bury();
-        self.run_until(self.now + QUIET);
+        self.run_until(self.timeline.now() + QUIET);
         self.check_quiet();
         self.late_topics();
-        self.run_until(self.now + QUIET);
+        self.run_until(self.timeline.now() + QUIET);
         self.check_quiet();
-        self.work.check_all(&self.broker, self.now);
+        self.work.check_all(&self.broker, self.timeline.now());
         self.done.acknowledged = self.work.registers.acknowledged;
         self.done.read = self.work.registers.read;
         self.done.coordinators = self.reign;
@@ -167,31 +166,24 @@ impl World {
 
     /// All that happened, in one number.
     pub fn trace(&self) -> u64 {
-        self.trace
+        self.trace.finish()
     }
 
     fn note(&mut self, what: &dyn Debug) {
-        if std::env::var_os("RIVERRUN_SIM_TRACE").is_some() {
-            eprintln!("{} {what:?}", self.now);
-        }
-        for byte in format!("{} {what:?}", self.now).bytes() {
-            self.trace = (self.trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        self.trace.note(self.timeline.now(), format_args!("{what:?}"));
     }
 
     fn schedule(&mut self, after: u64, event: Event) {
-        self.sequence += 1;
-        self.queue.insert((self.now + after, self.sequence), event);
+        self.timeline.after(after, event);
     }
 
     fn run_until(&mut self, end: u64) {
-        while self.now < end {
-            let next = self.queue.first_key_value().map_or(u64::MAX, |((at, _), _)| *at);
+        while self.timeline.now() < end {
+            let next = self.timeline.next_at().unwrap_or(u64::MAX);
             if let Some(deadline) = self.broker.next_deadline().filter(|deadline| *deadline < next) {
-                self.now = self.now.max(deadline);
-                self.broker.tick(self.now);
-            } else if let Some(((at, _), event)) = self.queue.pop_first() {
-                self.now = self.now.max(at);
+                self.timeline.move_to(deadline);
+                self.broker.tick(self.timeline.now());
+            } else if let Some(event) = self.timeline.take_next() {
                 self.happen(event);
             }
             self.after();
@@ -205,7 +197,7 @@ impl World {
                 if self.broker.is_up() {
                     if self.work.may_run(&request, &self.view) {
                         let token = self.token(call);
-                        request.run(&mut self.broker, self.now, token);
+                        request.run(&mut self.broker, self.timeline.now(), token);
                     }
                 } else {
                     self.reply(call, Answer::Refused(protocol::ErrorCode::NotCoordinator));
@@ -213,14 +205,14 @@ impl World {
             }
             Event::Answer(call, answer) => self.answered(call, answer),
             Event::Commit => {
-                self.broker.commit(self.now);
+                self.broker.commit(self.timeline.now());
                 let after = 5 + self.rng.below(40);
                 self.schedule(after, Event::Commit);
             }
             Event::Begin => self.begin(),
             Event::Found(reign, found) => {
                 if reign == self.reign {
-                    self.broker.run(self.now, |coordinator, state, moment| {
+                    self.broker.run(self.timeline.now(), |coordinator, state, moment| {
                         topics_found(coordinator, state, moment, &found)
                     });
                 }
@@ -246,8 +238,8 @@ impl World {
 
     /// Tokens name calls, and executions of them: a request that arrives twice is two.
     fn token(&mut self, call: u64) -> Token {
-        self.sequence += 1;
-        Token(call << 32 | self.sequence)
+        self.tokens += 1;
+        Token(call << 32 | self.tokens)
     }
 
     fn reply(&mut self, call: u64, answer: Answer) {
@@ -288,7 +280,7 @@ impl World {
         }
         for (call, request) in std::mem::take(&mut self.outbox.sent) {
             let delay = self.delay();
-            let mut at = self.now + delay;
+            let mut at = self.timeline.now() + delay;
             if let Some(client) = self.calls.get(&call) {
                 // What one client sends arrives in order: its heartbeats carry no numbers, and Kafka relies on that too.
                 at = at.max(self.arrived[*client]);
@@ -297,7 +289,7 @@ impl World {
             let repeats = self.troubled && request.may_repeat() && self.rng.below(50) == 0;
             for _ in 0..=u64::from(repeats) {
                 if self.rng.below(100) >= self.loss {
-                    self.schedule(at - self.now, Event::Request(call, request.clone()));
+                    self.schedule(at - self.timeline.now(), Event::Request(call, request.clone()));
                 }
             }
         }
@@ -307,7 +299,7 @@ impl World {
         for client in 0..self.clients.len() {
             let before = self.outbox.sent.len();
             let owned = self.clients[client].owns();
-            self.clients[client].wake(self.now, &mut self.rng, &self.view, &mut self.outbox);
+            self.clients[client].wake(self.timeline.now(), &mut self.rng, &self.view, &mut self.outbox);
             for (call, _) in &self.outbox.sent[before..] {
                 self.calls.insert(*call, client);
             }
@@ -318,35 +310,35 @@ impl World {
     fn answered(&mut self, call: u64, answer: Answer) {
         self.note(&answer);
         let Some(client) = self.calls.get(&call).copied() else {
-            self.work.answered(call, answer, self.now);
+            self.work.answered(call, answer, self.timeline.now());
             return;
         };
-        if self.clients[client].is_asleep(self.now) {
+        if self.clients[client].is_asleep(self.timeline.now()) {
             self.schedule(500, Event::Answer(call, answer));
             return;
         }
         let owned = self.clients[client].owns();
-        self.clients[client].answer(self.now, &mut self.rng, &self.view, call, answer);
+        self.clients[client].answer(self.timeline.now(), &mut self.rng, &self.view, call, answer);
         self.check_owners(client, &owned);
     }
 
     /// Nobody who has just come to own a partition shares it with somebody who may still believe to own it.
     fn check_owners(&mut self, client: usize, before: &Partitions) {
         let gained: Partitions = self.clients[client].owns().difference(before).copied().collect();
-        if gained.is_empty() || self.clients[client].lease() < self.now {
+        if gained.is_empty() || self.clients[client].lease() < self.timeline.now() {
             return;
         }
         self.done.handed_over += gained.len() as u64;
         for (number, other) in self.clients.iter().enumerate() {
             let same_group = number != client && other.group() == self.clients[client].group();
-            if !same_group || other.lease() <= self.now {
+            if !same_group || other.lease() <= self.timeline.now() {
                 continue;
             }
             let shared: Vec<_> = gained.intersection(&other.owns()).copied().collect();
             assert!(
                 shared.is_empty(),
                 "at {} clients {client} and {number} both own {shared:?}",
-                self.now
+                self.timeline.now()
             );
         }
     }
@@ -355,7 +347,7 @@ impl World {
         if !self.broker.is_up() {
             self.reign += 1;
             self.note(&"a coordinator begins");
-            self.broker.begin(self.now);
+            self.broker.begin(self.timeline.now());
         }
     }
 
@@ -364,7 +356,7 @@ impl World {
     }
 
     fn work(&mut self) {
-        let (clients, view, now) = (&self.clients, &self.view, self.now);
+        let (clients, view, now) = (&self.clients, &self.view, self.timeline.now());
         self.work
             .work(clients, view, &mut self.rng, now, self.troubled, &mut self.outbox);
         self.done.transactions = self.work.transactions;

@@ -17,34 +17,15 @@ use world::World;
 /// Enough for a few seconds; `cargo xtask sim` asks for more.
 const SEEDS: u64 = 60;
 
-fn from_environment(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).map_or(otherwise, |value| value.parse().unwrap())
-}
-
-/// Names the seed when a check fails.
-struct Running(u64);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("seed {}: RIVERRUN_SIM_FROM={} RIVERRUN_SIM_SEEDS=1", self.0, self.0);
-        }
-    }
-}
-
 #[test]
 fn every_transaction_is_whole_or_absent() {
-    let from = from_environment("RIVERRUN_SIM_FROM", 1);
-    let seeds = from_environment("RIVERRUN_SIM_SEEDS", SEEDS);
     let mut done = client::Done::default();
-    for seed in from..from + seeds {
-        let running = Running(seed);
+    let seeds = sim::seeds(SEEDS, |seed| {
         let mut world = World::new(seed);
         world.live();
         done.add(&world.finish());
-        drop(running);
-    }
-    println!("{seeds} seeds from {from}: {done:?}");
+    });
+    println!("{seeds} seeds: {done:?}");
     // A simulation in which nothing happens finds nothing.
     assert!(done.committed > seeds && done.aborted > seeds, "{done:?}");
 }

@@ -8,8 +8,8 @@ use crate::partition::Partition;
 use base::{ProducerId, Rng, Timestamp};
 use coordinator_runtime::{Lost, Token};
 use protocol::ErrorCode;
+use sim::Trace;
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 use transaction_coordinator::op::verify_partitions::verify_partitions;
@@ -36,8 +36,7 @@ pub struct World {
     checks: Checks,
     done: Done,
     next_tag: u64,
-    trace: DefaultHasher,
-    is_told: bool,
+    trace: Trace,
 }
 
 impl World {
@@ -70,8 +69,7 @@ impl World {
             checks: Checks::default(),
             done: Done::default(),
             next_tag: 0,
-            trace: DefaultHasher::new(),
-            is_told: std::env::var_os("RIVERRUN_SIM_TRACE").is_some(),
+            trace: Trace::begin(),
             rng,
         };
         world.put_worn_producers();
@@ -386,10 +384,7 @@ impl World {
 
     /// Something happened; shown if `RIVERRUN_SIM_TRACE` is set.
     fn note(&mut self, what: &str) {
-        what.hash(&mut self.trace);
-        if self.is_told {
-            println!("{} {what}", self.host.millis);
-        }
+        self.trace.note(self.host.millis, format_args!("{what}"));
     }
 
     fn ask(&mut self, from: Asker, request: Request, fresh: Option<ProducerId>) {

@@ -18,7 +18,7 @@ impl World {
             let mut wanted = Partitions::new();
             for client in &mine {
                 assert!(client.credentials().is_some(), "a client of {group} is not in");
-                assert!(client.lease() > self.now, "a client of {group} is not heard");
+                assert!(client.lease() > self.timeline.now(), "a client of {group} is not heard");
                 for partition in client.owns() {
                     assert!(owned.insert(partition), "{partition:?} of {group} has two owners");
                 }

@@ -30,21 +30,21 @@ impl World {
                 self.schedule(after, Event::Begin);
             }
             7 => {
-                self.broker.resign(self.now, &mut self.rng);
+                self.broker.resign(self.timeline.now(), &mut self.rng);
                 let after = 100 + self.rng.below(1_000);
                 self.schedule(after, Event::Begin);
             }
             8 => self.loss = self.rng.below(40),
             9 => self.loss = 0,
             10 => {
-                let until = self.now + 2_000 + self.rng.below(20_000);
+                let until = self.timeline.now() + 2_000 + self.rng.below(20_000);
                 self.clients[client].sleep(until);
             }
             11 => self.clients[client].die(),
             12 => self.clients[client].leave(&mut self.rng),
             13..16 => {
                 if self.clients[client].is_out() {
-                    self.clients[client].start(self.now);
+                    self.clients[client].start(self.timeline.now());
                 }
             }
             16 => self.change_topics(),
@@ -98,9 +98,10 @@ impl World {
             _ if self.view.topics.len() > 2 => {
                 let (name, ..) = self.view.topics.pop().unwrap();
                 self.show_topics();
-                self.work.topic_deleted(&name, self.now);
+                self.work.topic_deleted(&name, self.timeline.now());
                 let gone = BTreeSet::from([Arc::from(name)]);
-                self.broker.run(self.now, |_, state, _| topics_deleted(state, &gone));
+                self.broker
+                    .run(self.timeline.now(), |_, state, _| topics_deleted(state, &gone));
             }
             _ => {}
         }
@@ -141,7 +142,7 @@ impl World {
             self.clients[client].sleep(0);
             // Static members that are away come back, as others wait for their parts.
             if self.clients[client].is_out() && (client % 2 == 1 || self.rng.below(2) == 0) {
-                self.clients[client].start(self.now);
+                self.clients[client].start(self.timeline.now());
             }
         }
     }

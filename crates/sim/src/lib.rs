@@ -1,0 +1,10 @@
+//! What the seeded simulations share: running seeds one after the other, virtual time, and a trace by which two histories
+//! are told apart. The worlds themselves, their faults and their checks, belong to the crates that they are about.
+
+mod seeds;
+mod timeline;
+mod trace;
+
+pub use seeds::seeds;
+pub use timeline::Timeline;
+pub use trace::Trace;
