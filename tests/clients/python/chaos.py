@@ -1,0 +1,160 @@
+"""librdkafka while a cluster suffers: `chaos.py PLAIN PARTITIONS SEED PAUSE_MS`. An idempotent producer, a consumer that is in
+no group, and members of a KIP-848 group. What they do and see is a line of JSON each on the standard output, written before a
+call and after its answer: crates/testkit/tests/chaos/history.rs. A line on standard input ends the producer, its end the rest."""
+
+import json
+import os
+import random
+import sys
+import threading
+import time
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from suite import BOOTSTRAP
+
+TOPIC, PARTITIONS, SEED, PAUSE_MS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+GROUP = "librdkafka-group"
+COMMON = {
+    "bootstrap.servers": BOOTSTRAP, "socket.timeout.ms": 5000, "reconnect.backoff.max.ms": 500,
+    "topic.metadata.refresh.interval.ms": 5000, "socket.connection.setup.timeout.ms": 3000, "log_level": 0,
+}
+# A commit that comes too late: the partitions are somebody else's by now.
+REFUSED = {
+    KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.STALE_MEMBER_EPOCH, KafkaError.FENCED_MEMBER_EPOCH,
+}
+# What librdkafka tells of itself and cures itself, though it does not call it retriable.
+PASSING = {
+    KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._MSG_TIMED_OUT,
+    KafkaError._RESOLVE, KafkaError._WAIT_COORD, KafkaError._TIMED_OUT_QUEUE, KafkaError._FAIL, KafkaError._STATE,
+    KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.REQUEST_TIMED_OUT, KafkaError._NO_OFFSET,
+}
+
+producing = consuming = True
+
+
+def tell(did, who, **more):
+    # One write of one line: the file's order is the order in which things happened.
+    os.write(1, (json.dumps({"did": did, "who": who} | more, separators=(",", ":")) + "\n").encode())
+
+
+def complaint(error):
+    fatal = error.fatal() or not (error.retriable() or error.code() in PASSING)
+    return {"error": error.str() if fatal else error.name(), "severity": "fatal" if fatal else "retriable"}
+
+
+def produce(who, chance):
+    producer = Producer(COMMON | {
+        "client.id": who, "enable.idempotence": True, "acks": "all", "linger.ms": 2, "delivery.timeout.ms": 120000,
+        "error_cb": lambda error: tell("erred", who, **complaint(error)),
+    })
+    sequences = [0] * PARTITIONS
+    while producing:
+        partition = chance.randrange(PARTITIONS)
+        sequence = sequences[partition]
+        sequences[partition] += 1
+        record = {"topic": TOPIC, "partition": partition, "sequence": sequence}
+
+        def settled(error, message, record=record):
+            if error:
+                tell("failed", who, **record, **complaint(error))
+            else:
+                tell("acknowledged", who, **record, offset=message.offset())
+
+        tell("sends", who, **record)
+        producer.produce(TOPIC, f"{who}:{partition}:{sequence}", partition=partition, on_delivery=settled)
+        producer.poll(chance.uniform(0, 2 * PAUSE_MS) / 1000)
+    producer.flush()
+
+
+def polled(who, consumer):
+    """What was polled is told; answers where each partition goes on."""
+    found, ends = {}, {}
+    for message in consumer.consume(num_messages=500, timeout=0.2):
+        if message.error():
+            tell("erred", who, **complaint(message.error()))
+            continue
+        found.setdefault(message.partition(), []).append([message.offset(), message.value().decode()])
+        ends[message.partition()] = message.offset() + 1
+    for partition, records in found.items():
+        tell("polled", who, topic=TOPIC, partition=partition, records=records)
+    return ends
+
+
+def settings(who):
+    return COMMON | {
+        "client.id": who, "enable.auto.commit": False, "enable.auto.offset.store": False,
+        "error_cb": lambda error: tell("erred", who, **complaint(error)),
+    }
+
+
+def assigned(who, partitions, **more):
+    tell("assigned", who, topic=TOPIC, partitions=sorted(partitions), isolation="read_uncommitted", **more)
+
+
+def read(who):
+    consumer = Consumer(settings(who) | {"group.id": "none", "auto.offset.reset": "error", "isolation.level": "read_uncommitted"})
+    consumer.assign([TopicPartition(TOPIC, partition, 0) for partition in range(PARTITIONS)])
+    assigned(who, range(PARTITIONS))
+    while consuming:
+        polled(who, consumer)
+    consumer.close()
+
+
+def member(who):
+    consumer = Consumer(settings(who) | {
+        "group.id": GROUP, "group.protocol": "consumer", "auto.offset.reset": "earliest",
+        "isolation.level": "read_uncommitted",
+    })
+
+    def given(_, partitions):
+        assigned(who, [each.partition for each in partitions], group=GROUP)
+
+    consumer.subscribe([TOPIC], on_assign=given)
+    while consuming:
+        ends = polled(who, consumer)
+        if ends:
+            commit(who, consumer, ends)
+    consumer.close()
+
+
+def commit(who, consumer, ends):
+    what = {"group": GROUP, "topic": TOPIC, "offsets": list(ends.items())}
+    tell("committing", who, **what)
+    try:
+        for each in consumer.commit(offsets=[TopicPartition(TOPIC, *end) for end in ends.items()], asynchronous=False):
+            if each.error:
+                raise KafkaException(each.error)
+    except KafkaException as problem:
+        if problem.args[0].code() not in REFUSED:
+            tell("erred", who, **complaint(problem.args[0]))
+    else:
+        tell("committed_offsets", who, **what)
+
+
+def run(who, body, *arguments):
+    def guarded():
+        try:
+            body(who, *arguments)
+        except BaseException as problem:
+            tell("erred", who, error=repr(problem), severity="fatal")
+
+    thread = threading.Thread(target=guarded, daemon=True)
+    thread.start()
+    return thread
+
+
+producers = [run("librdkafka-a", produce, random.Random(SEED))]
+consumers = [run("librdkafka-reader", read)] + [run(who, member) for who in ("librdkafka-m1", "librdkafka-m2")]
+sys.stdin.readline()
+producing = False
+for thread in producers:
+    thread.join()
+sys.stdin.read()
+consuming = False
+for thread in consumers:
+    thread.join()
+tell("ended", "librdkafka")
+sys.stdout.flush()
+os._exit(0)
