@@ -3,6 +3,7 @@
 //!
 //! Nothing here uses the product's own client or record code: what judges must not share the judged one's mistakes.
 
+pub mod ailments;
 pub mod batch;
 pub mod chosen;
 pub mod cluster;
@@ -12,6 +13,7 @@ pub mod dependencies;
 pub mod java;
 pub mod kafka_broker;
 pub mod maker;
+pub mod network;
 pub mod nodes;
 pub mod port;
 pub mod power_cut;

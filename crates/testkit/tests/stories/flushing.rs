@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use testkit::talk::until;
-use testkit::{Cluster, Settings, Talk};
+use testkit::{Settings, Talk};
 
 fn recovery_points(data: &Path) -> PathBuf {
     data.join("recovery-point-offset-checkpoint")

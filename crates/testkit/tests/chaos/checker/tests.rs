@@ -55,7 +55,10 @@ fn assigned(isolation: Isolation, group: Option<&str>) -> Event {
 
 /// Records as `(offset, sequence)`.
 fn values(records: &[(i64, u64)]) -> Vec<(i64, String)> {
-    records.iter().map(|(offset, sequence)| (*offset, value(*sequence))).collect()
+    records
+        .iter()
+        .map(|(offset, sequence)| (*offset, value(*sequence)))
+        .collect()
 }
 
 fn polled(records: &[(i64, u64)]) -> Event {
@@ -76,7 +79,9 @@ fn found(isolation: Isolation, records: &[(i64, u64)]) -> Event {
 
 /// Three records, written and acknowledged at 0, 1 and 2, and whatever is found at the end.
 fn three(at_the_end: &[(i64, u64)], more: Vec<Event>) -> Vec<Finding> {
-    let mut events: Vec<_> = (0..3).flat_map(|n| [sends(n), acknowledged(n, n.cast_signed())]).collect();
+    let mut events: Vec<_> = (0..3)
+        .flat_map(|n| [sends(n), acknowledged(n, n.cast_signed())])
+        .collect();
     events.extend(more);
     events.push(found(Isolation::ReadUncommitted, at_the_end));
     judge(&events).0
@@ -128,7 +133,10 @@ fn a_record_that_nobody_acknowledged_may_be_there_or_not() {
 #[test]
 fn a_lost_record_is_found() {
     let findings = three(&[(0, 0), (1, 1)], vec![]);
-    assert!(matches!(findings[..], [Finding::Lost { offset: 2, .. }]), "{findings:?}");
+    assert!(
+        matches!(findings[..], [Finding::Lost { offset: 2, .. }]),
+        "{findings:?}"
+    );
 }
 
 #[test]
@@ -163,7 +171,14 @@ fn two_records_promised_one_offset_are_found() {
 fn a_record_found_elsewhere_than_acknowledged_is_found() {
     let findings = three(&[(0, 0), (1, 1), (7, 2)], vec![]);
     assert!(
-        matches!(findings[..], [Finding::Moved { acknowledged: 2, found: 7, .. }]),
+        matches!(
+            findings[..],
+            [Finding::Moved {
+                acknowledged: 2,
+                found: 7,
+                ..
+            }]
+        ),
         "{findings:?}"
     );
 }
@@ -174,7 +189,15 @@ fn records_in_another_order_are_found() {
     events.push(found(Isolation::ReadUncommitted, &[(0, 1), (1, 0)]));
     let findings = judge(&events).0;
     assert!(
-        matches!(findings[..], [Finding::Reordered { offset: 1, before: 1, after: 0, .. }]),
+        matches!(
+            findings[..],
+            [Finding::Reordered {
+                offset: 1,
+                before: 1,
+                after: 0,
+                ..
+            }]
+        ),
         "{findings:?}"
     );
 }
@@ -182,28 +205,53 @@ fn records_in_another_order_are_found() {
 #[test]
 fn what_nobody_sent_is_found() {
     let findings = three(&[(0, 0), (1, 1), (2, 2), (3, 9)], vec![]);
-    assert!(matches!(findings[..], [Finding::NeverSent { offset: 3, .. }]), "{findings:?}");
+    assert!(
+        matches!(findings[..], [Finding::NeverSent { offset: 3, .. }]),
+        "{findings:?}"
+    );
 }
 
 #[test]
 fn a_poll_that_goes_back_is_found() {
-    let reads = vec![assigned(Isolation::ReadUncommitted, None), polled(&[(0, 0), (1, 1)]), polled(&[(1, 1)])];
+    let reads = vec![
+        assigned(Isolation::ReadUncommitted, None),
+        polled(&[(0, 0), (1, 1)]),
+        polled(&[(1, 1)]),
+    ];
     let findings = three(ALL, reads);
     assert!(
-        matches!(findings[..], [Finding::PollWentBack { before: 1, polled: 1, .. }]),
+        matches!(
+            findings[..],
+            [Finding::PollWentBack {
+                before: 1,
+                polled: 1,
+                ..
+            }]
+        ),
         "{findings:?}"
     );
 }
 
 #[test]
 fn a_poll_that_leaves_a_record_out_is_found() {
-    let findings = three(ALL, vec![assigned(Isolation::ReadUncommitted, None), polled(&[(0, 0), (2, 2)])]);
-    assert!(matches!(findings[..], [Finding::PollSkipped { offset: 1, .. }]), "{findings:?}");
+    let findings = three(
+        ALL,
+        vec![assigned(Isolation::ReadUncommitted, None), polled(&[(0, 0), (2, 2)])],
+    );
+    assert!(
+        matches!(findings[..], [Finding::PollSkipped { offset: 1, .. }]),
+        "{findings:?}"
+    );
 }
 
 #[test]
 fn a_record_that_was_read_and_is_gone_is_found() {
-    let reads = vec![sends(3), sends(4), assigned(Isolation::ReadUncommitted, None), polled(&[(2, 2), (3, 3)])];
+    let reads = vec![
+        sends(3),
+        sends(4),
+        assigned(Isolation::ReadUncommitted, None),
+        polled(&[(2, 2), (3, 3)]),
+    ];
     let findings = three(&[(0, 0), (1, 1), (2, 2), (3, 4)], reads);
     assert!(
         matches!(&findings[..], [Finding::ReadThenLost { offset: 3, found: Some(found), .. }] if *found == value(4)),
@@ -257,7 +305,14 @@ fn a_torn_transaction_is_found() {
     for end in [committed(), None] {
         let findings = transaction(end, &[(1, 1)], vec![]);
         assert!(
-            matches!(findings[..], [Finding::TornTransaction { visible: 1, missing: 1, .. }]),
+            matches!(
+                findings[..],
+                [Finding::TornTransaction {
+                    visible: 1,
+                    missing: 1,
+                    ..
+                }]
+            ),
             "{findings:?}"
         );
     }
@@ -266,7 +321,10 @@ fn a_torn_transaction_is_found() {
 #[test]
 fn a_committed_transaction_that_nobody_may_read_is_found() {
     let findings = transaction(committed(), &[], vec![]);
-    assert!(matches!(findings[..], [Finding::TornTransaction { missing: 2, .. }]), "{findings:?}");
+    assert!(
+        matches!(findings[..], [Finding::TornTransaction { missing: 2, .. }]),
+        "{findings:?}"
+    );
 }
 
 #[test]
@@ -281,7 +339,14 @@ fn a_committed_offset_that_goes_back_is_found() {
     ];
     let findings = three(ALL, reads);
     assert!(
-        matches!(findings[..], [Finding::CommittedOffsetWentBack { committed: 2, found: 1, .. }]),
+        matches!(
+            findings[..],
+            [Finding::CommittedOffsetWentBack {
+                committed: 2,
+                found: 1,
+                ..
+            }]
+        ),
         "{findings:?}"
     );
     let lost = Event::FoundOffsets {
@@ -290,13 +355,25 @@ fn a_committed_offset_that_goes_back_is_found() {
         offsets: offsets(0),
     };
     let findings = three(ALL, vec![committing(2), committed_offsets(2), lost]);
-    assert!(matches!(findings[..], [Finding::CommittedOffsetWentBack { .. }]), "{findings:?}");
+    assert!(
+        matches!(findings[..], [Finding::CommittedOffsetWentBack { .. }]),
+        "{findings:?}"
+    );
 }
 
 #[test]
 fn a_position_that_nobody_committed_is_found() {
-    let findings = three(ALL, vec![assigned(Isolation::ReadUncommitted, Some("g")), polled(&[(1, 1), (2, 2)])]);
-    assert!(matches!(findings[..], [Finding::OffsetNeverCommitted { found: 1, .. }]), "{findings:?}");
+    let findings = three(
+        ALL,
+        vec![
+            assigned(Isolation::ReadUncommitted, Some("g")),
+            polled(&[(1, 1), (2, 2)]),
+        ],
+    );
+    assert!(
+        matches!(findings[..], [Finding::OffsetNeverCommitted { found: 1, .. }]),
+        "{findings:?}"
+    );
 }
 
 #[test]

@@ -54,7 +54,11 @@ fn visible(facts: &Facts, events: &[Event]) -> BTreeSet<Record> {
                 committed_readers.insert(who);
             }
             Event::Polled { who, place, records } if committed_readers.contains(who.as_str()) => {
-                visible.extend(records.iter().filter_map(|(_, value)| Record::from_value(&place.topic, value)));
+                visible.extend(
+                    records
+                        .iter()
+                        .filter_map(|(_, value)| Record::from_value(&place.topic, value)),
+                );
             }
             _ => {}
         }
@@ -80,7 +84,10 @@ fn one(
         Some(End::Committed) => unseen.len(),
         Some(End::Aborted) => 0,
         None if seen.is_empty() => 0,
-        None => unseen.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Acknowledged(_))).count(),
+        None => unseen
+            .iter()
+            .filter(|(_, outcome)| matches!(outcome, Outcome::Acknowledged(_)))
+            .count(),
     };
     if missing > 0 {
         findings.push(Finding::TornTransaction {
