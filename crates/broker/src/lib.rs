@@ -7,6 +7,7 @@ pub mod api;
 pub mod channel;
 pub mod cleaner;
 pub mod config_check;
+pub mod controller_connection;
 pub mod coordinators;
 pub mod fetch_session;
 pub mod flush_queue;

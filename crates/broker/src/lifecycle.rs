@@ -12,6 +12,9 @@ use protocol::messages::broker_registration_request::{BrokerRegistrationRequest,
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 /// The versions in which the broker speaks to its controller: those of metadata.version 4.3-IV0.
@@ -20,7 +23,9 @@ const HEARTBEAT_VERSION: i16 = 1;
 /// How long to wait before a refused registration or a failed heartbeat is tried again.
 const RETRY: Duration = Duration::from_millis(100);
 /// How long a controlled shutdown may take before the broker goes all the same.
-const CONTROLLED_SHUTDOWN: Duration = Duration::from_secs(10);
+const CONTROLLED_SHUTDOWN: Duration = Duration::from_secs(300);
+/// How long a controlled shutdown waits for a controller that does not answer.
+const UNHEARD: Duration = Duration::from_secs(10);
 
 /// Why the broker has no place in the cluster.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +33,9 @@ pub enum LifecycleError {
     /// The controller did not answer.
     #[error(transparent)]
     Controller(#[from] ControllerError),
+    /// The controller was not reached in time, or refused all that time.
+    #[error("this broker could not register with the controller quorum within {} ms", .0.as_millis())]
+    NotInTime(Duration),
     /// The controller refused for good.
     #[error("the controller refused this broker: {0}: {1}")]
     Refused(ErrorCode, &'static str),
@@ -42,26 +50,44 @@ pub struct Registration {
     pub endpoints: Vec<Endpoint>,
 }
 
-/// Registers, retrying while an earlier incarnation's session lasts; answers the broker epoch.
-pub async fn register(broker: &Broker, registration: &Registration) -> Result<i64, LifecycleError> {
+/// Registers for the first time, for as long as `initial.broker.registration.timeout.ms` says: there may be no active
+/// controller yet, or an earlier incarnation's session may last.
+///
+/// # Errors
+/// If there is no place for this broker, or the time is over.
+pub async fn register_first(broker: &Broker, registration: &Registration) -> Result<i64, LifecycleError> {
+    let patience = broker.config.load().quorum.initial_broker_registration_timeout;
+    let registering = register(broker, registration);
+    tokio::time::timeout(patience, registering)
+        .await
+        .unwrap_or(Err(LifecycleError::NotInTime(patience)))
+}
+
+/// Registers, retrying until it is answered for good; answers the broker epoch.
+async fn register(broker: &Broker, registration: &Registration) -> Result<i64, LifecycleError> {
     let request = registration_request(broker, registration);
     let mut told = false;
     loop {
-        let response = channel::call(broker.controller.as_ref(), REGISTRATION_VERSION, &request).await?;
-        match ErrorCode::from(response.error_code) {
-            ErrorCode::None => {
-                broker.epoch.store(response.broker_epoch, Ordering::Release);
-                info!(epoch = response.broker_epoch, "registered with the controller");
-                return Ok(response.broker_epoch);
-            }
-            error @ (ErrorCode::DuplicateBrokerRegistration | ErrorCode::NotController) => {
-                if !std::mem::replace(&mut told, true) {
-                    warn!(%error, "registration is refused for now and tried again");
+        let refused = match channel::call(broker.controller.as_ref(), REGISTRATION_VERSION, &request).await {
+            Ok(response) => match ErrorCode::from(response.error_code) {
+                ErrorCode::None => {
+                    broker.epoch.store(response.broker_epoch, Ordering::Release);
+                    info!(epoch = response.broker_epoch, "registered with the controller");
+                    return Ok(response.broker_epoch);
                 }
-                tokio::time::sleep(RETRY).await;
-            }
-            error => return Err(LifecycleError::Refused(error, error.message())),
+                error @ (ErrorCode::DuplicateBrokerRegistration | ErrorCode::NotController) => error.to_string(),
+                error => return Err(LifecycleError::Refused(error, error.message())),
+            },
+            Err(error @ ControllerError::Unavailable) => error.to_string(),
+            Err(error) => return Err(error.into()),
+        };
+        if !std::mem::replace(&mut told, true) {
+            warn!(
+                reason = refused,
+                "this broker cannot register for now, and goes on trying"
+            );
         }
+        tokio::time::sleep(RETRY).await;
     }
 }
 
@@ -93,32 +119,45 @@ fn registration_request(broker: &Broker, registration: &Registration) -> BrokerR
     }
 }
 
-/// Asks to be unfenced until the broker's own image shows that it is.
-pub async fn unfence(broker: &Broker) -> Result<(), LifecycleError> {
+/// Waits until the node's metadata holds this broker's registration: what is known from then on is what the cluster knew
+/// when the broker came, or later.
+///
+/// # Errors
+/// If the metadata ends before.
+pub async fn catch_up(broker: &Broker) -> Result<(), LifecycleError> {
+    let mut committed = broker.committed.clone();
+    let registered = |published: &Published| published.end.0 > broker.epoch.load(Ordering::Acquire);
+    match committed.wait_for(registered).await {
+        Ok(_) => Ok(()),
+        Err(_) => Err(ControllerError::Unavailable.into()),
+    }
+}
+
+/// Waits until the broker's own image shows that it is unfenced, which its heartbeats ask for.
+///
+/// # Errors
+/// If the images end before.
+pub async fn unfenced(broker: &Broker) -> Result<(), LifecycleError> {
     let mut image = broker.image.clone();
     let is_unfenced = |published: &Published| {
         let epoch = broker.epoch.load(Ordering::Acquire);
         let own = published.image.brokers.get(broker.node);
         own.is_some_and(|own| own.epoch.0 == epoch && !own.fenced)
     };
-    let registered = |published: &Published| published.end.0 > broker.epoch.load(Ordering::Acquire);
-    if image.wait_for(registered).await.is_err() {
-        return Err(ControllerError::Unavailable.into());
-    }
-    loop {
-        heartbeat(broker, Wish::Serve).await?;
-        match tokio::time::timeout(RETRY, image.wait_for(is_unfenced)).await {
-            Ok(Ok(_)) => return Ok(()),
-            Ok(Err(_)) => return Err(ControllerError::Unavailable.into()),
-            Err(_) => {}
-        }
+    match image.wait_for(is_unfenced).await {
+        Ok(_) => Ok(()),
+        Err(_) => Err(ControllerError::Unavailable.into()),
     }
 }
 
-/// What a heartbeat asks for.
+/// What the broker asks for with its heartbeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
+pub enum Wish {
+    /// Nothing yet: its logs are being opened.
+    StayFenced,
+    /// To serve.
     Serve,
+    /// That what it leads is moved, so that it may go.
     ShutDown,
 }
 
@@ -133,7 +172,7 @@ async fn heartbeat(broker: &Broker, wish: Wish) -> Result<BrokerHeartbeatRespons
         broker_id: broker.node.0,
         broker_epoch: broker.epoch.load(Ordering::Acquire),
         current_metadata_offset: broker.image.borrow().end.0 - 1,
-        want_fence: false,
+        want_fence: wish == Wish::StayFenced,
         want_shut_down: wish == Wish::ShutDown,
         offline_log_dirs: offline.collect(),
         cordoned_log_dirs: None,
@@ -145,46 +184,83 @@ async fn heartbeat(broker: &Broker, wish: Wish) -> Result<BrokerHeartbeatRespons
     }
 }
 
-/// Sends heartbeats until the broker stops, at once when a directory fails; registers anew if the controller has
-/// forgotten it.
-pub async fn stay_alive(broker: Arc<Broker>, registration: Registration) {
+/// Sends heartbeats until the broker stops or was let go, at once when a directory fails or the wish changes; registers
+/// anew if the controller has forgotten it.
+pub async fn stay_alive(broker: Arc<Broker>, registration: Registration, mut wish: watch::Receiver<Wish>) {
     let mut stopping = broker.stopping.clone();
     let mut failures = broker.log_dirs.failures();
+    let mut heard = Instant::now();
     loop {
-        let interval = broker.config.load().quorum.broker_heartbeat_interval;
-        tokio::select! {
-            () = tokio::time::sleep(interval) => {}
-            Ok(()) = failures.changed() => {}
+        let wished = *wish.borrow_and_update();
+        let beat = tokio::select! {
+            beat = beat(&broker, &registration, wished) => beat,
             _ = stopping.wait_for(|stop| *stop) => return,
-        }
-        let again = match heartbeat(&broker, Wish::Serve).await {
-            Ok(_) => continue,
-            Err(LifecycleError::Refused(ErrorCode::StaleBrokerEpoch | ErrorCode::BrokerIdNotRegistered, _)) => {
-                register(&broker, &registration).await
-            }
-            Err(error) => Err(error),
         };
-        if let Err(error) = again {
-            warn!(%error, "a heartbeat failed");
+        if beat != Beat::Failed {
+            heard = Instant::now();
+        }
+        let pause = match beat {
+            Beat::LetGo => return,
+            Beat::Failed if wished == Wish::ShutDown && heard.elapsed() > UNHEARD => {
+                warn!("no controller hears that this broker shuts down; it goes all the same");
+                return;
+            }
+            Beat::Failed | Beat::Soon => RETRY,
+            Beat::Well => broker.config.load().quorum.broker_heartbeat_interval,
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            Ok(()) = failures.changed() => {}
+            changed = wish.changed() => if changed.is_err() { return },
+            _ = stopping.wait_for(|stop| *stop) => return,
         }
     }
 }
 
-/// Asks the controller to move what this broker leads, and waits until it may go.
-pub async fn shut_down(broker: &Broker) {
-    let asking = async {
-        loop {
-            match heartbeat(broker, Wish::ShutDown).await {
-                Ok(response) if response.should_shut_down => return,
-                Ok(_) => tokio::time::sleep(RETRY).await,
-                Err(error) => {
-                    warn!(%error, "the controller did not hear that this broker shuts down");
-                    return;
-                }
-            }
+/// How a heartbeat went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beat {
+    /// The next one is due at the interval.
+    Well,
+    /// What it asked for is not so yet.
+    Soon,
+    /// Nobody answered it, or it was refused.
+    Failed,
+    /// The controller lets this broker go.
+    LetGo,
+}
+
+async fn beat(broker: &Broker, registration: &Registration, wish: Wish) -> Beat {
+    let again = match heartbeat(broker, wish).await {
+        Ok(response) => {
+            return match wish {
+                Wish::ShutDown if response.should_shut_down => Beat::LetGo,
+                Wish::Serve if !response.is_fenced => Beat::Well,
+                Wish::StayFenced => Beat::Well,
+                Wish::ShutDown | Wish::Serve => Beat::Soon,
+            };
         }
+        Err(LifecycleError::Refused(ErrorCode::StaleBrokerEpoch | ErrorCode::BrokerIdNotRegistered, _)) => {
+            register(broker, registration).await.map(drop)
+        }
+        Err(error) => Err(error),
     };
-    if tokio::time::timeout(CONTROLLED_SHUTDOWN, asking).await.is_err() {
+    match again {
+        Ok(()) => Beat::Soon,
+        Err(error) => {
+            warn!(%error, "a heartbeat failed");
+            Beat::Failed
+        }
+    }
+}
+
+/// Waits until the heartbeats, told to ask for it, were told that this broker may go: what it led is led elsewhere.
+pub async fn let_go(mut heartbeats: JoinHandle<()>) {
+    if tokio::time::timeout(CONTROLLED_SHUTDOWN, &mut heartbeats)
+        .await
+        .is_err()
+    {
         warn!("the controller did not let this broker go in time; it goes all the same");
+        heartbeats.abort();
     }
 }

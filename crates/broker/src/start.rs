@@ -7,7 +7,7 @@ use crate::coordinators::transactions::markers;
 use crate::fetch_session::FetchSessions;
 use crate::flusher::{self, FlushQueues, Flushers};
 use crate::housekeeping::{self, Removals};
-use crate::lifecycle::{self, LifecycleError, Registration};
+use crate::lifecycle::{self, LifecycleError, Registration, Wish};
 use crate::log_dirs::{LogDirError, LogDirs, Unusable};
 use crate::measures::{self, Measures};
 use crate::partitions::Partitions;
@@ -85,6 +85,8 @@ pub struct RunningBroker {
     listeners: Vec<Serving>,
     /// Ends once the cleaner's threads have.
     cleaning: JoinHandle<()>,
+    wish: watch::Sender<Wish>,
+    heartbeats: JoinHandle<()>,
 }
 
 /// Opens the log directories, takes its place in the cluster, and serves on `listeners` (bound already, so that clients
@@ -95,12 +97,20 @@ pub async fn start(
     endpoints: Vec<Endpoint>,
 ) -> Result<RunningBroker, StartError> {
     let (stop, stopping) = watch::channel(false);
-    let from_quorum = options.published.clone();
+    let mut from_quorum = options.published.clone();
     let (applied, image) = watch::channel(Published::nothing());
     let (removals, due) = Removals::new(Arc::clone(&options.clock));
     let broker = Arc::new(assemble(options, image, stopping)?);
     measures::show(&broker);
-    take_first_image(&broker, from_quorum.borrow().clone(), &applied, &removals);
+    let incarnation = Uuid::random(&mut broker.rng.lock().expect("no code panics while it draws a number"));
+    let registration = Registration { incarnation, endpoints };
+    lifecycle::register_first(&broker, &registration).await?;
+    // From here on the session is kept, however long the logs take to open.
+    let (wish, wished) = watch::channel(Wish::StayFenced);
+    let heartbeats = tokio::spawn(lifecycle::stay_alive(Arc::clone(&broker), registration, wished));
+    lifecycle::catch_up(&broker).await?;
+    let first = from_quorum.borrow_and_update().clone();
+    take_first_image(&broker, first, &applied, &removals);
     let flushers = flusher::start(&broker).map_err(StartError::Thread)?;
     tokio::spawn(housekeeping::remove_when_due(Arc::clone(&broker), due));
     tokio::spawn(markers::dispatch(Arc::clone(&broker)));
@@ -110,13 +120,10 @@ pub async fn start(
         applied,
         removals.clone(),
     ));
-    let incarnation = Uuid::random(&mut broker.rng.lock().expect("no code panics while it draws a number"));
-    let registration = Registration { incarnation, endpoints };
-    lifecycle::register(&broker, &registration).await?;
-    lifecycle::unfence(&broker).await?;
+    wish.send_replace(Wish::Serve);
+    lifecycle::unfenced(&broker).await?;
     housekeeping::start(&broker, &removals);
     let cleaning = tokio::spawn(cleaner::run(Arc::clone(&broker), removals));
-    tokio::spawn(lifecycle::stay_alive(Arc::clone(&broker), registration));
     tokio::spawn(replica_dirs::report(Arc::clone(&broker)));
     for dir in &broker.log_dirs.dirs {
         tokio::spawn(scrub::scrub(Arc::clone(&broker), Arc::clone(dir)));
@@ -134,6 +141,8 @@ pub async fn start(
         flushers,
         listeners,
         cleaning,
+        wish,
+        heartbeats,
     })
 }
 
@@ -216,7 +225,10 @@ impl RunningBroker {
 
     /// Hands over what it leads, answers what is in flight, and closes the logs so that the next start trusts them.
     pub async fn stop(self) {
-        lifecycle::shut_down(&self.broker).await;
+        if self.broker.config.load().quorum.controlled_shutdown_enable {
+            self.wish.send_replace(Wish::ShutDown);
+            lifecycle::let_go(self.heartbeats).await;
+        }
         self.stop.send_replace(true);
         for listener in self.listeners {
             listener.stop(PATIENCE).await;

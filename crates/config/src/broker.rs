@@ -112,6 +112,8 @@ settings! {
     pub struct QuorumSettings {
         broker_heartbeat_interval: Duration = "broker.heartbeat.interval.ms",
         broker_session_timeout: Duration = "broker.session.timeout.ms",
+        controlled_shutdown_enable: bool = "controlled.shutdown.enable",
+        controller_socket_timeout: Duration = "controller.socket.timeout.ms",
         initial_broker_registration_timeout: Duration = "initial.broker.registration.timeout.ms",
         controller_quorum_append_linger: Duration = "controller.quorum.append.linger.ms",
         controller_quorum_election_backoff_max: Duration = "controller.quorum.election.backoff.max.ms",

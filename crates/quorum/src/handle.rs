@@ -13,6 +13,7 @@ use network::{Admission, ConnectionContext, Principal, Reply, RequestContext, Se
 use protocol::{ApiKey, Segments, frame};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -37,9 +38,33 @@ pub struct Quorum {
 pub struct Entrance {
     pub(crate) quorum: Arc<Quorum>,
     pub(crate) origin: Origin,
+    /// Whether a request that came this way was refused because the active controller is elsewhere.
+    not_controller: Arc<AtomicBool>,
 }
 
 impl Entrance {
+    /// A way in.
+    pub(crate) fn new(quorum: &Arc<Quorum>, origin: Origin) -> Self {
+        Self {
+            quorum: Arc::clone(quorum),
+            origin,
+            not_controller: Arc::default(),
+        }
+    }
+
+    /// Whether a request that came this way was refused because the active controller is elsewhere. Who passed it on looks
+    /// for the active controller then, and the client never hears of it.
+    pub(crate) fn refused_as_not_controller(&self) -> bool {
+        self.not_controller.load(Ordering::Acquire)
+    }
+
+    fn noted<T>(&self, outcome: Result<T, Refused>) -> Result<T, Refused> {
+        if matches!(outcome, Err(Refused::NotController)) {
+            self.not_controller.store(true, Ordering::Release);
+        }
+        outcome
+    }
+
     /// Has the controller decide, and waits until what it decided is committed.
     pub(crate) async fn operate<T, D, F>(&self, decide: F) -> Result<T, Refused>
     where
@@ -52,12 +77,17 @@ impl Entrance {
             operation,
             origin: self.origin,
         };
-        self.quorum
+        let sent = self
+            .quorum
             .commands
             .send(command)
             .await
-            .map_err(|_| Refused::NotController)?;
-        self.outcome(answer).await.unwrap_or(Err(Refused::NotController))
+            .map_err(|_| Refused::NotController);
+        if let Err(refused) = sent {
+            return self.noted(Err(refused));
+        }
+        let outcome = self.outcome(answer).await;
+        self.noted(outcome.unwrap_or(Err(Refused::NotController)))
     }
 
     /// Looks at, or tells, the replica itself.
@@ -136,6 +166,9 @@ pub enum RequestError {
     /// The controller's listener would have closed the connection.
     #[error("the controller refused the request: {0}")]
     Refused(&'static str),
+    /// The active controller is another node, or nobody is now.
+    #[error("this node is not the active controller")]
+    NotController,
     /// There is no controller in this process any more.
     #[error("the controller has stopped")]
     Stopped,
@@ -164,10 +197,7 @@ impl ControllerHandle {
         } else {
             Origin::Direct
         };
-        let entrance = Arc::new(Entrance {
-            quorum: Arc::clone(&self.quorum),
-            origin,
-        });
+        let entrance = Arc::new(Entrance::new(&self.quorum, origin));
         if entrance.admit(api_key, version) == Admission::Refuse {
             return Err(RequestError::NotServed { api_key, version });
         }
@@ -175,7 +205,11 @@ impl ControllerHandle {
             return Err(RequestError::Stopped);
         }
         let context = caller.context(api_key, version);
-        match entrance.handle(&context, body).await {
+        let reply = entrance.handle(&context, body).await;
+        if entrance.refused_as_not_controller() {
+            return Err(RequestError::NotController);
+        }
+        match reply {
             Reply::Answer(segments) => response_body(segments, api_key, version),
             Reply::Nothing => Err(RequestError::Refused("the request has no response")),
             Reply::Close(reason) => Err(RequestError::Refused(reason)),

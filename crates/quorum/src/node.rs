@@ -162,10 +162,7 @@ fn assemble(
     QuorumNode {
         published,
         active,
-        service: Arc::new(Entrance {
-            quorum: Arc::clone(&quorum),
-            origin: Origin::Direct,
-        }),
+        service: Arc::new(Entrance::new(&quorum, Origin::Direct)),
         controller: ControllerHandle { quorum },
         commands,
         ended,

@@ -23,7 +23,6 @@ pub(super) fn built(config: &BrokerConfig) -> Result<(), ConfigError> {
             });
         }
     }
-    built_quorum(config)?;
     built_listeners(config)
 }
 
@@ -31,7 +30,9 @@ fn advice(key: &str) -> String {
     let why = match key {
         "authorizer.class.name" => "access control is not built; whoever reaches a listener may do everything",
         "remote.log.storage.system.enable" => "tiered storage is not built; all segments stay in log.dirs",
-        "controller.quorum.auto.join.enable" => "quorums of several controllers are not built",
+        "controller.quorum.auto.join.enable" => {
+            "controllers do not join by themselves; add one with metadata-quorum add-controller"
+        }
         "transaction.two.phase.commit.enable" => "two-phase commit is not built",
         "delegation.token.secret.key" => "delegation tokens are not built",
         "security.inter.broker.protocol" => "only PLAINTEXT is built",
@@ -108,41 +109,16 @@ fn quorum(config: &BrokerConfig) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Refuses what is not one node alone.
-fn built_quorum(config: &BrokerConfig) -> Result<(), ConfigError> {
-    let advice = |advice: &str| advice.to_owned();
-    if !(config.roles.broker && config.roles.controller) {
-        return Err(ConfigError::NotBuilt {
-            key: "process.roles".to_owned(),
-            value: if config.roles.broker { "broker" } else { "controller" }.to_owned(),
-            advice: advice("clusters are not built. Set process.roles=broker,controller for a single node."),
-        });
-    }
-    let voters = config
-        .voters
-        .iter()
-        .map(|voter| voter.id.to_string())
-        .collect::<Vec<_>>()
-        .join(", ");
-    if config.voters.len() > 1 || config.bootstrap_servers.len() > 1 {
-        let (key, value) = if config.voters.len() > 1 {
-            ("controller.quorum.voters", voters)
-        } else {
-            (
-                "controller.quorum.bootstrap.servers",
-                config.bootstrap_servers.len().to_string() + " servers",
-            )
-        };
-        return Err(ConfigError::NotBuilt {
-            key: key.to_owned(),
-            value,
-            advice: advice("quorums of several controllers are not built. Name this node alone."),
-        });
-    }
-    Ok(())
-}
-
 fn listeners(config: &BrokerConfig) -> Result<(), ConfigError> {
+    if !config.roles.controller {
+        broker_only_listeners(config)?;
+    } else if !config.roles.broker {
+        require(config.listeners.is_empty(), || {
+            "The listeners config must only contain KRaft controller listeners from controller.listener.names when \
+             process.roles=controller"
+                .to_owned()
+        })?;
+    }
     if config.roles.controller {
         require(!config.advertised_controller_listeners.is_empty(), || {
             "controller.listener.names must contain at least one value appearing in the 'listeners' configuration \
@@ -162,6 +138,19 @@ fn listeners(config: &BrokerConfig) -> Result<(), ConfigError> {
         })?;
     }
     Ok(())
+}
+
+/// A node that is only a broker knows how controllers are reached, and does not listen as one.
+fn broker_only_listeners(config: &BrokerConfig) -> Result<(), ConfigError> {
+    require(!config.controller_listener_names.is_empty(), || {
+        "controller.listener.names must contain at least one value when running KRaft with just the broker role"
+            .to_owned()
+    })?;
+    require(config.controller_listeners.is_empty(), || {
+        "controller.listener.names must not contain a value appearing in the 'listeners' configuration when running \
+         KRaft with just the broker role"
+            .to_owned()
+    })
 }
 
 fn advertised(config: &BrokerConfig) -> Result<(), ConfigError> {

@@ -33,6 +33,7 @@ pub(super) fn resolve(settings: &Settings, originals: &Originals) -> Result<Endp
         }
         None => all.clone(),
     };
+    check_controllers_mapped(settings, &controllers, &protocols)?;
     let is_controller = |endpoint: &Endpoint| controllers.contains(&endpoint.listener);
     let (controller_listeners, listeners): (Vec<_>, Vec<_>) = all.into_iter().partition(is_controller);
     let (advertised_controllers, advertised_listeners): (Vec<_>, Vec<_>) =
@@ -76,6 +77,24 @@ fn protocol_map(
         }
     }
     Ok(map)
+}
+
+/// A node that is only a broker speaks to controllers over these listeners without having them.
+fn check_controllers_mapped(
+    settings: &Settings,
+    controllers: &[ListenerName],
+    protocols: &ProtocolMap,
+) -> Result<(), ConfigError> {
+    let roles: Vec<String> = settings.read("process.roles");
+    let unmapped = controllers.iter().find(|name| !protocols.contains_key(*name));
+    match unmapped {
+        Some(name) if roles == ["broker"] => Err(ConfigError::Conflict(format!(
+            "Controller listener with name {name} defined in controller.listener.names not found in \
+             listener.security.protocol.map  (an explicit security mapping for each controller listener is required if \
+             listener.security.protocol.map is non-empty, or if there are security protocols other than PLAINTEXT in use)"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn parse_all(key: &str, addresses: &[String], protocols: &ProtocolMap) -> Result<Vec<Endpoint>, ConfigError> {

@@ -176,10 +176,6 @@ fn mistakes_are_explained() {
             "the node id 1 must be included in the set of voters",
         ),
         (
-            "controller.quorum.voters=1@a:1,2@b:1",
-            "quorums of several controllers are not built",
-        ),
-        (
             "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "access control is not built",
         ),
@@ -227,10 +223,55 @@ fn mistakes_are_explained() {
         message.starts_with("Missing required configuration \"controller.listener.names\""),
         "{message}"
     );
-    let message = node("process.roles=broker\nlisteners=PLAINTEXT://:9092")
-        .map(|_| ())
-        .unwrap_err();
-    assert!(message.contains("clusters are not built"), "{message}");
+}
+
+#[test]
+fn roles_and_listeners_must_agree() {
+    let quorum = "controller.quorum.bootstrap.servers=a:1,b:1";
+    for (lines, says) in [
+        (
+            "process.roles=broker\nlisteners=PLAINTEXT://a:2,CONTROLLER://a:3\ncontroller.listener.names=CONTROLLER",
+            "controller.listener.names must not contain a value appearing in the 'listeners' configuration when running \
+             KRaft with just the broker role",
+        ),
+        (
+            "process.roles=broker\nlisteners=PLAINTEXT://a:2\ncontroller.listener.names=CONTROLLER\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT",
+            "Controller listener with name CONTROLLER defined in controller.listener.names not found in \
+             listener.security.protocol.map  (an explicit security mapping",
+        ),
+        (
+            "process.roles=broker\nlisteners=PLAINTEXT://a:2\ncontroller.listener.names=CONTROLLER\n\
+             controller.quorum.voters=1@a:1",
+            "If process.roles contains just the 'broker' role, the node id 1 must not be included in the set of voters \
+             controller.quorum.voters=Set(1)",
+        ),
+        (
+            "process.roles=controller\nlisteners=PLAINTEXT://a:2,CONTROLLER://a:3\ncontroller.listener.names=CONTROLLER",
+            "The listeners config must only contain KRaft controller listeners from controller.listener.names when \
+             process.roles=controller",
+        ),
+        (
+            "process.roles=controller\nlisteners=CONTROLLER://a:3\ncontroller.listener.names=CONTROLLER,OTHER",
+            "controller.listener.names must only contain values appearing in the 'listeners' configuration when running \
+             the KRaft controller role",
+        ),
+    ] {
+        let message = from_file(&format!("node.id=1\n{quorum}\n{lines}"))
+            .map(|_| ())
+            .expect_err(lines);
+        assert!(message.contains(says), "{lines}: {message}");
+    }
+    for lines in [
+        "process.roles=broker\nlisteners=PLAINTEXT://a:2\ncontroller.listener.names=CONTROLLER",
+        "process.roles=controller\nlisteners=CONTROLLER://a:3\ncontroller.listener.names=CONTROLLER",
+        "process.roles=broker,controller\nlisteners=PLAINTEXT://a:2,CONTROLLER://a:3\n\
+         controller.listener.names=CONTROLLER\ncontroller.quorum.voters=1@a:3,2@b:3,3@c:3",
+    ] {
+        from_file(&format!("node.id=1\n{quorum}\n{lines}"))
+            .map(|_| ())
+            .expect(lines);
+    }
 }
 
 /// Keys that `BrokerConfig` reads one by one, into fields of its own.

@@ -38,7 +38,7 @@ async fn open(entrance: &Arc<Entrance>, context: &RequestContext, request: Envel
     if !inner.key.api().forwardable {
         return Err(ErrorCode::InvalidRequest);
     }
-    let forwarded = Arc::new(Entrance { quorum: Arc::clone(&entrance.quorum), origin: Origin::Forwarded });
+    let forwarded = Arc::new(Entrance::new(&entrance.quorum, Origin::Forwarded));
     if forwarded.admit(inner.key, inner.version) == Admission::Refuse {
         return Err(ErrorCode::UnsupportedVersion);
     }
@@ -59,7 +59,11 @@ async fn open(entrance: &Arc<Entrance>, context: &RequestContext, request: Envel
             client_software: Mutex::new(None),
         }),
     };
-    match dispatch(forwarded, inner_context, inner.body).await {
+    let reply = dispatch(Arc::clone(&forwarded), inner_context, inner.body).await;
+    if forwarded.refused_as_not_controller() {
+        return Err(ErrorCode::NotController);
+    }
+    match reply {
         Reply::Answer(segments) => response_frame(segments).map_err(|_| ErrorCode::UnknownServerError),
         Reply::Nothing | Reply::Close(_) => Err(ErrorCode::InvalidRequest),
     }

@@ -1,9 +1,9 @@
 //! `riverrun serve`: runs a broker, a controller, or both, until it is told to stop.
 
 mod connection_limits;
+mod controller_route;
 mod dir_locks;
 mod identity;
-mod local_controller;
 mod node;
 mod open_files;
 mod settings;

@@ -1,13 +1,13 @@
 //! One node from start to end: ports, metadata quorum, broker.
 
 use super::connection_limits;
+use super::controller_route::ControllerRoute;
 use super::dir_locks;
 use super::identity;
-use super::local_controller::LocalController;
 use super::open_files;
 use super::settings::Settings;
 use super::signals::Signals;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use base::clock::SystemClock;
 use base::fs::{Fs, RealFs};
 use base::metric::Registry;
@@ -26,38 +26,69 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A running node.
 struct Node {
-    broker: RunningBroker,
+    /// Where it has that role.
+    broker: Option<RunningBroker>,
     controllers: Vec<Serving>,
     quorum: QuorumNode,
+}
+
+/// What a node is made of, before it starts.
+struct Parts {
+    config: BrokerConfig,
+    identity: identity::Identity,
+    fs: Arc<dyn Fs>,
+    clients: Vec<Listener>,
+    controllers: Vec<Listener>,
+    limits: watch::Sender<ConnectionLimits>,
+    metrics: Arc<Registry>,
 }
 
 /// Runs the node until a signal, and stops it cleanly.
 pub(super) async fn run(settings: Settings, started: Instant) -> Result<()> {
     let mut signals = Signals::catch()?;
     open_files::raise_limit();
+    let config = settings.config;
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
-    let mut identity = identity::establish(&fs, &settings.config, settings.format)?;
-    let _locks = dir_locks::take(&*fs, &settings.config, &mut identity)?;
-    let (limits, connections) = watch::channel(connection_limits::resolve(&settings.config).await);
-    let clients = bind_all(&settings.config, &settings.config.listeners, &connections).await?;
-    let address = clients
-        .first()
-        .map(Listener::address)
-        .context("there is no listener for clients")?;
+    let mut identity = identity::establish(&fs, &config, settings.format)?;
+    let _locks = dir_locks::take(&*fs, &config, &mut identity)?;
+    let (limits, connections) = watch::channel(connection_limits::resolve(&config).await);
+    let clients = bind_all(&config, &config.listeners, &connections).await?;
+    let controllers = bind_all(&config, &config.controller_listeners, &connections).await?;
+    let address = clients.iter().chain(&controllers).next().map(Listener::address);
+    let address = address.context("there is no listener")?;
     let cluster_id = identity.cluster_id.clone();
     let metrics = Arc::new(Registry::default());
-    serve_metrics(&settings.config, &metrics).await?;
-    let mut node = start(settings.config, identity, fs, clients, limits, metrics).await?;
+    serve_metrics(&config, &metrics).await?;
+    let parts = Parts {
+        config,
+        identity,
+        fs,
+        clients,
+        controllers,
+        limits,
+        metrics,
+    };
+    let mut node = tokio::select! {
+        started = start(parts) => started?,
+        // Nothing was promised to anybody yet: what is on disk is in order whenever the process ends.
+        () = signals.first() => return Ok(()),
+    };
     let millis = started.elapsed().as_millis();
     println!(
         "riverrun {} is ready: listening on {address}, cluster {cluster_id}, started in {millis} ms",
         env!("CARGO_PKG_VERSION")
     );
+    let lost_dirs = async {
+        match &node.broker {
+            Some(broker) => broker.lost().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = signals.first() => {}
         // Without the metadata log nothing that a client is told can be kept; the process ends, as Kafka's does.
         lost = node.quorum.ended() => return lost.context("the metadata log is lost"),
-        dir = node.broker.lost() => bail!("every log directory, or the one of the metadata log ({}), has failed", dir.display()),
+        dir = lost_dirs => bail!("every log directory, or the one of the metadata log ({}), has failed", dir.display()),
     }
     signals.end_at_next();
     node.stop().await
@@ -73,17 +104,18 @@ async fn serve_metrics(config: &BrokerConfig, metrics: &Arc<Registry>) -> Result
     Ok(())
 }
 
-async fn start(
-    config: BrokerConfig,
-    identity: identity::Identity,
-    fs: Arc<dyn Fs>,
-    clients: Vec<Listener>,
-    limits: watch::Sender<ConnectionLimits>,
-    metrics: Arc<Registry>,
-) -> Result<Node> {
+async fn start(parts: Parts) -> Result<Node> {
+    let Parts {
+        config,
+        identity,
+        fs,
+        clients,
+        controllers,
+        limits,
+        metrics,
+    } = parts;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let mut rng = Rng::from_os();
-    let controllers = bind_all(&config, &config.controller_listeners, &limits.subscribe()).await?;
     let options = QuorumOptions {
         config: Arc::new(config.clone()),
         cluster_id: identity.cluster_id.clone(),
@@ -94,11 +126,21 @@ async fn start(
     let tokio = tokio::runtime::Handle::current();
     let quorum =
         tokio::task::block_in_place(|| quorum::start(options, quorum_fs, quorum_clock, Rng::from_seed(seed), tokio))?;
+    // Before the broker starts: the other controllers need this one to elect the one that it registers with.
     let controllers = controllers
         .into_iter()
         .map(|listener| listener.serve(Arc::clone(&quorum.service)))
         .collect();
+    let mut node = Node {
+        broker: None,
+        controllers,
+        quorum,
+    };
+    if !config.roles.broker {
+        return Ok(node);
+    }
     let endpoints = as_bound(&config.advertised_listeners, &clients);
+    let route = ControllerRoute::new(&config, node.quorum.controller.clone(), node.quorum.active.clone());
     let options = BrokerOptions {
         config,
         cluster_id: identity.cluster_id,
@@ -106,29 +148,35 @@ async fn start(
         clock,
         fs,
         rng,
-        controller: Arc::new(LocalController(quorum.controller.clone())),
-        published: quorum.published.clone(),
+        controller: Arc::new(route),
+        published: node.quorum.published.clone(),
         metrics,
     };
-    let broker = match broker::start::start(options, clients, endpoints).await {
-        Ok(broker) => broker,
+    let starting = broker::start::start(options, clients, endpoints);
+    let started = tokio::select! {
+        started = starting => started.map_err(Into::into),
+        lost = node.quorum.ended() => Err(lost.err().map_or_else(|| anyhow!("the quorum ended"), Into::into)),
+    };
+    match started {
+        Ok(broker) => {
+            tokio::spawn(connection_limits::follow(Arc::clone(&broker.broker), limits));
+            node.broker = Some(broker);
+            Ok(node)
+        }
         Err(error) => {
             // The start's own failure is told; the metadata log's would only hide it.
-            _ = quorum.stop().await;
-            return Err(error.into());
+            _ = node.stop().await;
+            Err(error)
         }
-    };
-    tokio::spawn(connection_limits::follow(Arc::clone(&broker.broker), limits));
-    Ok(Node {
-        broker,
-        controllers,
-        quorum,
-    })
+    }
 }
 
 impl Node {
+    /// The broker first: what it leads is moved by a controller, which may be this one.
     async fn stop(self) -> Result<()> {
-        self.broker.stop().await;
+        if let Some(broker) = self.broker {
+            broker.stop().await;
+        }
         for listener in self.controllers {
             listener.stop(PATIENCE).await;
         }

@@ -1,0 +1,136 @@
+//! The broker's way to the active controller, wherever that is now: in this process, or over the network.
+//!
+//! As in Kafka, a request that reached nobody, or nobody who is in office, is sent again to whoever is next, and so is one
+//! whose connection was lost before the answer came: a change may then be asked for twice, and the second asking hears
+//! TOPIC_ALREADY_EXISTS or its like.
+
+use base::NodeId;
+use broker::channel::{Answer, ControllerChannel, ControllerError, OnBehalfOf};
+use broker::controller_connection::{ControllerConnections, Unanswered};
+use bytes::Bytes;
+use config::BrokerConfig;
+use protocol::ApiKey;
+use quorum::{ActiveController, Caller, ControllerHandle, RequestError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tracing::debug;
+
+/// How long a request may look for its controller, as in Kafka.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The pause before a request is sent again to the same controller.
+const BACKOFF: Duration = Duration::from_millis(50);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct ControllerRoute {
+    own: NodeId,
+    local: ControllerHandle,
+    active: watch::Receiver<ActiveController>,
+    remote: ControllerConnections,
+    heartbeat_patience: Duration,
+}
+
+/// What came of one attempt.
+enum Attempt {
+    Answered(Bytes),
+    Again,
+    Failed(ControllerError),
+}
+
+impl ControllerRoute {
+    /// The way from the broker of this node.
+    pub(super) fn new(
+        config: &BrokerConfig,
+        local: ControllerHandle,
+        active: watch::Receiver<ActiveController>,
+    ) -> Self {
+        Self {
+            own: config.node_id,
+            local,
+            active,
+            remote: ControllerConnections::new(config.node_id, config.quorum.controller_socket_timeout),
+            // As Kafka: two attempts fit into a session.
+            heartbeat_patience: config.quorum.broker_session_timeout / 2,
+        }
+    }
+
+    fn patience(&self, api_key: ApiKey) -> Duration {
+        match api_key {
+            ApiKey::BrokerHeartbeat | ApiKey::BrokerRegistration => self.heartbeat_patience,
+            _ => PATIENCE,
+        }
+    }
+
+    async fn persist(
+        &self,
+        from: OnBehalfOf,
+        api_key: ApiKey,
+        version: i16,
+        body: Bytes,
+    ) -> Result<Bytes, ControllerError> {
+        let mut active = self.active.clone();
+        loop {
+            let known = active.borrow_and_update().clone();
+            let attempt = if known.id == Some(self.own) {
+                self.ask_here(&from, api_key, version, body.clone()).await
+            } else if let Some(address) = &known.address {
+                match self
+                    .remote
+                    .request(address, &from, api_key, version, body.clone())
+                    .await
+                {
+                    Ok(answer) => Attempt::Answered(answer),
+                    Err(again @ (Unanswered::NotController(_) | Unanswered::Lost(_))) => {
+                        debug!(?api_key, reason = %again, "a request looks for the active controller");
+                        Attempt::Again
+                    }
+                    Err(Unanswered::Refused(reason)) => Attempt::Failed(ControllerError::Refused(reason)),
+                }
+            } else {
+                // Nobody is known: the next thing to happen is that somebody is.
+                if active.changed().await.is_err() {
+                    return Err(ControllerError::Unavailable);
+                }
+                continue;
+            };
+            match attempt {
+                Attempt::Answered(answer) => return Ok(answer),
+                Attempt::Failed(error) => return Err(error),
+                Attempt::Again => {}
+            }
+            tokio::select! {
+                changed = active.changed() => changed.map_err(|_| ControllerError::Unavailable)?,
+                () = sleep(BACKOFF) => {}
+            }
+        }
+    }
+
+    async fn ask_here(&self, from: &OnBehalfOf, api_key: ApiKey, version: i16, body: Bytes) -> Attempt {
+        let caller = Caller {
+            principal: from.principal.clone(),
+            client_id: from.client_id.clone(),
+            address: from.address,
+        };
+        match self.local.request(caller, api_key, version, body).await {
+            Ok(answer) => Attempt::Answered(answer),
+            Err(RequestError::NotController) => Attempt::Again,
+            Err(RequestError::Stopped) => Attempt::Failed(ControllerError::Unavailable),
+            Err(refused @ (RequestError::NotServed { .. } | RequestError::Refused(_))) => {
+                Attempt::Failed(ControllerError::Refused(refused.to_string()))
+            }
+        }
+    }
+}
+
+impl ControllerChannel for ControllerRoute {
+    fn request(&self, from: OnBehalfOf, api_key: ApiKey, api_version: i16, body: Bytes) -> Answer<'_> {
+        let patience = self.patience(api_key);
+        Box::pin(async move {
+            let persisting = self.persist(from, api_key, api_version, body);
+            timeout(patience, persisting)
+                .await
+                .unwrap_or(Err(ControllerError::Unavailable))
+        })
+    }
+}
