@@ -31,3 +31,34 @@ impl fmt::Display for ProducerEpoch {
         self.0.fmt(out)
     }
 }
+
+/// Which registration of a broker: the offset of its RegisterBrokerRecord in the metadata log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BrokerEpoch(pub i64);
+
+impl BrokerEpoch {
+    /// Not registered, or not told (-1).
+    pub const NONE: Self = Self(-1);
+}
+
+impl fmt::Display for BrokerEpoch {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+/// A number that grows with every change of a partition's registration, so that the controller and the leader can tell
+/// which of two states is newer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartitionEpoch(pub i32);
+
+impl PartitionEpoch {
+    /// Before the first registration (-1).
+    pub const NONE: Self = Self(-1);
+}
+
+impl fmt::Display for PartitionEpoch {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}

@@ -13,7 +13,7 @@ pub mod rng;
 pub mod uuid;
 
 pub use clock::{Clock, Instant, Timestamp};
-pub use epoch::{LeaderEpoch, ProducerEpoch};
+pub use epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch, ProducerEpoch};
 pub use id::{NodeId, ProducerId, TopicPartition};
 pub use offset::Offset;
 pub use rng::Rng;

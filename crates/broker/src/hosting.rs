@@ -6,7 +6,7 @@ use crate::log_dirs::{LogDir, TakenUp};
 use crate::partitions::Hosted;
 use base::{Offset, TopicPartition, Uuid};
 use metadata::image::{PartitionImage, TopicImage};
-use partition::{Leadership, Partition, Wakes};
+use partition::{Following, Leadership, Partition, Wakes};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -70,6 +70,7 @@ fn open_at(
         .expect("no code panics while it draws a number")
         .next_u64();
     let expiration = broker.config.load().log.producer_id_expiration.as_millis();
+    let brokers = Arc::clone(&broker.standings);
     let mut log = Log::open(LogOptions {
         fs: Arc::clone(&broker.fs),
         dir: place.path.clone(),
@@ -82,11 +83,16 @@ fn open_at(
         producer_id_expiration_ms: i64::try_from(expiration).unwrap_or(i64::MAX),
         jitter_seed,
     })?;
-    log.high_watermark_moved(place.high_watermark);
     if let Some(offset) = place.first_dirty {
         log.set_first_dirty_offset(offset);
     }
-    let partition = Partition::new(topic_id, log, place.high_watermark, settings.min_insync_replicas);
+    let partition = Partition::new(
+        topic_id,
+        log,
+        place.high_watermark,
+        settings.min_insync_replicas,
+        brokers,
+    );
     let flushes = broker.flushes.of(&place.dir);
     let unnamed = (!place.has_topic_id).then_some(place.path);
     let hosted = Hosted::new(place.dir, partition, flushes);
@@ -147,15 +153,20 @@ fn new_place(
 pub fn assume_role(broker: &Broker, hosted: &Hosted, image: &PartitionImage) -> Wakes {
     let mut partition = hosted.lock();
     if image.leader != broker.node {
-        return partition.follow(image.leader, image.leader_epoch);
+        return partition.follow(Following {
+            leader: image.leader,
+            epoch: image.leader_epoch,
+            partition_epoch: image.partition_epoch,
+        });
     }
     let leadership = Leadership {
         node: broker.node,
         epoch: image.leader_epoch,
+        partition_epoch: image.partition_epoch,
         replicas: image.replicas.clone(),
         isr: image.isr.clone(),
     };
-    match partition.lead(leadership) {
+    match partition.lead(leadership, broker.clock.now()) {
         Ok(wakes) => wakes,
         Err(error) => {
             hosted.dir.take_offline(&error);
@@ -167,7 +178,7 @@ pub fn assume_role(broker: &Broker, hosted: &Hosted, image: &PartitionImage) -> 
 /// Lets a partition go: its directory is renamed away at once and is to be removed later.
 pub fn let_go(broker: &Broker, hosted: &Hosted) -> (Option<PathBuf>, Wakes) {
     let mut partition = hosted.lock();
-    let wakes = partition.follow(base::NodeId::NONE, base::LeaderEpoch::NONE);
+    let wakes = partition.retire();
     hosted.dir.partitions.fetch_sub(1, Ordering::Relaxed);
     if hosted.dir.is_offline() {
         return (None, wakes);

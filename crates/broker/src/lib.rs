@@ -31,6 +31,7 @@ mod replicated;
 mod scrub;
 pub mod service;
 mod space;
+mod standings;
 pub mod start;
 mod waiting;
 
@@ -70,6 +71,8 @@ pub struct Broker {
     pub controller: Arc<dyn ControllerChannel>,
     /// The hosted partitions.
     pub partitions: partitions::Partitions,
+    /// What their leaders know of other brokers; the metadata publisher alone replaces it.
+    pub standings: Arc<partition::Brokers>,
     /// What waits to be put on stable storage.
     pub flushes: flusher::FlushQueues,
     /// The coordinators of groups.

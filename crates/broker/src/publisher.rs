@@ -10,6 +10,7 @@ use crate::housekeeping::Removals;
 use crate::log_config;
 use crate::opening;
 use crate::partitions::HostedTopic;
+use crate::standings;
 use base::TopicPartition;
 use config::broker::DynamicConfigs;
 use config::synonym::broker_key;
@@ -45,6 +46,7 @@ pub async fn follow(
 /// Applies the difference between two images.
 pub fn apply(broker: &Broker, old: &MetadataImage, newer: &Published, removals: &Removals) {
     let new: &MetadataImage = &newer.image;
+    standings::update(broker, old, new);
     let settings_changed = update_settings(broker, old, new);
     let mut wakes = Wakes::none();
     let mut created = Vec::new();

@@ -3,8 +3,8 @@
 use crate::Broker;
 use crate::partitions::Hosted;
 use crate::waiting::{self, Woken};
-use base::Offset;
-use partition::{Partition, Signal};
+use base::{LeaderEpoch, Offset};
+use partition::{Partition, Replication, Signal};
 use protocol::ErrorCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,8 @@ const LONGEST_FLUSH: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) hosted: Arc<Hosted>,
+    /// The leader epoch it was appended in.
+    pub(crate) epoch: LeaderEpoch,
     /// Up to where the log must be on stable storage.
     pub(crate) flush_until: Option<Offset>,
     /// The high watermark that it waits for.
@@ -77,10 +79,14 @@ async fn replicated(broker: &Broker, appended: &[Pending], outcomes: &mut [Optio
     let signal = Arc::new(Signal::default());
     loop {
         let waits = look(appended, outcomes, &signal, |pending, partition| {
-            match pending.commit_until.filter(|until| partition.high_watermark() < *until) {
-                None => Look::Reached,
-                Some(_) if partition.leadership().is_err() => Look::Failed(ErrorCode::NotLeaderOrFollower),
-                Some(until) => {
+            let Some(until) = pending.commit_until else {
+                return Look::Reached;
+            };
+            match partition.replication(pending.epoch, until) {
+                Replication::Committed => Look::Reached,
+                Replication::NotEnoughReplicas => Look::Failed(ErrorCode::NotEnoughReplicasAfterAppend),
+                Replication::NotLeader => Look::Failed(ErrorCode::NotLeaderOrFollower),
+                Replication::Waiting => {
                     partition.park_produce(&signal, until);
                     Look::Waits
                 }
@@ -91,9 +97,8 @@ async fn replicated(broker: &Broker, appended: &[Pending], outcomes: &mut [Optio
         }
     }
     give_up(appended, outcomes, &signal, |partition, pending| {
-        pending
-            .commit_until
-            .is_none_or(|until| partition.high_watermark() >= until)
+        let is_committed = |until| partition.replication(pending.epoch, until) == Replication::Committed;
+        pending.commit_until.is_none_or(is_committed)
     });
 }
 

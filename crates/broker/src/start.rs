@@ -169,6 +169,7 @@ fn assemble(
         warn!(reason, "a dynamic broker config cannot be applied");
     }
     let slots = usize::try_from(config.requests.max_incremental_fetch_session_cache_slots).unwrap_or(0);
+    let standings = Arc::new(partition::Brokers::new(config.log.replica_lag_time_max));
     Ok(Broker {
         node: config.node_id,
         cluster_id: Arc::from(cluster_id),
@@ -181,6 +182,7 @@ fn assemble(
         committed: published,
         controller,
         partitions: Partitions::default(),
+        standings,
         groups: Shards::default(),
         transactions: Shards::default(),
         markers: Arc::default(),

@@ -3,7 +3,7 @@
 use crate::leadership::NotLeader;
 use crate::partition::Partition;
 use crate::wakes::{Signal, Wakes};
-use base::{Instant, Offset, Timestamp};
+use base::{Instant, LeaderEpoch, Offset, Timestamp};
 use records::VerifiedBatch;
 use std::sync::Arc;
 use storage::{AppendError, AppendInfo, AppendTerms, Flush, StorageError};
@@ -55,6 +55,8 @@ pub enum AppendRefused {
 pub struct Appended {
     /// Offsets and times.
     pub info: AppendInfo,
+    /// The epoch it was appended in: an answer that waits is about this one.
+    pub epoch: LeaderEpoch,
     /// Up to where the log must be on stable storage before the answer, if it is not yet. No timeout of the client's
     /// counts here, as none counts in Kafka while it writes.
     pub flush_until: Option<Offset>,
@@ -79,13 +81,15 @@ impl Partition {
         }
         let epoch = leadership.epoch;
         let info = self.log.append_as_leader(batches, epoch, terms, now)?;
-        let wakes = self.advance_high_watermark();
+        let mut wakes = self.advance_high_watermark();
+        wakes.merge(self.replica_fetches.reached(self.log.log_end_offset()));
         let until = info.last_offset.next();
         let wait_until = (acks == RequiredAcks::All && self.high_watermark < until).then_some(until);
         let flush_until = (acks != RequiredAcks::None && !self.is_flushed(until)).then_some(until);
         Ok((
             Appended {
                 info,
+                epoch,
                 flush_until,
                 wait_until,
             },
@@ -95,7 +99,8 @@ impl Partition {
 
     /// Whether an answer that waits for a flush up to `until` waits no more.
     pub fn is_flushed(&self, until: Offset) -> bool {
-        self.log.recovery_point() >= until || (!self.log.is_offline() && !self.log.flush_awaited())
+        let is_noted = self.cut_to.is_none_or(|cut| cut >= until);
+        is_noted && (self.log.recovery_point() >= until || (!self.log.is_offline() && !self.log.flush_awaited()))
     }
 
     /// Parks an answer until the log is on stable storage up to `until`.
@@ -108,6 +113,9 @@ impl Partition {
         self.log.finish_flush(flush, result, now);
         if self.log.is_offline() {
             return self.wake_everyone();
+        }
+        if let Ok(leading) = self.role.leading_mut() {
+            leading.tell_time(now);
         }
         let mut wakes = self.flushes.reached(self.log.recovery_point());
         wakes.merge(self.advance_high_watermark());

@@ -54,31 +54,70 @@ impl FetchView {
     }
 }
 
+/// Which replica a reader is content with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// The leader only.
+    Leader,
+    /// A follower will do (KIP-392): up to the high watermark that it has heard of.
+    AnyReplica,
+}
+
 impl Partition {
     /// The partition as a reader sees it now, if this replica leads in the epoch that the reader knows.
     pub fn fetch_view(&self, requested: LeaderEpoch) -> Result<FetchView, EpochError> {
         let leader_epoch = self.role.leader_at(requested)?.epoch;
-        Ok(FetchView {
+        Ok(self.view(leader_epoch))
+    }
+
+    /// The partition as a reader sees it now, if the epoch that the reader knows is the leader's, whoever that is.
+    pub fn replica_view(&self, requested: LeaderEpoch) -> Result<FetchView, EpochError> {
+        self.role.check_epoch(requested)?;
+        Ok(self.view(self.role.epoch()))
+    }
+
+    pub(crate) fn view(&self, leader_epoch: LeaderEpoch) -> FetchView {
+        FetchView {
             log: self.log.view(),
             leader_epoch,
             high_watermark: self.high_watermark,
             last_stable_offset: self.last_stable_offset(),
             log_start_offset: self.log.log_start_offset(),
             log_end_offset: self.log.log_end_offset(),
-        })
+        }
     }
 
-    /// Parks a fetch that has read up to `from`: the signal is raised once the isolation level's bound passes it. Answers
+    /// Whether this leader has yet to hear how far its predecessors had committed: until then nobody is told where the
+    /// partition ends, lest a consumer goes back (KIP-207): OFFSET_NOT_AVAILABLE.
+    pub fn is_end_unknown(&self) -> bool {
+        self.role
+            .leading()
+            .is_ok_and(|leading| leading.epoch_start > self.high_watermark)
+    }
+
+    /// Parks a fetch that has read up to `bound`: the signal is raised once the isolation level's bound passes it. Answers
     /// whether it has passed it already, so that nothing is missed between the read and the parking.
-    pub fn park_fetch(&mut self, signal: &Arc<Signal>, from: Offset, isolation: IsolationLevel) -> Parked {
-        let (bound, waiting) = match isolation {
+    pub fn park_fetch(&mut self, signal: &Arc<Signal>, bound: Offset, isolation: IsolationLevel) -> Parked {
+        self.park_read(signal, bound, isolation, ReadFrom::Leader)
+    }
+
+    /// As [`Partition::park_fetch`], for a reader that may be content with a follower.
+    pub fn park_read(
+        &mut self,
+        signal: &Arc<Signal>,
+        bound: Offset,
+        isolation: IsolationLevel,
+        from: ReadFrom,
+    ) -> Parked {
+        let (reached, waiting) = match isolation {
             IsolationLevel::ReadUncommitted => (self.high_watermark, &mut self.fetches),
             IsolationLevel::ReadCommitted => (self.last_stable_offset(), &mut self.stable_fetches),
         };
-        if bound > from || self.role.leader().is_err() {
+        let may_wait = from == ReadFrom::AnyReplica || self.role.leader().is_ok();
+        if reached > bound || !may_wait {
             return Parked::DueNow;
         }
-        waiting.park(signal, from.next());
+        waiting.park(signal, bound.next());
         Parked::Waiting
     }
 }

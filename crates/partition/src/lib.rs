@@ -1,18 +1,33 @@
-//! One replica of one partition: the leader's rules, watermarks, and who waits for them.
+//! One replica of one partition: the leader's and the follower's rules, who is in sync, watermarks, and who waits.
 //!
 //! A [`Partition`] is a machine: it has no lock, thread, clock or socket. Its host keeps it behind the one mutex of the
 //! produce and fetch paths, calls it, unlocks, and only then fires the [`Wakes`] it returned.
 
 pub mod append;
+pub mod brokers;
 pub mod fetch;
+pub mod follower;
+mod high_watermark;
+pub mod isr;
 pub mod leadership;
 pub mod partition;
+mod progress;
 pub mod purgatory;
+pub mod replica_fetch;
+pub mod resigned;
+mod role;
+pub mod truncate;
 pub mod wakes;
 
 pub use append::{AppendRefused, Appended, RequiredAcks};
-pub use fetch::{FetchView, IsolationLevel, Parked};
-pub use leadership::{EpochError, Leadership, NotLeader};
+pub use brokers::{BrokerStanding, BrokerState, Brokers};
+pub use fetch::{FetchView, IsolationLevel, Parked, ReadFrom};
+pub use follower::{FetchPosition, LeaderAnswer, NextFetch, ReplicateError, Replicated, Truncated};
+pub use isr::{CommittedIsr, IsrMember, IsrProposal, IsrRefusal};
+pub use leadership::{EpochError, Following, Leadership, NotLeader};
 pub use partition::Partition;
 pub use purgatory::Purgatory;
+pub use replica_fetch::{Acknowledged, Follower, OutOfRange, ReplicaFetch, ReplicaFetchRefused, ReplicaView};
+pub use resigned::Replication;
+pub use truncate::LeaderExtent;
 pub use wakes::{Signal, Wakes};

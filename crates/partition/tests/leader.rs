@@ -3,14 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use base::fs::RealFs;
-use base::{Instant, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, Timestamp, TopicPartition, Uuid};
+use base::{
+    Instant, LeaderEpoch, NodeId, Offset, PartitionEpoch, ProducerEpoch, ProducerId, Timestamp, TopicPartition, Uuid,
+};
 use partition::{
-    AppendRefused, EpochError, IsolationLevel, Leadership, Parked, Partition, RequiredAcks, Signal, Wakes,
+    AppendRefused, Brokers, EpochError, Following, IsolationLevel, Leadership, Parked, Partition, RequiredAcks, Signal,
+    Wakes,
 };
 use records::control::TransactionOutcome;
 use records::{BatchBuilder, EndTxnMarker, VerifiedBatch};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 use storage::{AppendTerms, Durability, Log, LogConfig, LogOptions, Origin, StorageError, Verification};
 use tempfile::TempDir;
 
@@ -27,13 +31,23 @@ fn partition(durability: Durability) -> (TempDir, Partition) {
         ..LogConfig::default()
     });
     let log = Log::open(options).unwrap();
-    (root, Partition::new(Uuid::ONE, log, Offset::ZERO, 1))
+    let brokers = Arc::new(Brokers::new(Duration::from_secs(30)));
+    (root, Partition::new(Uuid::ONE, log, Offset::ZERO, 1, brokers))
+}
+
+fn following(leader: NodeId, epoch: i32) -> Following {
+    Following {
+        leader,
+        epoch: LeaderEpoch(epoch),
+        partition_epoch: PartitionEpoch(epoch),
+    }
 }
 
 fn leadership(epoch: i32, isr: &[NodeId]) -> Leadership {
     Leadership {
         node: ME,
         epoch: LeaderEpoch(epoch),
+        partition_epoch: PartitionEpoch(epoch + i32::from(isr.len() == 1)),
         replicas: vec![ME, OTHER],
         isr: isr.to_vec(),
     }
@@ -45,7 +59,7 @@ fn leading() -> (TempDir, Partition) {
 
 fn leading_with(durability: Durability) -> (TempDir, Partition) {
     let (root, mut partition) = partition(durability);
-    partition.lead(leadership(5, &[ME])).unwrap().fire();
+    partition.lead(leadership(5, &[ME]), Instant::ZERO).unwrap().fire();
     (root, partition)
 }
 
@@ -99,7 +113,10 @@ fn a_leader_alone_in_sync_commits_what_it_appends_and_wakes_who_waits_for_it() {
 #[test]
 fn the_high_watermark_waits_for_a_second_replica_in_sync() {
     let (_root, mut partition) = partition(Durability::Os);
-    partition.lead(leadership(5, &[ME, OTHER])).unwrap().fire();
+    partition
+        .lead(leadership(5, &[ME, OTHER]), Instant::ZERO)
+        .unwrap()
+        .fire();
     let (appended, wakes) = partition
         .append(&[batch(2)], RequiredAcks::All, Origin::Client, NOW)
         .unwrap();
@@ -108,7 +125,7 @@ fn the_high_watermark_waits_for_a_second_replica_in_sync() {
     assert_eq!(partition.high_watermark(), Offset(0));
     let signal = Arc::new(Signal::default());
     partition.park_produce(&signal, Offset(2));
-    partition.lead(leadership(5, &[ME])).unwrap().fire();
+    partition.lead(leadership(5, &[ME]), Instant::ZERO).unwrap().fire();
     assert!(
         is_raised(&signal),
         "the other replica fell out of sync: what we have is what all have"
@@ -161,7 +178,7 @@ fn what_a_leader_refuses() {
     assert!(matches!(refused(&mut partition), AppendRefused::NotLeader(_)));
     let log = Arc::clone(partition.log().config());
     partition.update_config(log, 2).fire();
-    partition.lead(leadership(5, &[ME])).unwrap().fire();
+    partition.lead(leadership(5, &[ME]), Instant::ZERO).unwrap().fire();
     assert_eq!(
         refused(&mut partition),
         AppendRefused::NotEnoughReplicas { in_sync: 1, min: 2 }
@@ -204,7 +221,7 @@ fn losing_the_leadership_tells_everyone() {
         Parked::Waiting
     );
     partition.park_produce(&writer, Offset(9));
-    partition.follow(OTHER, LeaderEpoch(6)).fire();
+    partition.follow(following(OTHER, 6)).fire();
     assert!(is_raised(&reader) && is_raised(&writer));
     assert_eq!(partition.leadership().unwrap_err().leader, OTHER);
 }
@@ -311,7 +328,7 @@ fn what_was_on_its_way_to_the_disk_counts_although_nobody_leads_any_more() {
         let (_root, mut partition) = leading_with(Durability::Flush);
         append(&mut partition, batch(3)).fire();
         let flush = partition.log_mut().prepare_flush().unwrap().unwrap();
-        partition.follow(leader, LeaderEpoch(6)).fire();
+        partition.follow(following(leader, 6)).fire();
         let result = flush.run();
         partition.finish_flush(flush, result, Instant::ZERO).fire();
         assert!(partition.is_flushed(Offset(3)));

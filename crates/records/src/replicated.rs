@@ -2,6 +2,7 @@
 
 use crate::batches::{Batches, batches};
 use crate::header::BatchError;
+use base::LeaderEpoch;
 use bytes::Bytes;
 
 /// Whole batches from another replica, checksums checked. The bytes are stored as they are.
@@ -37,6 +38,18 @@ impl ReplicatedBatches {
     /// The batches; every item is `Ok`.
     pub fn batches(&self) -> Batches<'_> {
         batches(&self.bytes)
+    }
+
+    /// The batches before the first that a leader of an epoch after `epoch` wrote.
+    pub fn up_to_epoch(&self, epoch: LeaderEpoch) -> Self {
+        let older = self
+            .batches()
+            .flatten()
+            .take_while(|batch| batch.header().partition_leader_epoch <= epoch);
+        let len: usize = older.map(|batch| batch.bytes().len()).sum();
+        Self {
+            bytes: self.bytes.slice(..len),
+        }
     }
 
     /// Whether there is no batch.

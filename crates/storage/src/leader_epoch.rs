@@ -199,12 +199,6 @@ impl LeaderEpochCache {
         Flush::Due
     }
 
-    /// Drops everything and writes the file.
-    pub fn clear_and_flush(&mut self) -> io::Result<()> {
-        self.entries.clear();
-        self.flush()
-    }
-
     /// Writes the file.
     pub fn flush(&self) -> io::Result<()> {
         self.fs.replace(&self.path, &self.contents())

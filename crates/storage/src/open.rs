@@ -134,7 +134,8 @@ impl Opening {
             .partition_point(|segment| segment.base() <= from)
             .saturating_sub(1);
         let mut rebuilt_from = self.segments[first].base();
-        let mut epochs_due = false;
+        // What begins at or above is told by the batches: the file may be of before or after them.
+        let mut epochs_due = self.epochs.truncate_from_end(from) == Flush::Due;
         for number in first..self.segments.len() {
             let segment = Arc::clone(&self.segments[number]);
             let fresh = self.fresh(segment.base());

@@ -5,6 +5,7 @@ use crate::deletion::Doomed;
 use crate::error::StorageError;
 use crate::log::Log;
 use crate::replay::TransactionIndexes;
+use crate::unsynced::Epochs;
 use base::{Offset, Timestamp};
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ impl Log {
     /// same, so that the leader's batches continue it.
     pub fn truncate_to(&mut self, offset: Offset, now: Timestamp) -> Result<Doomed, StorageError> {
         if offset >= self.log_end {
+            // An epoch that began at the end and wrote nothing is not the leader's either.
+            self.forget_epochs_from(self.log_end);
             return Ok(Doomed::default());
         }
         if offset < self.first_segment_base() {
@@ -28,9 +31,7 @@ impl Log {
             log.recovery_point = log.recovery_point.min(offset);
             log.first_dirty = log.first_dirty.map(|dirty| dirty.min(offset));
             log.log_start = log.log_start.min(offset);
-            if log.epochs.truncate_from_end(offset) == crate::leader_epoch::Flush::Due {
-                log.epochs.flush()?;
-            }
+            log.forget_epochs_from(offset);
             log.reload_producers(TransactionIndexes::Kept, now)?;
             log.high_watermark_moved(log.high_watermark.min(offset));
             Ok(doomed)
@@ -50,11 +51,19 @@ impl Log {
             log.truncations += 1;
             log.recovery_point = log.recovery_point.min(offset);
             log.first_dirty = None;
-            log.epochs.clear_and_flush()?;
+            log.forget_epochs_from(Offset::ZERO);
             log.producers.truncate_fully_and_start_at(offset)?;
             log.high_watermark = offset;
             Ok(doomed)
         })
+    }
+
+    /// The file follows with the next flush: if the cut is undone by a crash before that, what it names is there again, and
+    /// if it is not, recovery drops what begins above the log's end.
+    fn forget_epochs_from(&mut self, offset: Offset) {
+        if self.epochs.truncate_from_end(offset) == crate::leader_epoch::Flush::Due {
+            self.unsynced.epochs = Epochs::Due;
+        }
     }
 
     /// Cuts the last segment before the batch that holds `offset`.

@@ -1,26 +1,11 @@
 //! Registered brokers.
 
 use super::listener::{Listener, VersionRange};
+pub use base::BrokerEpoch;
 use base::{NodeId, Uuid};
 use imbl::OrdMap;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
-
-/// Which registration of a broker: the offset of its RegisterBrokerRecord in the metadata log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BrokerEpoch(pub i64);
-
-impl BrokerEpoch {
-    /// Not registered (-1).
-    pub const NONE: Self = Self(-1);
-}
-
-impl fmt::Display for BrokerEpoch {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(out)
-    }
-}
 
 /// One broker's registration.
 #[derive(Clone, Debug, PartialEq, Eq)]

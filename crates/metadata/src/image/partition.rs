@@ -1,17 +1,7 @@
 //! One partition: its replicas, who leads it, who is in sync.
 
+pub use base::PartitionEpoch;
 use base::{LeaderEpoch, NodeId, Uuid};
-
-/// A number that grows with every change of a partition's registration, so that the controller and the leader can tell
-/// which of two states is newer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PartitionEpoch(pub i32);
-
-impl std::fmt::Display for PartitionEpoch {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(out)
-    }
-}
 
 /// Whether the leader was elected from the in-sync replicas or must first recover from an unclean election.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

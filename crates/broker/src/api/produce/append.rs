@@ -205,12 +205,13 @@ fn append(hosted: &Arc<Hosted>, batch: VerifiedBatch, terms: Terms, item: &mut I
     let rules = AppendTerms { verification: terms.verification, ..Origin::Client.into() };
     let appended = hosted.lock().append(&[batch], terms.acks, rules, terms.now);
     match appended {
-        Ok((Appended { info, flush_until, wait_until }, wakes)) => {
+        Ok((Appended { info, epoch, flush_until, wait_until }, wakes)) => {
             item.base_offset = info.first_offset;
             item.log_append_time = info.log_append_time;
             item.log_start_offset = info.log_start_offset;
             item.pending = (flush_until.is_some() || wait_until.is_some()).then(|| Pending {
                 hosted: Arc::clone(hosted),
+                epoch,
                 flush_until,
                 commit_until: wait_until,
             });

@@ -7,7 +7,7 @@ use crate::coordinators::OFFSETS_TOPIC;
 use crate::partitions::Hosted;
 use crate::refused::note;
 use crate::replicated::{self, Pending};
-use base::{Offset, ProducerEpoch, ProducerId};
+use base::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 use partition::RequiredAcks;
 use protocol::ErrorCode;
 use protocol::messages::write_txn_markers_request::WritableTxnMarker;
@@ -91,19 +91,24 @@ fn append(broker: &Broker, marker: &WritableTxnMarker, topic: &str, index: i32) 
     let hosted = hosted
         .filter(|hosted| !hosted.dir.is_offline())
         .ok_or(ErrorCode::UnknownTopicOrPartition)?;
-    let until = if topic == OFFSETS_TOPIC {
+    let (epoch, until) = if topic == OFFSETS_TOPIC {
         append_to_groups(broker, marker, index)?
     } else {
         append_to_log(broker, marker, &hosted)?
     };
     Ok(Pending {
         hosted,
+        epoch,
         flush_until: None,
         commit_until: Some(until),
     })
 }
 
-fn append_to_log(broker: &Broker, marker: &WritableTxnMarker, hosted: &Arc<Hosted>) -> Result<Offset, ErrorCode> {
+fn append_to_log(
+    broker: &Broker,
+    marker: &WritableTxnMarker,
+    hosted: &Arc<Hosted>,
+) -> Result<(LeaderEpoch, Offset), ErrorCode> {
     let now = broker.clock.wall();
     let batch = control(marker).to_batch(
         ProducerId(marker.producer_id),
@@ -114,16 +119,21 @@ fn append_to_log(broker: &Broker, marker: &WritableTxnMarker, hosted: &Arc<Hoste
     match appended {
         Ok((appended, wakes)) => {
             wakes.fire();
-            Ok(appended.info.last_offset.next())
+            Ok((appended.epoch, appended.info.last_offset.next()))
         }
         Err(refused) => Err(note(hosted, &refused)),
     }
 }
 
-fn append_to_groups(broker: &Broker, marker: &WritableTxnMarker, index: i32) -> Result<Offset, ErrorCode> {
+fn append_to_groups(
+    broker: &Broker,
+    marker: &WritableTxnMarker,
+    index: i32,
+) -> Result<(LeaderEpoch, Offset), ErrorCode> {
     let shard = broker.groups.get(index).ok_or(ErrorCode::NotLeaderOrFollower)?;
     let (producer, epoch) = (ProducerId(marker.producer_id), ProducerEpoch(marker.producer_epoch));
     let ended = shard.end_transaction(producer, epoch, control(marker), terms(marker));
+    let ended = ended.map(|until| (shard.epoch, until));
     ended.map_err(|error| match error {
         // The transaction coordinator knows only of partitions: it is to come again.
         ErrorCode::CoordinatorLoadInProgress | ErrorCode::NotCoordinator | ErrorCode::CoordinatorNotAvailable => {

@@ -1,0 +1,89 @@
+//! How a leadership ended, for those whose answers it still owes.
+
+use crate::leadership::Role;
+use crate::partition::Partition;
+use base::{LeaderEpoch, NodeId, Offset};
+
+/// The last leadership of this replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Resigned {
+    /// Its epoch.
+    pub(crate) epoch: LeaderEpoch,
+    /// What was committed when it ended: that stays so.
+    pub(crate) high_watermark: Offset,
+    pub(crate) successor: Successor,
+}
+
+/// What became of the records above the high watermark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Successor {
+    /// Others may have gone on: nothing is said of them.
+    Somebody,
+    /// This replica was alone in sync and nobody leads since: what it has is what there is.
+    Nobody,
+}
+
+/// What became of an append that waits for the other replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replication {
+    /// It is committed, and acknowledged.
+    Committed,
+    /// It is committed, but fewer replicas than `min.insync.replicas` are in sync by now: NOT_ENOUGH_REPLICAS_AFTER_APPEND.
+    NotEnoughReplicas,
+    /// Not yet known; a parked signal tells when to look again.
+    Waiting,
+    /// This replica leads no more, or again in another epoch: NOT_LEADER_OR_FOLLOWER.
+    NotLeader,
+}
+
+impl Partition {
+    /// What became of an acks=all append of the leader epoch `epoch` that ended at `until`.
+    ///
+    /// The epoch matters: another leader may have had other records there since, and the high watermark tells of those.
+    pub fn replication(&self, epoch: LeaderEpoch, until: Offset) -> Replication {
+        match &self.role {
+            Role::Leader(leading) if leading.leadership.epoch == epoch => {
+                let min = leading.leadership.effective_min_isr(self.min_insync_replicas);
+                if self.high_watermark < until {
+                    Replication::Waiting
+                } else if leading.maximal_isr().len() < min {
+                    Replication::NotEnoughReplicas
+                } else {
+                    Replication::Committed
+                }
+            }
+            Role::Leader(_) | Role::NotLeader(_) => match self.resigned.filter(|last| last.epoch == epoch) {
+                Some(last) if last.high_watermark >= until => Replication::Committed,
+                Some(_) if !self.is_alone_after_resigning() || self.log.is_offline() => Replication::NotLeader,
+                Some(_) if self.high_watermark >= until => Replication::Committed,
+                Some(_) => Replication::Waiting,
+                None => Replication::NotLeader,
+            },
+        }
+    }
+
+    /// Notes that the leadership, if there is one, ends in favour of `leader`.
+    pub(crate) fn resign(&mut self, leader: NodeId) {
+        if let Role::Leader(leading) = &self.role {
+            let leadership = &leading.leadership;
+            let was_alone = leadership.isr == [leadership.node];
+            self.resigned = Some(Resigned {
+                epoch: leadership.epoch,
+                high_watermark: self.high_watermark,
+                successor: match was_alone {
+                    true => Successor::Nobody,
+                    false => Successor::Somebody,
+                },
+            });
+        }
+        if let Some(last) = &mut self.resigned
+            && leader != NodeId::NONE
+        {
+            last.successor = Successor::Somebody;
+        }
+    }
+
+    pub(crate) fn is_alone_after_resigning(&self) -> bool {
+        matches!(self.role, Role::NotLeader(_)) && self.resigned.is_some_and(|last| last.successor == Successor::Nobody)
+    }
+}
