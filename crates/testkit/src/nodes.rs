@@ -13,10 +13,12 @@ mod place;
 mod plan;
 mod properties;
 mod quorum;
+mod topics;
 
 pub use node::Node;
 pub use plan::{NodePlan, Plan, Roles, Voters};
 pub use quorum::QuorumView;
+pub use topics::{PartitionView, TopicsView};
 
 use std::collections::BTreeMap;
 use std::thread;
