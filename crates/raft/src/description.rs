@@ -1,6 +1,7 @@
 //! What DescribeQuorum reports.
 
-use crate::raft::{Now, Raft};
+use crate::config::Now;
+use crate::raft::Raft;
 use crate::replica::ReplicaKey;
 use crate::state::State;
 use base::{LeaderEpoch, NodeId, Offset, Timestamp};

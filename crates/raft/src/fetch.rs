@@ -1,7 +1,9 @@
 //! Fetch, as a leader answers the replicas that pull its log.
 
+use crate::config::Now;
+use crate::effect::Effect;
 use crate::log_shape::{Divergence, LogPosition};
-use crate::raft::{Now, Raft};
+use crate::raft::Raft;
 use crate::replica::ReplicaKey;
 use crate::snapshot_id::SnapshotId;
 use crate::state::State;
@@ -52,7 +54,7 @@ pub enum FetchRefusal {
 
 impl Raft {
     /// A replica asks for the log from `position` on, believing that `epoch` is current (-1: it does not say).
-    /// `replica` is `None` for a reader that is no replica, such as a tool.
+    /// `replica` is `None` for a reader that is no replica, such as a tool. What it has may move the high watermark.
     ///
     /// # Errors
     /// Why it gets nothing.
@@ -62,30 +64,62 @@ impl Raft {
         replica: Option<ReplicaKey>,
         epoch: LeaderEpoch,
         position: LogPosition,
+        out: &mut Vec<Effect>,
     ) -> Result<FetchAnswer, FetchRefusal> {
-        self.check_epoch(epoch)?;
+        self.check_leads_in(epoch)?;
         let newest = self.state.epoch();
-        let State::Leader(leader) = &mut self.state else {
-            return Err(FetchRefusal::NotLeader {
-                leader: NodeId::NONE,
-                epoch: newest,
-            });
-        };
         let negative = position.offset < Offset::ZERO || position.epoch < LeaderEpoch(0);
         if negative || position.epoch > newest {
             return Err(FetchRefusal::Invalid);
         }
-        match self.shape.divergence(position) {
-            Divergence::At(position) => return Ok(FetchAnswer::Diverging(position)),
-            Divergence::Snapshot(id) => return Ok(FetchAnswer::Snapshot(id)),
-            Divergence::None => {}
+        let divergence = self.shape.divergence(position);
+        if let Some(replica) = replica.filter(|replica| replica.id != self.config.own.id) {
+            let end = (divergence == Divergence::None).then_some(position.offset);
+            self.on_pull(now, replica, end, out);
         }
-        if let Some(replica) = replica.filter(|replica| *replica != self.config.own) {
-            leader.on_observer_fetch(now.wall, replica, position.offset, self.shape.end());
-        }
-        Ok(FetchAnswer::Records {
-            high_watermark: leader.high_watermark().unwrap_or(Offset::NONE),
+        Ok(match divergence {
+            Divergence::At(position) => FetchAnswer::Diverging(position),
+            Divergence::Snapshot(id) => FetchAnswer::Snapshot(id),
+            Divergence::None => FetchAnswer::Records {
+                high_watermark: self
+                    .leader()
+                    .and_then(|leader| leader.high_watermark())
+                    .unwrap_or(Offset::NONE),
+            },
         })
+    }
+
+    /// A replica asks for a piece of a snapshot, which the host has if anyone: that shows that the replica lives.
+    ///
+    /// # Errors
+    /// Why it gets nothing.
+    pub fn on_fetch_snapshot(
+        &mut self,
+        now: Now,
+        replica: Option<ReplicaKey>,
+        epoch: LeaderEpoch,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), FetchRefusal> {
+        self.check_leads_in(epoch)?;
+        if let Some(replica) = replica.filter(|replica| replica.id != self.config.own.id) {
+            self.on_pull(now, replica, None, out);
+        }
+        Ok(())
+    }
+
+    fn check_leads_in(&self, epoch: LeaderEpoch) -> Result<(), FetchRefusal> {
+        self.check_epoch(epoch)?;
+        match &self.state {
+            State::Leader(_) => Ok(()),
+            State::Unattached(_)
+            | State::Prospective(_)
+            | State::Candidate(_)
+            | State::Follower(_)
+            | State::Resigned(_) => Err(FetchRefusal::NotLeader {
+                leader: self.leadership().leader.unwrap_or(NodeId::NONE),
+                epoch: self.state.epoch(),
+            }),
+        }
     }
 
     /// Whether a request of `epoch` (-1: any) is of the current one.

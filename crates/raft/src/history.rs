@@ -116,6 +116,25 @@ impl QuorumHistory {
         self.kraft_version.base = Some(level);
     }
 
+    /// Whether the voters in force are below `high_watermark`: only then may they be changed again.
+    pub fn voters_are_committed(&self, high_watermark: Offset) -> bool {
+        let newest = self.voters.entries.last_key_value();
+        newest.is_none_or(|(offset, _)| *offset < high_watermark)
+    }
+
+    /// The log was replaced by a snapshot ending at `end`.
+    pub fn install(&mut self, end: Offset, kraft_version: i16, voters: Option<VoterSet>) {
+        self.voters = Timeline {
+            base: voters,
+            entries: BTreeMap::new(),
+        };
+        self.kraft_version = Timeline {
+            base: Some(kraft_version),
+            entries: BTreeMap::new(),
+        };
+        self.base_end = end;
+    }
+
     /// The log lost everything from `end` on.
     pub fn truncate(&mut self, end: Offset) {
         self.voters.truncate(end);

@@ -1,9 +1,10 @@
-//! KRaft, Kafka's Raft, without the world: a machine that is told of time, elections, flushes and fetches, and answers
+//! KRaft, Kafka's Raft, without the world: a machine that is told of time, requests, answers and flushes, and answers
 //! with effects for its host to execute. No clock, no files, no sockets.
 //!
-//! [`Raft`] is the machine. Around it: the voters ([`voters`], [`history`]), the content of `quorum-state`
+//! [`Raft`] is the machine: a voter of a static or dynamic quorum (KIP-595, KIP-853, KIP-996), or an observer. Around it:
+//! what replicas say to one another ([`message`]), the voters ([`voters`], [`history`]), the content of `quorum-state`
 //! ([`quorum_state`]), the log's outline ([`log_shape`]), the control records ([`control`]) and the form of snapshots
-//! ([`snapshot`]). Quorums of several voters are refused at start for now; the states and effects are those they need.
+//! ([`snapshot`]).
 
 pub mod contents;
 pub mod control;
@@ -16,16 +17,21 @@ pub mod snapshot_id;
 pub mod voters;
 
 mod accumulator;
+mod config;
 mod description;
+mod durability;
 mod effect;
 mod fault;
 mod fetch;
 mod raft;
 mod replica;
+mod requests;
 mod state;
+mod voter_change;
 mod votes;
 
 pub use accumulator::{Cut, TooLarge};
+pub use config::{Join, Now, Participation, RaftConfig};
 pub use description::{Description, ReplicaDescription};
 pub use effect::{Effect, SealedBatch};
 pub use fault::Fault;
@@ -33,7 +39,7 @@ pub use fetch::{FetchAnswer, FetchRefusal};
 pub use log_shape::LogShape;
 pub use message::{Answer, Destination, Leadership, Request, RequestId, SendFailure, Ticket};
 pub use quorum_state::QuorumState;
-pub use raft::{AppendError, Now, Raft, RaftConfig, StartError};
+pub use raft::{AppendError, Raft, StartError, UpgradeError};
 pub use replica::ReplicaKey;
 pub use snapshot_id::SnapshotId;
 pub use state::ReplicaProgress;

@@ -154,6 +154,36 @@ impl LogShape {
         self.end = end;
     }
 
+    /// Where this log, a follower's, is to be cut off when its leader says that it leaves the leader's at `diverging`.
+    pub fn truncation(&self, diverging: LogPosition) -> Offset {
+        let ours = self.end_of(diverging.epoch);
+        if ours.epoch == diverging.epoch {
+            ours.offset.min(diverging.offset)
+        } else {
+            ours.offset
+        }
+    }
+
+    /// Everything from `end` on is gone.
+    ///
+    /// # Panics
+    /// If the log does not reach from there.
+    pub fn truncate(&mut self, end: Offset) {
+        assert!(
+            self.start <= end && end <= self.end,
+            "a log from {} to {} cannot be truncated to {end}",
+            self.start,
+            self.end
+        );
+        self.epochs.retain(|(_, first)| *first < end);
+        self.end = end;
+    }
+
+    /// A snapshot took the place of the whole log.
+    pub fn install(&mut self, id: SnapshotId) {
+        *self = Self::new(id.end, id.end, Vec::new(), Some(id));
+    }
+
     /// A snapshot was finished.
     pub fn add_snapshot(&mut self, id: SnapshotId) {
         if id != SnapshotId::BOOTSTRAP && self.snapshot.is_none_or(|newest| newest < id) {
@@ -235,6 +265,35 @@ mod tests {
         assert_eq!(shape.divergence(at(3, 16)), Divergence::At(at(3, 15)));
         assert_eq!(shape.epoch_at(Offset(11)), None);
         assert_eq!(shape.epoch_at(Offset(12)), Some(LeaderEpoch(3)));
+    }
+
+    #[test]
+    fn a_follower_cuts_off_what_its_leader_does_not_have() {
+        for (epoch, offset, expected) in [
+            (1, 8, 8),
+            (1, 12, 10),
+            (2, 14, 10),
+            (3, 12, 12),
+            (3, 30, 15),
+            (4, 17, 17),
+        ] {
+            let mut shape = shape();
+            let end = shape.truncation(at(epoch, offset));
+            assert_eq!(end, Offset(expected), "epoch {epoch} offset {offset}");
+            shape.truncate(end);
+            assert_eq!(shape.end(), end);
+            assert!(shape.last_epoch() <= LeaderEpoch(epoch));
+        }
+        let mut shape = shape();
+        shape.truncate(Offset(10));
+        shape.grow(LeaderEpoch(2), Offset(11));
+        assert_eq!(shape.end_position(), at(2, 11));
+        let id = SnapshotId {
+            end: Offset(50),
+            epoch: LeaderEpoch(6),
+        };
+        shape.install(id);
+        assert_eq!((shape.start(), shape.end_position()), (Offset(50), at(6, 50)));
     }
 
     #[test]

@@ -1,87 +1,47 @@
 //! The machine: the state of this replica, what it is told, and what it wants done.
 
-use crate::accumulator::{Accumulator, Cut, TooLarge};
-use crate::control::ControlRecord;
+mod changing;
+mod election;
+mod following;
+mod hearing;
+mod leading;
+mod transitions;
+
+pub use changing::UpgradeError;
+pub use leading::AppendError;
+
+use crate::config::{Now, RaftConfig};
+use crate::durability::Durability;
 use crate::effect::Effect;
 use crate::history::QuorumHistory;
 use crate::log_shape::LogShape;
+use crate::message::{Answer, Destination, Leadership, Request, RequestId, SendFailure, Ticket};
 use crate::quorum_state::QuorumState;
 use crate::replica::ReplicaKey;
+use crate::requests::Requests;
 use crate::snapshot_id::SnapshotId;
-use crate::state::{Candidate, Leader, Prospective, Resigned, State, Unattached};
-use crate::voters::{Endpoint, KRaftVersionRange, Voter};
-use crate::votes::Votes;
-use base::{Instant, LeaderEpoch, Offset, Rng, Timestamp};
-use bytes::Bytes;
-use std::time::Duration;
+use crate::state::{Resigned, State, Unattached};
+use base::{Instant, LeaderEpoch, Offset, Rng};
+use protocol::ErrorCode;
 
-/// What does not change while the replica runs.
-#[derive(Clone, Debug)]
-pub struct RaftConfig {
-    /// This replica.
-    pub own: ReplicaKey,
-    /// Where it listens for the quorum.
-    pub endpoints: Vec<Endpoint>,
-    /// `controller.quorum.election.timeout.ms`.
-    pub election_timeout: Duration,
-    /// `internal.metadata.max.batch.size.in.bytes`.
-    pub max_batch: usize,
-}
-
-/// Both clocks at one moment: the monotonic one for deadlines, the wall's for records and reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Now {
-    /// For deadlines.
-    pub instant: Instant,
-    /// For record timestamps.
-    pub wall: Timestamp,
-}
+/// More state changes than any one input can bring about: what exceeds it is a loop.
+const LONGEST_CHAIN: usize = 16;
 
 /// Why this program does not take part in the quorum it is configured for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
-    /// More than one voter.
+    /// Nobody votes, and nobody is known to ask.
     #[error(
-        "the metadata quorum has {voters} voters ({ids}); this release runs quorums of one voter. Set \
-         controller.quorum.voters to this node alone, or format with --standalone"
-    )]
-    SeveralVoters {
-        /// How many.
-        voters: usize,
-        /// Their node ids.
-        ids: String,
-    },
-    /// Others vote.
-    #[error(
-        "node {own} is not the voter of its metadata quorum (the voter is {voter}); this release does not follow another \
-         node's metadata log. Check node.id, controller.quorum.voters and the directory.id in meta.properties"
-    )]
-    NotTheVoter {
-        /// This replica.
-        own: ReplicaKey,
-        /// The one voter.
-        voter: ReplicaKey,
-    },
-    /// Nobody votes.
-    #[error(
-        "the metadata quorum has no voters: set controller.quorum.voters, or format the storage with --standalone or \
-         --initial-controllers"
+        "the metadata quorum has no voters: set controller.quorum.bootstrap.servers or controller.quorum.voters, or \
+         format the storage with --standalone or --initial-controllers"
     )]
     NoVoters,
 }
 
-/// Why records were not appended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AppendError {
-    /// This replica does not lead.
-    #[error("this node does not lead the metadata quorum")]
-    NotLeader,
-    /// They fit in no batch.
-    #[error(transparent)]
-    TooLarge(#[from] TooLarge),
-}
-
 /// One replica of the metadata log.
+///
+/// The host tells it everything that happens, and executes the effects strictly in order. It may tell several things
+/// before it executes, but must then execute all of their effects in the order in which they came.
 #[derive(Debug)]
 pub struct Raft {
     pub(crate) config: RaftConfig,
@@ -89,6 +49,36 @@ pub struct Raft {
     pub(crate) history: QuorumHistory,
     pub(crate) shape: LogShape,
     pub(crate) state: State,
+    requests: Requests,
+    durability: Durability,
+    high_watermark: Option<Offset>,
+    /// What was last asked to be made durable.
+    persisted: QuorumState,
+    /// A snapshot that the host was told to put in the place of the log.
+    installing: Option<SnapshotId>,
+    shutdown: Shutdown,
+    /// When there is something to do if nothing happens before.
+    wake: Option<Instant>,
+}
+
+/// Whether the replica is to take part in elections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shutdown {
+    No,
+    UnderWay,
+}
+
+/// What a state has left to do.
+enum Turn {
+    /// The state changed: look again.
+    Again,
+    /// Nothing until then.
+    Wait(Option<Instant>),
+}
+
+/// The earlier of two moments that may never come.
+fn earlier(left: Option<Instant>, right: Option<Instant>) -> Option<Instant> {
+    [left, right].into_iter().flatten().min()
 }
 
 impl Raft {
@@ -106,21 +96,68 @@ impl Raft {
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Result<Self, StartError> {
-        check_quorum(&config, &history)?;
-        let deadline = now.instant.plus(config.election_timeout);
-        let state = initial_state(&config, persisted, &shape, deadline);
+        if history.voters().is_empty() && config.bootstrap.is_empty() {
+            return Err(StartError::NoVoters);
+        }
         let mut raft = Self {
+            requests: Requests::new(config.request_timeout, config.retry_backoff),
+            durability: Durability::from_start(shape.start()),
+            high_watermark: shape.snapshot().map(|id| id.end),
+            state: State::Unattached(Unattached {
+                election: persisted.clone(),
+                deadline: now.instant,
+            }),
+            persisted: persisted.clone(),
+            installing: None,
+            shutdown: Shutdown::No,
+            wake: None,
             config,
             rng,
             history,
             shape,
-            state,
         };
+        raft.resume(persisted, now, out);
         if raft.history.voters().is_only_voter(&raft.config.own) {
             // Nobody else can win or object, so there is nothing to wait for.
-            raft.stand(now, out);
+            raft.become_prospective(now, out);
         }
+        raft.drive(now, out);
         Ok(raft)
+    }
+
+    /// As Kafka resumes: a log newer than the quorum state wins over it, a former leader comes back resigned.
+    fn resume(&mut self, persisted: QuorumState, now: Now, out: &mut Vec<Effect>) {
+        let deadline = self.election_deadline(now.instant);
+        if self.shape.last_epoch() > persisted.epoch {
+            let election = QuorumState {
+                epoch: self.shape.last_epoch(),
+                leader: None,
+                voted: None,
+            };
+            self.state = State::Unattached(Unattached { election, deadline });
+            return;
+        }
+        self.state = State::Unattached(Unattached {
+            election: persisted.clone(),
+            deadline,
+        });
+        match persisted.leader {
+            Some(leader) if leader == self.config.own.id => {
+                self.state = State::Resigned(Resigned {
+                    epoch: persisted.epoch,
+                    untold: std::collections::BTreeSet::new(),
+                    successors: Vec::new(),
+                    deadline: Some(deadline),
+                });
+            }
+            Some(leader) => {
+                let endpoints = self.endpoints_of(leader);
+                if !endpoints.is_empty() {
+                    self.become_follower(persisted.epoch, leader, endpoints, now, out);
+                }
+            }
+            None => {}
+        }
     }
 
     /// This replica.
@@ -137,16 +174,40 @@ impl Raft {
     pub fn leading(&self) -> Option<LeaderEpoch> {
         match &self.state {
             State::Leader(leader) => Some(leader.epoch),
-            State::Unattached(_) | State::Prospective(_) | State::Candidate(_) | State::Resigned(_) => None,
+            State::Unattached(_)
+            | State::Prospective(_)
+            | State::Candidate(_)
+            | State::Follower(_)
+            | State::Resigned(_) => None,
         }
     }
 
-    /// The offset that the next record taken gets, if this replica leads.
-    pub fn next_offset(&self) -> Option<Offset> {
+    /// Who leads, as far as this replica knows.
+    pub fn leadership(&self) -> Leadership {
+        let known = |leader, epoch, endpoints: &[_]| Leadership {
+            leader,
+            epoch,
+            endpoints: endpoints.to_vec(),
+        };
         match &self.state {
-            State::Leader(leader) => Some(leader.accumulator.next()),
-            State::Unattached(_) | State::Prospective(_) | State::Candidate(_) | State::Resigned(_) => None,
+            State::Unattached(state) => known(state.election.leader, state.election.epoch, &[]),
+            State::Prospective(state) => known(state.election.leader, state.election.epoch, &state.endpoints),
+            State::Candidate(state) => known(None, state.epoch, &[]),
+            State::Follower(state) => known(Some(state.leader), state.epoch, &state.endpoints),
+            State::Leader(state) => known(Some(self.config.own.id), state.epoch, &self.config.endpoints),
+            // Kafka names itself here still; whoever asks is better off looking for the next leader.
+            State::Resigned(state) => known(None, state.epoch, &[]),
         }
+    }
+
+    /// Whether this replica votes.
+    pub fn is_voter(&self) -> bool {
+        self.history.voters().contains(&self.config.own)
+    }
+
+    /// What is committed as far as this replica knows.
+    pub fn high_watermark(&self) -> Option<Offset> {
+        self.high_watermark
     }
 
     /// What the log's control records say.
@@ -161,71 +222,64 @@ impl Raft {
 
     /// When [`Raft::on_timeout`] must be called.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.state.deadline()
+        self.wake
     }
 
-    /// A deadline passed.
+    /// A deadline may have passed.
     pub fn on_timeout(&mut self, now: Now, out: &mut Vec<Effect>) {
-        if self.state.deadline().is_some_and(|deadline| deadline <= now.instant) {
-            self.stand(now, out);
-        }
+        self.drive(now, out);
     }
 
-    /// Whether [`Raft::append`] would take these records.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn admit(&self, values: &[Bytes], cut: Cut) -> Result<(), AppendError> {
-        match &self.state {
-            State::Leader(leader) => Ok(leader.accumulator.admit(values, cut)?),
-            State::Unattached(_) | State::Prospective(_) | State::Candidate(_) | State::Resigned(_) => {
-                Err(AppendError::NotLeader)
-            }
-        }
-    }
-
-    /// Takes record values for the log and returns the first one's offset. They reach the log with [`Raft::seal`].
-    ///
-    /// # Errors
-    /// As [`Raft::admit`].
-    pub fn append(&mut self, now: Now, values: &[Bytes], cut: Cut) -> Result<Offset, AppendError> {
-        self.admit(values, cut)?;
-        let State::Leader(leader) = &mut self.state else {
-            return Err(AppendError::NotLeader);
+    /// A request was received. It is answered by [`Effect::Answer`], now or later. Fetch, FetchSnapshot and ApiVersions
+    /// have ways of their own and are refused here.
+    pub fn on_request(&mut self, now: Now, ticket: Ticket, request: Request, out: &mut Vec<Effect>) {
+        let answer = match request {
+            Request::Vote(request) => Some(self.on_vote(&request, now, out)),
+            Request::BeginQuorumEpoch(request) => Some(self.on_begin_quorum_epoch(request, now, out)),
+            Request::EndQuorumEpoch(request) => Some(self.on_end_quorum_epoch(&request, now, out)),
+            Request::AddVoter(request) => self.on_add_voter(ticket, request, now, out),
+            Request::RemoveVoter(request) => self.on_remove_voter(ticket, &request, now),
+            Request::UpdateVoter(request) => Some(self.on_update_voter(request, now)),
+            Request::Fetch(_) | Request::FetchSnapshot(_) | Request::ApiVersions => Some(Answer::ApiVersions {
+                error: ErrorCode::UnsupportedVersion,
+                kraft_versions: None,
+            }),
         };
-        let first = leader.accumulator.next();
-        leader.accumulator.append(now.wall, values, cut);
-        Ok(first)
+        if let Some(answer) = answer {
+            out.push(Effect::Answer { ticket, answer });
+        }
+        self.drive(now, out);
     }
 
-    /// Sends what was taken to the log, with one flush for all of it.
-    pub fn seal(&mut self, out: &mut Vec<Effect>) {
-        let State::Leader(leader) = &mut self.state else {
+    /// A request that this replica sent was answered.
+    pub fn on_answer(&mut self, now: Now, id: RequestId, answer: Answer, out: &mut Vec<Effect>) {
+        let Some((to, request)) = self.requests.take(id) else {
             return;
         };
-        let batches = leader.accumulator.drain();
-        if batches.is_empty() {
-            return;
-        }
-        for batch in batches {
-            self.shape.grow(batch.epoch, batch.end());
-            out.push(Effect::Append(batch));
-        }
-        out.push(Effect::Flush);
+        self.hear(id, to, request, answer, now, out);
+        self.drive(now, out);
     }
 
-    /// The log is durable up to `end`.
-    pub fn on_flushed(&mut self, end: Offset, out: &mut Vec<Effect>) {
-        let majority = self.history.voters().majority();
+    /// A request that this replica sent will not be answered.
+    pub fn on_failed(&mut self, now: Now, id: RequestId, failure: SendFailure, out: &mut Vec<Effect>) {
+        let Some((to, request)) = self.requests.fail(id, now.instant) else {
+            return;
+        };
+        self.miss(id, &to, &request, failure, now, out);
+        self.drive(now, out);
+    }
+
+    /// A flush is done: the oldest of those that were asked for.
+    pub fn on_flushed(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.durability.done();
         if let State::Leader(leader) = &mut self.state {
-            leader.on_own_flush(self.config.own.id, end);
-            if let Some(high_watermark) = leader.advance(majority) {
-                out.push(Effect::HighWatermark(high_watermark));
-            }
+            leader.on_own_flush(self.config.own.id, self.durability.flushed());
         }
+        self.advance(now, out);
+        self.drive(now, out);
     }
 
-    /// A snapshot is finished.
+    /// A snapshot is finished that this replica wrote itself.
     pub fn on_snapshot(&mut self, id: SnapshotId) {
         self.shape.add_snapshot(id);
     }
@@ -236,168 +290,79 @@ impl Raft {
         self.history.forget_before(start);
     }
 
-    /// KIP-853: raises `kraft.version` to `level`, from which on the voters are records of the log. Nothing happens unless
-    /// this replica leads and the level is above the current one.
-    pub fn upgrade_kraft_version(&mut self, now: Now, level: i16) {
-        let State::Leader(leader) = &mut self.state else {
-            return;
-        };
-        if level <= self.history.kraft_version() {
-            return;
+    /// Steps down for good, as before a shutdown, and takes part in no further election. What was taken but not sealed is
+    /// dropped.
+    pub fn resign(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.shutdown = Shutdown::UnderWay;
+        if self.leading().is_some() {
+            self.become_resigned(None, out);
         }
-        let own = own_voter(&self.config);
-        let voters = self.history.voters().with_updated(own);
-        let first = leader.accumulator.next();
-        self.history.set_kraft_version(first, level);
-        self.history.set_voters(first.next(), voters.clone());
-        let records = [ControlRecord::KRaftVersion(level), ControlRecord::Voters(voters)];
-        leader.accumulator.append_control(now.wall, &records);
+        self.drive(now, out);
     }
 
-    /// Steps down for good, as before a shutdown. What was taken but not sealed is dropped.
-    pub fn resign(&mut self, out: &mut Vec<Effect>) {
-        if let State::Leader(leader) = &self.state {
-            self.state = State::Resigned(Resigned {
-                epoch: leader.epoch,
-                deadline: None,
-            });
-            out.push(Effect::Deposed);
+    /// Whether a shutdown need not wait for anyone: this replica does not lead, and if it did, all voters know that it
+    /// stepped down.
+    pub fn may_stop(&self) -> bool {
+        match &self.state {
+            State::Leader(_) => false,
+            State::Resigned(state) => state.untold.is_empty(),
+            State::Unattached(_) | State::Prospective(_) | State::Candidate(_) | State::Follower(_) => true,
         }
     }
 
-    /// Stands for election: sounds out the voters first, and at once becomes candidate if nobody else has to agree.
-    fn stand(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let votes = Votes::begin(self.history.voters(), &self.config.own);
-        let election = self.state.election(self.config.own);
-        let deadline = self.election_deadline(now.instant);
-        let prospective = Prospective {
-            election,
-            votes,
-            deadline,
-        };
-        let won = prospective.votes.is_won();
-        self.state = State::Prospective(prospective);
-        if won {
-            self.become_candidate(now, out);
-        }
-    }
-
-    fn become_candidate(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let votes = Votes::begin(self.history.voters(), &self.config.own);
-        let won = votes.is_won();
-        let epoch = LeaderEpoch(self.state.epoch().0.checked_add(1).expect("fewer than 2^31 elections"));
-        let deadline = self.election_deadline(now.instant);
-        self.state = State::Candidate(Candidate { epoch, votes, deadline });
-        self.persist(out);
-        if won {
-            self.become_leader(now, out);
-        }
-    }
-
-    fn become_leader(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let granting = match &self.state {
-            State::Candidate(candidate) => candidate.votes.granted().collect(),
-            State::Unattached(_) | State::Prospective(_) | State::Leader(_) | State::Resigned(_) => {
-                unreachable!("only a candidate wins an election")
+    /// Lets the state do what is due, and whatever state follows from that.
+    fn drive(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.requests.expire(now.instant);
+        for _ in 0..LONGEST_CHAIN {
+            let turn = match &self.state {
+                State::Unattached(_) => self.drive_unattached(now, out),
+                State::Prospective(_) => self.drive_prospective(now, out),
+                State::Candidate(_) => self.drive_candidate(now, out),
+                State::Follower(_) => self.drive_follower(now, out),
+                State::Leader(_) => self.drive_leader(now, out),
+                State::Resigned(_) => self.drive_resigned(now, out),
+            };
+            if let Turn::Wait(wake) = turn {
+                self.wake = wake;
+                return;
             }
-        };
-        let epoch = self.state.epoch();
-        let accumulator = Accumulator::new(epoch, self.shape.end(), self.config.max_batch);
-        let mut leader = Leader::new(epoch, self.history.voters(), accumulator);
-        let start = leader.start();
-        let mut records = vec![ControlRecord::LeaderChange {
-            leader: self.config.own.id,
-            voters: self.history.voters().ids().collect(),
-            granting,
-        }];
-        records.extend(self.voters_to_write(start.next()));
-        leader.accumulator.append_control(now.wall, &records);
-        self.state = State::Leader(Box::new(leader));
-        self.persist(out);
-        out.push(Effect::Leading { epoch, start });
-    }
-
-    /// KIP-853: the leader writes the voters if they are known from the bootstrap snapshot only, which nobody replicates,
-    /// or if it is reached elsewhere than they say.
-    fn voters_to_write(&mut self, offset: Offset) -> Vec<ControlRecord> {
-        let level = self.history.kraft_version();
-        if level < 1 {
-            return Vec::new();
         }
-        let voters = self.history.voters();
-        let updated = voters.with_updated(own_voter(&self.config));
-        if self.history.voters_are_replicated() && updated == *voters {
-            return Vec::new();
+        // Every timeout is configured as zero. The host gets to execute what there is before it goes on.
+        self.wake = Some(now.instant);
+    }
+
+    /// Sends `request` to `to`, if that has nothing else under way; else says when it can be tried again.
+    fn send(
+        &mut self,
+        to: Destination,
+        request: impl FnOnce() -> Request,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> Option<Instant> {
+        if let Some(until) = self.requests.busy_until(&to, now.instant) {
+            return Some(until);
         }
-        self.history.set_kraft_version(offset, level);
-        self.history.set_voters(offset.next(), updated.clone());
-        vec![ControlRecord::KRaftVersion(level), ControlRecord::Voters(updated)]
-    }
-
-    fn persist(&self, out: &mut Vec<Effect>) {
-        out.push(Effect::Persist(self.state.election(self.config.own)));
-    }
-
-    /// The election timeout and up to as much again, so that two voters rarely stand at the same moment.
-    fn election_deadline(&mut self, now: Instant) -> Instant {
-        let timeout = self.config.election_timeout;
-        let jitter = self
-            .rng
-            .below(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).max(1));
-        now.plus(timeout).plus(Duration::from_millis(jitter))
-    }
-}
-
-fn check_quorum(config: &RaftConfig, history: &QuorumHistory) -> Result<(), StartError> {
-    let voters = history.voters();
-    let Some(first) = voters.iter().next() else {
-        return Err(StartError::NoVoters);
-    };
-    if voters.len() > 1 {
-        let ids: Vec<String> = voters.ids().map(|id| id.to_string()).collect();
-        return Err(StartError::SeveralVoters {
-            voters: voters.len(),
-            ids: ids.join(", "),
+        let request = request();
+        let id = self.requests.sent(&to, request.clone(), now.instant);
+        out.push(Effect::Send {
+            id,
+            to: to.clone(),
+            request,
         });
+        self.requests.busy_until(&to, now.instant)
     }
-    if !voters.contains(&config.own) {
-        return Err(StartError::NotTheVoter {
-            own: config.own,
-            voter: first.key,
-        });
-    }
-    Ok(())
-}
 
-/// This replica as it is to stand in the voter set.
-fn own_voter(config: &RaftConfig) -> Voter {
-    Voter {
-        key: config.own,
-        endpoints: config.endpoints.clone(),
-        kraft_versions: KRaftVersionRange::SUPPORTED,
+    /// Where the voter is reached.
+    fn voter_destination(&self, id: base::NodeId) -> Option<Destination> {
+        let voter = self.history.voters().get(id)?;
+        self.config.reach(id, &voter.endpoints)
     }
-}
 
-/// As Kafka resumes: a log newer than the quorum state wins over it, a former leader comes back resigned.
-fn initial_state(config: &RaftConfig, persisted: QuorumState, shape: &LogShape, deadline: Instant) -> State {
-    if shape.last_epoch() > persisted.epoch {
-        let election = QuorumState {
-            epoch: shape.last_epoch(),
-            leader: None,
-            voted: None,
-        };
-        return State::Unattached(Unattached { election, deadline });
+    /// The endpoints of a node as the voter set has them; none if it is no voter.
+    fn endpoints_of(&self, node: base::NodeId) -> Vec<crate::voters::Endpoint> {
+        let voter = self.history.voters().get(node);
+        voter.map_or_else(Vec::new, |voter| voter.endpoints.clone())
     }
-    if persisted.leader == Some(config.own.id) {
-        return State::Resigned(Resigned {
-            epoch: persisted.epoch,
-            deadline: Some(deadline),
-        });
-    }
-    State::Unattached(Unattached {
-        election: persisted,
-        deadline,
-    })
 }
 
 #[cfg(test)]

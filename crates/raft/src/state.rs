@@ -1,9 +1,9 @@
-//! The states of a replica, one type a file: KRaft's Unattached, Prospective, Candidate, Leader and Resigned.
+//! The states of a replica, one type a file: KRaft's Unattached, Prospective, Candidate, Follower, Leader and Resigned.
 //!
-//! Deliberately absent until quorums of several voters: Follower, which only a second voter (or an observer's leader)
-//! can bring about. Observers are replicas in Unattached or Follower that are not in the voter set, not a state.
+//! Observers are replicas in Unattached or Follower that are not in the voter set, not a state.
 
 mod candidate;
+mod follower;
 mod leader;
 mod progress;
 mod prospective;
@@ -11,6 +11,7 @@ mod resigned;
 mod unattached;
 
 pub(crate) use candidate::Candidate;
+pub(crate) use follower::{Contact, Follower, SnapshotFetch};
 pub(crate) use leader::Leader;
 pub(crate) use prospective::Prospective;
 pub(crate) use resigned::Resigned;
@@ -19,7 +20,8 @@ pub(crate) use unattached::Unattached;
 pub use progress::ReplicaProgress;
 
 use crate::quorum_state::QuorumState;
-use base::{Instant, LeaderEpoch};
+use crate::replica::ReplicaKey;
+use base::LeaderEpoch;
 
 /// What a replica is at the moment.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ pub(crate) enum State {
     Unattached(Unattached),
     Prospective(Prospective),
     Candidate(Candidate),
+    Follower(Follower),
     Leader(Box<Leader>),
     Resigned(Resigned),
 }
@@ -37,23 +40,19 @@ impl State {
             Self::Unattached(state) => state.election.epoch,
             Self::Prospective(state) => state.election.epoch,
             Self::Candidate(state) => state.epoch,
+            Self::Follower(state) => state.epoch,
             Self::Leader(state) => state.epoch,
             Self::Resigned(state) => state.epoch,
         }
     }
 
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        match self {
-            Self::Unattached(state) => Some(state.deadline),
-            Self::Prospective(state) => Some(state.deadline),
-            Self::Candidate(state) => Some(state.deadline),
-            Self::Leader(_) => None,
-            Self::Resigned(state) => state.deadline,
-        }
-    }
-
     /// What of it must survive a restart.
-    pub(crate) fn election(&self, own: crate::replica::ReplicaKey) -> QuorumState {
+    pub(crate) fn election(&self, own: ReplicaKey) -> QuorumState {
+        let led_by_own = |epoch| QuorumState {
+            epoch,
+            leader: Some(own.id),
+            voted: None,
+        };
         match self {
             Self::Unattached(state) => state.election.clone(),
             Self::Prospective(state) => state.election.clone(),
@@ -62,16 +61,13 @@ impl State {
                 leader: None,
                 voted: Some(own),
             },
-            Self::Leader(state) => QuorumState {
+            Self::Follower(state) => QuorumState {
                 epoch: state.epoch,
-                leader: Some(own.id),
-                voted: None,
+                leader: Some(state.leader),
+                voted: state.voted,
             },
-            Self::Resigned(state) => QuorumState {
-                epoch: state.epoch,
-                leader: Some(own.id),
-                voted: None,
-            },
+            Self::Leader(state) => led_by_own(state.epoch),
+            Self::Resigned(state) => led_by_own(state.epoch),
         }
     }
 }

@@ -27,6 +27,11 @@ pub struct KRaftVersionRange {
 impl KRaftVersionRange {
     /// What this program supports.
     pub const SUPPORTED: Self = Self { min: 0, max: 1 };
+
+    /// Whether `level` is in the range.
+    pub fn covers(&self, level: i16) -> bool {
+        self.min <= level && level <= self.max
+    }
 }
 
 /// One voter.
@@ -93,6 +98,22 @@ impl VoterSet {
     /// How many voters are more than half.
     pub fn majority(&self) -> usize {
         self.len() / 2 + 1
+    }
+
+    /// The set with `voter` in it too; `None` if its node id is taken.
+    pub fn with_added(&self, voter: Voter) -> Option<Self> {
+        let mut added = self.clone();
+        added.voters.insert(voter.key.id, voter).is_none().then_some(added)
+    }
+
+    /// The set without `replica`; `None` if it is not exactly one of the voters, or the only one.
+    pub fn without(&self, replica: &ReplicaKey) -> Option<Self> {
+        if self.get(replica.id)?.key != *replica || self.len() == 1 {
+            return None;
+        }
+        let mut left = self.clone();
+        left.voters.remove(&replica.id);
+        Some(left)
     }
 
     /// The set with `voter` in place of the one with the same node id; unchanged if there is none.

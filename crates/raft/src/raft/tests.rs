@@ -1,11 +1,17 @@
 use super::*;
+use crate::accumulator::Cut;
+use crate::config::{Join, Participation};
 use crate::contents::{Contents, LogBatch};
+use crate::control::ControlRecord;
 use crate::effect::SealedBatch;
 use crate::fetch::{FetchAnswer, FetchRefusal};
 use crate::log_shape::LogPosition;
+use crate::voters::{Endpoint, KRaftVersionRange, Voter};
 use crate::voters::{VoterSet, parse_static};
+use base::Timestamp;
 use base::{NodeId, Uuid};
 use records::BatchView;
+use std::time::Duration;
 
 const DIRECTORY: Uuid = Uuid([9; 16]);
 
@@ -20,7 +26,14 @@ fn config() -> RaftConfig {
             host: "localhost".into(),
             port: 9093,
         }],
+        listener: "CONTROLLER".into(),
+        bootstrap: Vec::new(),
+        participation: Participation::Controller { join: Join::ByOperator },
         election_timeout: Duration::from_secs(1),
+        election_backoff_max: Duration::from_secs(1),
+        fetch_timeout: Duration::from_secs(2),
+        request_timeout: Duration::from_secs(2),
+        retry_backoff: Duration::from_millis(20),
         max_batch: 10_000,
     }
 }
@@ -125,7 +138,7 @@ fn a_lone_voter_elects_itself_and_commits_what_it_flushed() {
     raft.append(now(), &["topic".into(), "partition".into()], Cut::Never)
         .unwrap();
     raft.seal(&mut out);
-    raft.on_flushed(Offset(3), &mut out);
+    raft.on_flushed(now(), &mut out);
     assert_eq!(
         lines(&out),
         [
@@ -199,37 +212,14 @@ fn every_start_is_a_new_epoch_above_everything_known() {
 }
 
 #[test]
-fn quorums_not_built_yet_are_refused_with_a_reason() {
-    let refused = |history| {
-        start(QuorumState::INITIAL, empty_log(), history)
-            .0
-            .unwrap_err()
-            .to_string()
-    };
-    let several = refused(static_quorum("1@a:1,2@b:1,3@c:1"));
-    assert!(several.contains("3 voters (1, 2, 3)"), "{several}");
-    let other = refused(static_quorum("2@b:1"));
-    assert!(other.contains("node 1") && other.contains("the voter is 2"), "{other}");
-    let nobody = refused(QuorumHistory::new(VoterSet::default()));
-    assert!(nobody.contains("no voters"), "{nobody}");
-    let mut new_disk = RaftConfig {
-        own: ReplicaKey {
-            id: NodeId(1),
-            directory: Some(Uuid([8; 16])),
-        },
-        ..config()
-    };
-    new_disk.max_batch = 1;
-    let started = Raft::start(
-        new_disk,
+fn a_quorum_without_voters_or_anyone_to_ask_is_refused() {
+    let nobody = start(
         QuorumState::INITIAL,
         empty_log(),
-        dynamic_quorum(1),
-        Rng::from_seed(1),
-        now(),
-        &mut Vec::new(),
-    );
-    assert!(matches!(started, Err(StartError::NotTheVoter { .. })));
+        QuorumHistory::new(VoterSet::default()),
+    )
+    .0;
+    assert_eq!(nobody.err(), Some(StartError::NoVoters));
 }
 
 #[test]
@@ -239,8 +229,8 @@ fn who_resigned_takes_no_records() {
     raft.seal(&mut out);
     out.clear();
     raft.append(now(), &["late".into()], Cut::Never).unwrap();
-    raft.resign(&mut out);
-    raft.resign(&mut out);
+    raft.resign(now(), &mut out);
+    raft.resign(now(), &mut out);
     raft.seal(&mut out);
     assert_eq!(lines(&out), ["deposed"]);
     assert_eq!(
@@ -259,7 +249,7 @@ fn observers_fetch_and_are_described() {
     let mut raft = raft.unwrap();
     raft.append(now(), &["a".into(), "b".into()], Cut::Never).unwrap();
     raft.seal(&mut out);
-    raft.on_flushed(Offset(3), &mut out);
+    raft.on_flushed(now(), &mut out);
     let observer = ReplicaKey {
         id: NodeId(5),
         directory: None,
@@ -269,7 +259,7 @@ fn observers_fetch_and_are_described() {
             epoch: LeaderEpoch(last),
             offset: Offset(offset),
         };
-        raft.on_fetch(now(), Some(observer), LeaderEpoch(epoch), position)
+        raft.on_fetch(now(), Some(observer), LeaderEpoch(epoch), position, &mut Vec::new())
     };
     let records = FetchAnswer::Records {
         high_watermark: Offset(3),

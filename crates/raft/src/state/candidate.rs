@@ -12,4 +12,6 @@ pub(crate) struct Candidate {
     pub(crate) votes: Votes,
     /// When the round is given up.
     pub(crate) deadline: Instant,
+    /// How many elections this replica lost in a row before.
+    pub(crate) lost: u32,
 }

@@ -1,0 +1,142 @@
+//! What answers, and their absence, mean.
+
+use super::Raft;
+use crate::config::Now;
+use crate::effect::Effect;
+use crate::message::{Answer, Destination, Leadership, Request, RequestId, SendFailure, VoteKind};
+use protocol::ErrorCode;
+
+impl Raft {
+    /// Takes in the answer to a request.
+    pub(super) fn hear(
+        &mut self,
+        id: RequestId,
+        to: Destination,
+        request: Request,
+        answer: Answer,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        match (request, answer) {
+            (
+                Request::Vote(request),
+                Answer::Vote {
+                    error,
+                    leadership,
+                    granted,
+                },
+            ) => {
+                if self.weigh(&to, error, leadership, now, out)
+                    && let Some(voter) = to.node
+                {
+                    self.on_ballot(voter, &request, granted, now);
+                }
+            }
+            (Request::BeginQuorumEpoch(request), Answer::BeginQuorumEpoch { error, leadership }) => {
+                if self.weigh(&to, error, leadership, now, out) {
+                    self.on_epoch_acknowledged(to.node, request.epoch, now);
+                }
+            }
+            (Request::EndQuorumEpoch(request), Answer::EndQuorumEpoch { error, leadership }) => {
+                if self.weigh(&to, error, leadership, now, out) {
+                    self.on_end_acknowledged(to.node, request.epoch);
+                }
+            }
+            (
+                Request::Fetch(request),
+                Answer::Fetch {
+                    error,
+                    leadership,
+                    fetched,
+                },
+            ) => {
+                if self.weigh(&to, error, leadership, now, out) {
+                    self.on_fetched(&to, &request, fetched, now, out);
+                }
+            }
+            (
+                Request::FetchSnapshot(request),
+                Answer::FetchSnapshot {
+                    error,
+                    leadership,
+                    chunk,
+                },
+            ) => {
+                self.on_snapshot_answer(&to, &request, error, leadership, chunk, now, out);
+            }
+            (Request::ApiVersions, Answer::ApiVersions { error, kraft_versions }) => {
+                self.on_api_versions(id, error, kraft_versions, now, out);
+            }
+            (Request::UpdateVoter(request), Answer::UpdateVoter { error, leadership }) => {
+                if self.weigh(&to, error, leadership, now, out) {
+                    self.on_leader_told(request.epoch);
+                }
+            }
+            // Whether it worked shows in the log.
+            (Request::AddVoter(_), Answer::AddVoter { .. }) | (Request::RemoveVoter(_), Answer::RemoveVoter { .. }) => {
+            }
+            // An answer to something else: the host's mistake, or the other's.
+            (_, _) => self.requests.pause(to, now.instant),
+        }
+    }
+
+    /// Takes in that a request has no answer.
+    pub(super) fn miss(
+        &mut self,
+        id: RequestId,
+        to: &Destination,
+        request: &Request,
+        failure: SendFailure,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let is_unknown_there = matches!(
+            failure,
+            SendFailure::UnsupportedVersion | SendFailure::Refused(ErrorCode::UnsupportedVersion)
+        );
+        match request {
+            Request::Vote(request) if request.kind == VoteKind::PreVote && is_unknown_there => {
+                self.on_no_pre_votes(now, out);
+            }
+            Request::Fetch(_) | Request::FetchSnapshot(_) if failure == SendFailure::Disconnected => {
+                self.on_fetch_disconnected(to, now);
+            }
+            Request::UpdateVoter(request) if is_unknown_there => self.on_leader_told(request.epoch),
+            Request::ApiVersions => self.on_api_versions(id, ErrorCode::BrokerNotAvailable, None, now, out),
+            Request::Vote(_)
+            | Request::BeginQuorumEpoch(_)
+            | Request::EndQuorumEpoch(_)
+            | Request::Fetch(_)
+            | Request::FetchSnapshot(_)
+            | Request::AddVoter(_)
+            | Request::RemoveVoter(_)
+            | Request::UpdateVoter(_) => {}
+        }
+    }
+
+    /// Takes in what an answer says of the epoch and its leader; returns whether the rest of it counts.
+    pub(super) fn weigh(
+        &mut self,
+        to: &Destination,
+        error: ErrorCode,
+        leadership: Leadership,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let Leadership {
+            leader,
+            epoch,
+            endpoints,
+        } = leadership;
+        let before = (self.epoch(), self.leadership().leader);
+        let is_current = epoch >= self.epoch() && error != ErrorCode::UnknownLeaderEpoch;
+        let contradicts = is_current && self.learn(epoch, leader, endpoints, now, out).is_err();
+        let counts = is_current && !contradicts && error == ErrorCode::None;
+        let is_news = before != (self.epoch(), self.leadership().leader);
+        if !counts && !is_news {
+            // Nothing came of it, so nothing would come of asking again at once.
+            self.requests.pause(to.clone(), now.instant);
+        }
+        counts
+    }
+}
