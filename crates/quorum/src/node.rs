@@ -19,7 +19,7 @@ use controller::{ControllerSettings, Origin, Periodic, Sessions};
 use coordinator_runtime::Runtime;
 use metadata::Published;
 use raft::voters::{self, KRaftVersionRange, Voter};
-use raft::{Raft, RaftConfig, ReplicaKey, VoterSet};
+use raft::{Join, Participation, Raft, RaftConfig, ReplicaKey, VoterSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -196,13 +196,29 @@ fn raft_config(options: &QuorumOptions) -> RaftConfig {
         port: endpoint.port,
     });
     let max_batch = options.config.metadata_log.internal_metadata_max_batch_size_in_bytes;
+    let quorum = &options.config.quorum;
     RaftConfig {
         own: ReplicaKey {
             id: options.config.node_id,
             directory: Some(options.directory_id),
         },
         endpoints: endpoints.collect(),
-        election_timeout: options.config.quorum.controller_quorum_election_timeout,
+        listener: options
+            .config
+            .controller_listener_names
+            .first()
+            .map_or_else(String::new, |name| name.as_str().to_owned()),
+        bootstrap: Vec::new(),
+        participation: if options.config.roles.controller {
+            Participation::Controller { join: Join::ByOperator }
+        } else {
+            Participation::Broker
+        },
+        election_timeout: quorum.controller_quorum_election_timeout,
+        election_backoff_max: quorum.controller_quorum_election_backoff_max,
+        fetch_timeout: quorum.controller_quorum_fetch_timeout,
+        request_timeout: quorum.controller_quorum_request_timeout,
+        retry_backoff: quorum.controller_quorum_retry_backoff,
         max_batch: usize::try_from(max_batch).unwrap_or(0),
     }
 }

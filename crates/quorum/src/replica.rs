@@ -2,8 +2,9 @@
 
 use crate::error::QuorumError;
 use crate::metadata_log::MetadataLog;
-use base::{Clock, Offset, Timestamp};
-use raft::{Effect, Now, QuorumState, Raft};
+use base::{Clock, LeaderEpoch, Offset, Timestamp};
+use raft::log_shape::LogPosition;
+use raft::{Effect, FetchAnswer, FetchRefusal, Now, QuorumState, Raft, ReplicaKey};
 use std::sync::Arc;
 
 /// What became of the effects.
@@ -62,9 +63,24 @@ impl Replica {
         self.raft.upgrade_kraft_version(now, level);
     }
 
+    /// Another replica pulls.
+    ///
+    /// # Errors
+    /// Why it gets nothing.
+    pub(crate) fn on_fetch(
+        &mut self,
+        replica: Option<ReplicaKey>,
+        epoch: LeaderEpoch,
+        position: LogPosition,
+    ) -> Result<FetchAnswer, FetchRefusal> {
+        let now = self.now();
+        self.raft.on_fetch(now, replica, epoch, position, &mut self.effects)
+    }
+
     /// Steps down.
     pub(crate) fn resign(&mut self) {
-        self.raft.resign(&mut self.effects);
+        let now = self.now();
+        self.raft.resign(now, &mut self.effects);
     }
 
     /// Writes what was taken since the last time, and executes everything else that the machine wants done.
@@ -98,7 +114,8 @@ impl Replica {
                 }
                 Effect::Flush => {
                     self.log.flush()?;
-                    self.raft.on_flushed(self.log.end(), &mut self.effects);
+                    let now = self.now();
+                    self.raft.on_flushed(now, &mut self.effects);
                 }
                 Effect::Leading { epoch, start } => {
                     tracing::info!(%epoch, %start, "this node leads the metadata quorum");
@@ -108,7 +125,10 @@ impl Replica {
                     self.high_watermark = offset;
                     progress.high_watermark = Some(offset);
                 }
-                other => unreachable!("a quorum of one voter, which is all that starts, never asks for {other:?}"),
+                other => {
+                    let wanted = format!("a quorum of several voters is not hosted yet: {other:?}");
+                    return Err(std::io::Error::other(wanted).into());
+                }
             }
         }
         self.save(&mut unsaved)

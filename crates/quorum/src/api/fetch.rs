@@ -106,9 +106,8 @@ impl Asked {
     }
 
     fn look(self, replica: &mut Replica) -> Found {
-        let now = replica.now();
         Found {
-            answer: replica.raft.on_fetch(now, self.replica, self.epoch, self.position),
+            answer: replica.on_fetch(self.replica, self.epoch, self.position),
             view: replica.log.view(),
             leader: leader::current(replica),
         }

@@ -1,6 +1,6 @@
 //! Formatting, and the first start after it.
 
-use crate::setup::{CLUSTER, config, options, start_with, try_start_with};
+use crate::setup::{CLUSTER, config, options, start_with};
 use base::fs::{Fs, RealFs};
 use base::{NodeId, Rng, Timestamp};
 use metadata::MetadataVersion;
@@ -46,28 +46,6 @@ async fn a_standalone_node_votes_for_itself_at_the_release_it_was_formatted_for(
     node.stop().await.unwrap();
     let meta = std::fs::read_to_string(dir.path().join("meta.properties")).unwrap();
     assert!(meta.contains(&format!("directory.id={directory}")), "{meta}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_is_no_voter_is_told_so() {
-    let dir = tempfile::tempdir().unwrap();
-    let others = parse_static("2@127.0.0.1:1", "CONTROLLER").unwrap();
-    let directory = formatted(dir.path(), FirstVoters::Initial(others));
-    let config = config(dir.path(), &["controller.quorum.bootstrap.servers=127.0.0.1:29093"]);
-    let refused = try_start_with(options(&config, directory))
-        .map(|_| ())
-        .unwrap_err()
-        .to_string();
-    assert!(refused.contains("the voter is 2"), "{refused}");
-
-    let dir = tempfile::tempdir().unwrap();
-    let directory = formatted(dir.path(), FirstVoters::ToBeFound);
-    let config = crate::setup::config(dir.path(), &["controller.quorum.bootstrap.servers=127.0.0.1:29093"]);
-    let refused = try_start_with(options(&config, directory))
-        .map(|_| ())
-        .unwrap_err()
-        .to_string();
-    assert!(refused.contains("no voters"), "{refused}");
 }
 
 /// As releases from 4.4 on format (KIP-1170): voters and first records in one file, and no `bootstrap.checkpoint`.
