@@ -1,6 +1,7 @@
 //! The project's own chores: `cargo xtask <command>`. One command per file; this file only lists them.
 
 mod bench;
+mod chaos;
 mod codegen;
 mod power_cut;
 mod sim;
@@ -17,6 +18,8 @@ enum Command {
     /// Measure our release build beside Apache Kafka.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Let whatever can go wrong with a cluster go wrong while clients write and read.
+    Chaos(chaos::Options),
     /// Write the protocol crate's generated code from its schema tables.
     Codegen {
         /// Only fail if the generated code is not what the tables say.
@@ -38,6 +41,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Bench(bench) => bench::run(&bench),
+        Command::Chaos(options) => chaos::run(&options),
         Command::Codegen { check } => codegen::run(check),
         Command::PowerCut(options) => power_cut::run(&options),
         Command::Sim(options) => sim::run(&options),

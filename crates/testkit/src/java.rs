@@ -25,18 +25,49 @@ pub(crate) fn java(options: &[&str], home: &Path) -> Result<Command> {
     java_with(&all, &[])
 }
 
+/// Kafka's server: small and quick to start, or with `RIVERRUN_KAFKA_AS_SHIPPED` in the environment (a measurement) as its
+/// own script starts it.
+pub(crate) fn server(home: &Path) -> Result<Command> {
+    if std::env::var_os("RIVERRUN_KAFKA_AS_SHIPPED").is_none() {
+        return java(&["-Xms64m", "-Xmx768m"], home);
+    }
+    // For its log's format.
+    java(&[], home)?;
+    let logging = format!(
+        "-Dlog4j2.configurationFile={}",
+        home.join("log4j2.properties").display()
+    );
+    program(&[&AS_SHIPPED[..], &[logging.as_str()]].concat(), &[])
+}
+
+/// What Kafka's own start script tells the JVM.
+const AS_SHIPPED: [&str; 8] = [
+    "-Xmx1G",
+    "-Xms1G",
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+    "-Djava.awt.headless=true",
+];
+
 /// `java` with Kafka's jars, and before them other folders of classes.
 pub fn java_with(options: &[&str], classes: &[&Path]) -> Result<Command> {
-    let jars = dependencies::part("java")?.join("jars");
-    let mut class_path: Vec<_> = classes.iter().map(|folder| folder.display().to_string()).collect();
-    class_path.push(format!("{}/*", jars.display()));
-    let mut command = Command::new("java");
-    command.args([
+    let small = [
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
         "-Xshare:auto",
         "-Djava.net.preferIPv4Stack=true",
-    ]);
+    ];
+    program(&[&small[..], options].concat(), classes)
+}
+
+fn program(options: &[&str], classes: &[&Path]) -> Result<Command> {
+    let jars = dependencies::part("java")?.join("jars");
+    let mut class_path: Vec<_> = classes.iter().map(|folder| folder.display().to_string()).collect();
+    class_path.push(format!("{}/*", jars.display()));
+    let mut command = Command::new("java");
     command
         .args(options)
         .arg("-cp")

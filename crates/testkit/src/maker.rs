@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::dependencies;
-use crate::java::java;
+use crate::java::{java, server};
 
 /// What every broker's directory is formatted with.
 pub const CLUSTER_ID: &str = "riverrunTestClusterAAA";
@@ -70,7 +70,7 @@ impl Maker {
     pub fn serve(self, home: &Path, properties: &Path, environment: &[(String, String)]) -> Result<Command> {
         let mut command = match self {
             Maker::Kafka => {
-                let mut command = java(&["-Xms64m", "-Xmx768m"], home)?;
+                let mut command = server(home)?;
                 command.arg("kafka.Kafka");
                 command
             }
@@ -91,7 +91,12 @@ impl Maker {
 }
 
 fn is_the_tests_own(name: &OsString) -> bool {
-    ["RIVERRUN_TEST_DEPS", "RIVERRUN_BIN", "RIVERRUN_STORIES_OF"]
-        .iter()
-        .any(|own| name == own)
+    [
+        "RIVERRUN_TEST_DEPS",
+        "RIVERRUN_BIN",
+        "RIVERRUN_STORIES_OF",
+        "RIVERRUN_KAFKA_AS_SHIPPED",
+    ]
+    .iter()
+    .any(|own| name == own)
 }

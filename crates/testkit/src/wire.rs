@@ -1,7 +1,7 @@
 //! A raw wire client: one blocking connection, frames in and out, nothing retried and nothing hidden.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -10,6 +10,9 @@ use protocol::{ApiKey, Message, Reader, Request};
 
 /// How long an answer may take unless the test says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a connection may take to come: where packets are swallowed nobody says no.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A frame longer than this is a defect of the broker's, not an answer.
 const MAX_FRAME: usize = 256 << 20;
@@ -24,7 +27,7 @@ pub struct Wire {
 impl Wire {
     /// Connects to `HOST:PORT`.
     pub fn connect(address: &str) -> Result<Wire> {
-        let stream = TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
+        let stream = connect(address).with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
         let mut wire = Wire {
             stream,
@@ -161,6 +164,11 @@ impl Wire {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn connect(address: &str) -> Result<TcpStream> {
+    let resolved = address.to_socket_addrs()?.next().context("no address of that name")?;
+    Ok(TcpStream::connect_timeout(&resolved, CONNECT_TIMEOUT)?)
 }
 
 /// Whether a message version has tagged fields, and so a header with them.

@@ -133,8 +133,8 @@ public final class ChaosClient {
         properties.put("acks", "all");
         properties.put("enable.idempotence", "true");
         properties.put("max.in.flight.requests.per.connection", "5");
-        properties.put("delivery.timeout.ms", "120000");
-        properties.put("max.block.ms", "120000");
+        properties.put("delivery.timeout.ms", "60000");
+        properties.put("max.block.ms", "60000");
         properties.put("linger.ms", "2");
         return new KafkaProducer<>(properties, new StringSerializer(), new StringSerializer());
     }

@@ -28,7 +28,12 @@ REFUSED = {
 PASSING = {
     KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._MSG_TIMED_OUT,
     KafkaError._RESOLVE, KafkaError._WAIT_COORD, KafkaError._TIMED_OUT_QUEUE, KafkaError._FAIL, KafkaError._STATE,
-    KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.REQUEST_TIMED_OUT, KafkaError._NO_OFFSET,
+    KafkaError._NO_OFFSET, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.REQUEST_TIMED_OUT, KafkaError.NETWORK_EXCEPTION, KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR, KafkaError.NOT_ENOUGH_REPLICAS,
+    KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND, KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID,
+    KafkaError.KAFKA_STORAGE_ERROR,
 }
 
 producing = consuming = True
@@ -46,7 +51,7 @@ def complaint(error):
 
 def produce(who, chance):
     producer = Producer(COMMON | {
-        "client.id": who, "enable.idempotence": True, "acks": "all", "linger.ms": 2, "delivery.timeout.ms": 120000,
+        "client.id": who, "enable.idempotence": True, "acks": "all", "linger.ms": 2, "delivery.timeout.ms": 60000,
         "error_cb": lambda error: tell("erred", who, **complaint(error)),
     })
     sequences = [0] * PARTITIONS

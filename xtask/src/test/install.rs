@@ -22,6 +22,10 @@ pub fn all(root: &Path) -> Result<()> {
         ("node", "nodejs"),
         ("npm", "npm"),
         ("python3", "python3-venv"),
+        ("ip", "iproute2"),
+        ("tc", "iproute2"),
+        ("nsenter", "util-linux"),
+        ("unshare", "util-linux"),
     ])?;
     java(root)?;
     python(root)?;

@@ -1,6 +1,53 @@
-//! Chaos: clients write and read while whatever can go wrong with a cluster goes wrong, and what they were promised must
-//! hold.
+//! Chaos: stock clients and our own write and read while whatever can go wrong with a cluster goes wrong, and what they were promised
+//! must hold.
+//!
+//! `cargo xtask chaos` runs it for longer: `CHAOS_SECONDS`, `CHAOS_NODES` and `CHAOS_SEED` say for how long, on how many
+//! nodes and what goes wrong. With `RIVERRUN_STORIES_OF=kafka` in the environment the nodes are Apache Kafka's, which proves
+//! the test. `CHAOS_KEEP` names a folder for the history and the nodes' output of a run that found something.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod checker;
+mod clients;
+mod fault;
 mod history;
+mod nemesis;
+mod own_client;
+mod patient;
+mod replicas;
+mod run;
+
+use run::{Options, run};
+use std::time::Duration;
+use testkit::Maker;
+
+/// The commit's own: another one each time, the same one whenever it is looked at again.
+fn seed_of_the_commit() -> u64 {
+    let mut git = std::process::Command::new("git");
+    git.args(["rev-parse", "HEAD"])
+        .current_dir(testkit::dependencies::workspace());
+    let output = git.output().map(|output| output.stdout).unwrap_or_default();
+    let digits = String::from_utf8_lossy(&output[..output.len().min(8)]).into_owned();
+    u64::from_str_radix(&digits, 16).unwrap_or(1)
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |value| value.parse().unwrap())
+}
+
+#[test]
+#[ignore = "run by `cargo xtask chaos`"]
+fn nothing_that_was_promised_is_broken() {
+    let options = Options {
+        maker: Maker::chosen(),
+        nodes: i32::try_from(number("CHAOS_NODES", 3)).unwrap(),
+        time: Duration::from_secs(number("CHAOS_SECONDS", 45)),
+        seed: number("CHAOS_SEED", seed_of_the_commit()),
+    };
+    println!("{options:?}");
+    let verdict = run(&options).unwrap_or_else(|error| panic!("{options:?}: {error:?}"));
+    println!("{}", verdict.summary);
+    let count = verdict.findings.len();
+    let shown: Vec<_> = verdict.findings.iter().take(40).cloned().collect();
+    assert!(count == 0, "{options:?}: {count} findings:\n{}", shown.join("\n"));
+    println!("no finding with seed {}", options.seed);
+}

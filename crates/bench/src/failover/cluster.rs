@@ -1,0 +1,192 @@
+//! Three nodes, a topic, and what befalls one of them.
+
+use anyhow::{Context, Result, ensure};
+use protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
+use protocol::messages::elect_leaders_request::ElectLeadersRequest;
+use protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
+use protocol::messages::metadata_response::MetadataResponsePartition;
+use std::time::{Duration, Instant};
+use testkit::network::{Network, Peer};
+use testkit::nodes::{Nodes, Plan};
+use testkit::talk::eventually;
+use testkit::{Cluster as _, Maker, Talk};
+
+use super::Fault;
+
+/// The topic whose partitions change their leaders.
+pub const TOPIC: &str = "measured";
+const NODES: i32 = 3;
+/// How long the cluster may take to be whole again; thousands of partitions take their time.
+const RECOVERY: Duration = Duration::from_secs(300);
+
+/// The cluster.
+pub struct Cluster {
+    nodes: Nodes,
+    network: Network,
+    partitions: i32,
+}
+
+impl Cluster {
+    /// Starts it, and creates the topic.
+    pub fn start(partitions: i32) -> Result<Cluster> {
+        let network = Network::with_nodes(1..=NODES)?;
+        let mut plan = Plan::combined(NODES)
+            .made_by(Maker::chosen())
+            .with("min.insync.replicas", 2);
+        for id in 1..=NODES {
+            let [start, name_space] = network.prefix(id);
+            plan = plan.node(id, |node| {
+                node.on_host(&Network::host(id)).started_by(&[&start, &name_space])
+            });
+        }
+        let cluster = Cluster {
+            nodes: Nodes::start(&plan)?,
+            network,
+            partitions,
+        };
+        cluster.create()?;
+        cluster.recover()?;
+        Ok(cluster)
+    }
+
+    fn create(&self) -> Result<()> {
+        let topic = CreatableTopic {
+            name: TOPIC.to_owned(),
+            num_partitions: self.partitions,
+            replication_factor: 3,
+            ..Default::default()
+        };
+        let request = CreateTopicsRequest {
+            topics: vec![topic],
+            timeout_ms: 120_000,
+            ..Default::default()
+        };
+        let mut talk = self.talk()?;
+        talk.wire().set_timeout(Duration::from_secs(120))?;
+        let answer = talk.ask(&request, 7)?.topics.pop().context("an answer for the topic")?;
+        // 36: it was created by a request whose answer was lost.
+        ensure!([0, 36].contains(&answer.error_code), "{answer:?}");
+        Ok(())
+    }
+
+    fn talk(&self) -> Result<Talk> {
+        let mut talk = Talk::at(self.nodes.node(1).client_address())?;
+        talk.wire().set_timeout(Duration::from_secs(60))?;
+        Ok(talk)
+    }
+
+    /// How many partitions the topic has.
+    pub fn partitions(&self) -> i32 {
+        self.partitions
+    }
+
+    fn metadata(&self) -> Result<Vec<MetadataResponsePartition>> {
+        let topic = MetadataRequestTopic {
+            name: Some(TOPIC.to_owned()),
+            ..Default::default()
+        };
+        let request = MetadataRequest {
+            topics: Some(vec![topic]),
+            ..Default::default()
+        };
+        let mut topics = self.talk()?.ask(&request, 12)?.topics;
+        Ok(topics.pop().context("the topic")?.partitions)
+    }
+
+    /// Has every partition led by the first of its replicas.
+    pub fn balance(&self) -> Result<()> {
+        let request = ElectLeadersRequest {
+            topic_partitions: None,
+            timeout_ms: 60_000,
+            ..Default::default()
+        };
+        self.talk()?.ask(&request, 2)?;
+        eventually("every partition is led by its preferred leader", || {
+            let partitions = self.metadata()?;
+            let balanced = partitions
+                .iter()
+                .all(|each| Some(&each.leader_id) == each.replica_nodes.first());
+            Ok(balanced.then_some(()))
+        })
+    }
+
+    /// The active controller.
+    pub fn controller(&self) -> Result<i32> {
+        Ok(self.nodes.quorum()?.leader)
+    }
+
+    /// The leader of the first partition that somebody else leads than this node. Of one partition the leader may be the
+    /// controller; then the controller is made to be another by a restart.
+    pub fn leader_other_than(&mut self, controller: i32) -> Result<i32> {
+        let leaders: Vec<i32> = self.metadata()?.iter().map(|each| each.leader_id).collect();
+        if let Some(leader) = leaders.iter().find(|leader| **leader != controller) {
+            return Ok(*leader);
+        }
+        self.nodes.node_mut(controller).kill9()?;
+        self.nodes.controller_after(controller)?;
+        self.nodes.node_mut(controller).launch()?;
+        self.recover()?;
+        self.balance()?;
+        Ok(controller)
+    }
+
+    /// The partitions that a node leads.
+    pub fn led_by(&self, node: i32) -> Result<Vec<i32>> {
+        let partitions = self.metadata()?;
+        let led = partitions.iter().filter(|each| each.leader_id == node);
+        Ok(led.map(|each| each.partition_index).collect())
+    }
+
+    /// Id and address of every other node.
+    pub fn others(&self, node: i32) -> Vec<(i32, String)> {
+        let others = self.nodes.iter().filter(|other| other.id() != node);
+        others
+            .map(|other| (other.id(), other.client_address().to_owned()))
+            .collect()
+    }
+
+    /// Does it, and answers when.
+    pub fn befall(&mut self, fault: Fault, node: i32) -> Result<Instant> {
+        let began = Instant::now();
+        match fault {
+            Fault::Kill => self.nodes.node_mut(node).kill9()?,
+            Fault::Freeze => self.nodes.node(node).freeze()?,
+            Fault::Cut => {
+                for other in self.network.peers().filter(|other| *other != Peer::Node(node)) {
+                    self.network.cut(other, Peer::Node(node))?;
+                    self.network.cut(Peer::Node(node), other)?;
+                }
+                // Cutting takes some milliseconds; they are not the cluster's.
+                return Ok(Instant::now());
+            }
+        }
+        Ok(began)
+    }
+
+    /// Undoes it.
+    pub fn cure(&mut self, fault: Fault, node: i32) -> Result<()> {
+        match fault {
+            Fault::Kill => self.nodes.node_mut(node).launch(),
+            Fault::Freeze => self.nodes.node(node).thaw(),
+            Fault::Cut => self.network.heal(),
+        }
+    }
+
+    /// Waits until every replica is in sync.
+    pub fn recover(&self) -> Result<()> {
+        let deadline = Instant::now() + RECOVERY;
+        loop {
+            let partitions = self.metadata().unwrap_or_default();
+            let whole = |each: &MetadataResponsePartition| each.leader_id > 0 && each.isr_nodes.len() == 3;
+            if partitions.len() == usize::try_from(self.partitions)? && partitions.iter().all(whole) {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "not in sync within {RECOVERY:?}\n{}",
+                self.nodes.log_tails()
+            );
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}

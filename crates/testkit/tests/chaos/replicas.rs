@@ -1,0 +1,70 @@
+//! The replicas of a partition, once all is quiet: the same bytes everywhere.
+
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A partition's folder and what its log holds, segment by segment joined.
+fn logs(data: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut logs = BTreeMap::new();
+    for entry in std::fs::read_dir(data)? {
+        let folder = entry?.path();
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // Compacted logs are cleaned by each node when it likes; the metadata log is no partition.
+        if !folder.is_dir() || name.starts_with("__") || name.ends_with("-delete") || name.ends_with("-stray") {
+            continue;
+        }
+        let files = std::fs::read_dir(&folder)?
+            .map(|file| Ok(file?.path()))
+            .collect::<Result<Vec<PathBuf>>>()?;
+        let mut segments: Vec<_> = files
+            .into_iter()
+            .filter(|file| file.extension().is_some_and(|extension| extension == "log"))
+            .collect();
+        segments.sort();
+        let mut bytes = Vec::new();
+        for segment in segments {
+            bytes.extend(batches(&std::fs::read(&segment)?).with_context(|| segment.display().to_string())?);
+        }
+        logs.insert(name, bytes);
+    }
+    Ok(logs)
+}
+
+/// The file without the room that may be kept behind its last batch.
+fn batches(file: &[u8]) -> Result<&[u8]> {
+    let mut end = 0;
+    while let Some(header) = file.get(end..end + 12) {
+        let length = i32::from_be_bytes(header[8..12].try_into()?);
+        if length <= 0 {
+            break;
+        }
+        end += 12 + usize::try_from(length)?;
+    }
+    file.get(..end).context("the last batch is cut short")
+}
+
+/// Where two replicas differ.
+pub fn differences(data_dirs: &[(i32, PathBuf)]) -> Result<Vec<String>> {
+    let mut found: BTreeMap<String, Vec<(i32, Vec<u8>)>> = BTreeMap::new();
+    for (id, data) in data_dirs {
+        for (partition, bytes) in logs(data)? {
+            found.entry(partition).or_default().push((*id, bytes));
+        }
+    }
+    let mut differences = Vec::new();
+    for (partition, replicas) in &found {
+        for pair in replicas.windows(2) {
+            let [(one, these), (other, those)] = pair else { continue };
+            if these != those {
+                let same = these.iter().zip(those).take_while(|(this, that)| this == that).count();
+                differences.push(format!(
+                    "{partition}: nodes {one} and {other} hold {} and {} bytes, the same up to byte {same}",
+                    these.len(),
+                    those.len()
+                ));
+            }
+        }
+    }
+    Ok(differences)
+}
