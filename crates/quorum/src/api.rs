@@ -12,6 +12,9 @@ network::apis! { crate::Entrance;
     AlterPartitionReassignments, 0..=1 => alter_partition_reassignments;
     ListPartitionReassignments, 0..=0 => list_partition_reassignments;
     AlterClientQuotas, 0..=1 => alter_client_quotas;
+    Vote, 0..=2 => vote;
+    BeginQuorumEpoch, 0..=1 => begin_quorum_epoch;
+    EndQuorumEpoch, 0..=1 => end_quorum_epoch;
     DescribeQuorum, 0..=2 => describe_quorum;
     AlterPartition, 2..=3 => alter_partition;
     UpdateFeatures, 0..=2 => update_features;
@@ -24,4 +27,7 @@ network::apis! { crate::Entrance;
     AllocateProducerIds, 0..=0 => allocate_producer_ids;
     ControllerRegistration, 0..=0 => controller_registration;
     AssignReplicasToDirs, 0..=0 => assign_replicas_to_dirs;
+    AddRaftVoter, 0..=1 => add_raft_voter;
+    RemoveRaftVoter, 0..=0 => remove_raft_voter;
+    UpdateRaftVoter, 0..=0 => update_raft_voter;
 }

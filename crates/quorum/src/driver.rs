@@ -6,26 +6,34 @@
 
 use crate::active_controller::ActiveController;
 use crate::error::QuorumError;
-use crate::operation::{Answer, Operation, Refused};
+use crate::incoming_snapshot::Installed;
+use crate::operation::{Answer as Reply, Operation, Refused};
+use crate::peers::Outcome as Brought;
 use crate::publisher::Publisher;
 use crate::registration::Registration;
 use crate::replica::Replica;
+use crate::snapshots;
 use crate::snapshotter::Snapshotter;
+use crate::standby::{self, ControllerRuntime};
 use base::{Clock, Instant, LeaderEpoch, NodeId, Offset, Rng};
 use bytes::Bytes;
+use client::Address;
 use controller::{ControllerSettings, ControllerState, OpContext, Origin, Periodic, Sessions};
-use coordinator_runtime::{Atomicity, Outcome, Runtime, Settled};
+use coordinator_runtime::{Atomicity, Outcome, Settled};
 use metadata::record_version::record_version;
 use protocol::metadata_records::MetadataRecord;
-use raft::Cut;
+use raft::{Answer, Cut, Leadership, Request};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// How many operations share a flush at most.
 const GROUP: usize = 512;
 /// The driver looks around at least so often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// How long a leader that stops waits for the others to hear of it.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What comes through the driver's queue.
 pub(crate) enum Command {
@@ -33,6 +41,11 @@ pub(crate) enum Command {
     Operate {
         operation: Box<dyn Operation>,
         origin: Origin,
+    },
+    /// For the machine to answer.
+    Ask {
+        request: Request,
+        reply: oneshot::Sender<Answer>,
     },
     /// To look at, or tell, the replica itself.
     Inspect(Box<dyn FnOnce(&mut Replica) + Send>),
@@ -52,7 +65,7 @@ pub(crate) struct Desk {
 pub(crate) struct Driver {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) replica: Replica,
-    pub(crate) runtime: Runtime<ControllerState, Answer>,
+    pub(crate) runtime: ControllerRuntime,
     pub(crate) desk: Desk,
     /// This node's own broker until the first office: whatever incarnation of it is registered ended with the process
     /// before this one, so nobody has to wait for its session to run out.
@@ -60,6 +73,8 @@ pub(crate) struct Driver {
     pub(crate) publisher: Publisher,
     pub(crate) snapshotter: Snapshotter,
     pub(crate) commands: mpsc::Receiver<Command>,
+    /// What requests to other replicas brought.
+    pub(crate) brought: mpsc::Receiver<Brought>,
     pub(crate) registration: Registration,
     /// What a new cluster begins with.
     pub(crate) bootstrap: Vec<MetadataRecord>,
@@ -67,13 +82,17 @@ pub(crate) struct Driver {
     pub(crate) active: Option<LeaderEpoch>,
     pub(crate) log_ends: watch::Sender<LogEnds>,
     pub(crate) announced: watch::Sender<ActiveController>,
+    /// The listener by which controllers reach one another.
+    pub(crate) listener: String,
 }
 
-/// Where the log ends and what of it is committed.
+/// What fetches wait for a change of: where the log ends, what of it is committed, and whether this replica leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LogEnds {
     pub(crate) end: Offset,
     pub(crate) high_watermark: Offset,
+    /// The epoch that this replica leads.
+    pub(crate) leading: Option<LeaderEpoch>,
 }
 
 impl LogEnds {
@@ -81,11 +100,13 @@ impl LogEnds {
     pub(crate) const NONE: Self = Self {
         end: Offset::NONE,
         high_watermark: Offset::NONE,
+        leading: None,
     };
 }
 
 enum Next {
     Command(Command),
+    Brought(Brought),
     Deadline,
     Stop,
 }
@@ -112,6 +133,7 @@ impl Driver {
             match self.next().await {
                 Next::Stop => return Ok(()),
                 Next::Deadline => {}
+                Next::Brought((id, outcome)) => self.replica.on_outcome(id, outcome),
                 Next::Command(command) => {
                     if self.take_group(command) {
                         return Ok(());
@@ -127,9 +149,13 @@ impl Driver {
 
     async fn next(&mut self) -> Next {
         let sleep = self.until_deadline();
+        let flushed = self.replica.flush_ended();
         tokio::select! {
             biased;
+            // Never `None`: the replica keeps a sender.
+            Some(brought) = self.brought.recv() => Next::Brought(brought),
             command = self.commands.recv() => command.map_or(Next::Stop, Next::Command),
+            () = flushed.notified() => Next::Deadline,
             () = self.snapshotter.finished() => Next::Deadline,
             () = tokio::time::sleep(sleep) => Next::Deadline,
         }
@@ -151,6 +177,7 @@ impl Driver {
         while let Some(command) = next {
             match command {
                 Command::Operate { operation, origin } => self.operate(operation, origin),
+                Command::Ask { request, reply } => self.replica.on_request(request, reply),
                 Command::Inspect(inspect) => inspect(&mut self.replica),
                 Command::Stop => return true,
             }
@@ -170,6 +197,10 @@ impl Driver {
         }
         let decision = self.decide(origin, |state, context, _| operation.decide(state, context));
         if let Some(level) = decision.kraft_version {
+            if let Err(error) = self.replica.raft.check_kraft_version(level) {
+                tracing::warn!(%error, level, "kraft.version is not raised");
+                return (decision.outcome.response)(Err(Refused::KRaftVersion));
+            }
             self.replica.upgrade_kraft_version(level);
             self.follow_machine();
         }
@@ -201,7 +232,7 @@ impl Driver {
     }
 
     /// Hands an outcome's records to the machine and its answer to the runtime.
-    pub(crate) fn write(&mut self, outcome: Outcome<MetadataRecord, Answer>) {
+    pub(crate) fn write(&mut self, outcome: Outcome<MetadataRecord, Reply>) {
         match self.append(&outcome.records, outcome.atomicity) {
             Ok(()) => {
                 if let Settled::Due(answer) = self.runtime.settle(outcome.response) {
@@ -260,25 +291,22 @@ impl Driver {
 
     /// Writes, flushes, commits, publishes and answers; takes office first, if this replica was elected.
     pub(crate) fn settle(&mut self) -> Result<(), QuorumError> {
-        self.take_office();
+        self.take_office()?;
         let progress = self.replica.settle()?;
         if progress.deposed {
-            self.active = None;
-            self.fail_everything();
+            self.leave_office();
         }
+        if let Some(installed) = progress.installed {
+            self.take_over(installed);
+        }
+        self.follow_voters();
         if let Some(high_watermark) = progress.high_watermark {
-            let answers = self.runtime.commit(high_watermark);
-            // First the picture, then the answers: who was told of a topic finds it.
-            let kraft_version = self.replica.raft.history().kraft_version();
-            self.publisher
-                .publish(self.runtime.committed(), high_watermark, kraft_version);
-            for answer in answers {
-                answer(Ok(()));
-            }
+            self.commit(high_watermark)?;
         }
         let ends = LogEnds {
             end: self.replica.log.end(),
             high_watermark: self.replica.high_watermark,
+            leading: self.replica.raft.leading(),
         };
         self.announce();
         self.log_ends
@@ -288,10 +316,24 @@ impl Driver {
 
     /// Tells the rest of the node who the active controller is.
     fn announce(&self) {
-        let now = ActiveController {
-            id: self.active.map(|_| self.replica.raft.own().id),
-            epoch: self.replica.raft.epoch(),
-            address: None,
+        let own = self.replica.raft.own().id;
+        let leadership = self.replica.raft.leadership();
+        let now = match leadership.leader {
+            // Elected, but not yet at work.
+            Some(leader) if leader == own && self.active.is_none() => ActiveController {
+                epoch: leadership.epoch,
+                ..ActiveController::UNKNOWN
+            },
+            Some(leader) if leader != own => ActiveController {
+                id: leadership.leader,
+                epoch: leadership.epoch,
+                address: self.address(&leadership),
+            },
+            Some(_) | None => ActiveController {
+                id: leadership.leader,
+                epoch: leadership.epoch,
+                address: None,
+            },
         };
         self.announced.send_if_modified(|known| {
             let differs = *known != now;
@@ -300,12 +342,74 @@ impl Driver {
         });
     }
 
-    /// A new leader's first writes, which go to the disk together with the start of its epoch.
-    fn take_office(&mut self) {
+    /// Everything below `high_watermark` is committed. A leader has applied it already; a follower applies it now.
+    fn commit(&mut self, high_watermark: Offset) -> Result<(), QuorumError> {
+        let answers = if self.active.is_some() {
+            self.runtime.commit(high_watermark)
+        } else {
+            standby::follow(
+                &mut self.runtime,
+                &mut self.publisher,
+                &self.replica.log,
+                high_watermark,
+            )?;
+            Vec::new()
+        };
+        // First the picture, then the answers: who was told of a topic finds it.
+        let end = self.runtime.committed_end();
+        let kraft_version = self.replica.raft.history().kraft_version_at(end);
+        self.publisher.publish(self.runtime.committed(), end, kraft_version);
+        for answer in answers {
+            answer(Ok(()));
+        }
+        Ok(())
+    }
+
+    /// What this leader wrote and did not see committed may be lost; who waits for it asks the next one.
+    fn leave_office(&mut self) {
+        self.active = None;
+        self.fail_everything();
+    }
+
+    /// Where the leader is reached by other controllers, and by brokers.
+    fn address(&self, leadership: &Leadership) -> Option<Address> {
+        let mut endpoints = leadership.endpoints.iter();
+        let endpoint = endpoints.find(|endpoint| endpoint.listener == self.listener)?;
+        Some(Address {
+            host: endpoint.host.clone(),
+            port: endpoint.port,
+        })
+    }
+
+    /// The leader's snapshot took the place of this replica's log, and of the state.
+    fn take_over(&mut self, installed: Installed) {
+        let Installed { file, header, image } = installed;
+        let state = ControllerState::from_snapshot(snapshots::loader(file.id, &header, image), file.id.end);
+        self.runtime.install(state, file.id.end);
+        self.publisher.note_snapshot(file.id.end);
+        self.snapshotter.add(file);
+    }
+
+    /// The voters may have changed.
+    fn follow_voters(&mut self) {
+        let voters = self.replica.raft.history().voters();
+        let known = &mut self.desk.settings.quorum_nodes;
+        if !voters.ids().eq(known.iter().copied()) {
+            *known = voters.ids().collect();
+        }
+    }
+
+    /// A new leader applies what of its log is not committed yet: it will be, with the first record of its epoch. Its
+    /// own first writes go to the disk together with that record.
+    fn take_office(&mut self) -> Result<(), QuorumError> {
         let leading = self.replica.raft.leading();
         if leading.is_none() || leading == self.active {
-            return;
+            return Ok(());
         }
+        if self.active.is_some() {
+            self.leave_office();
+        }
+        standby::apply_the_rest(&mut self.runtime, &mut self.publisher, &self.replica.log)?;
         self.active = leading;
         self.follow_machine();
         let now = self.clock.now();
@@ -318,6 +422,7 @@ impl Driver {
         let first = controller::activate(self.runtime.latest(), &desk.settings, &self.bootstrap);
         self.write(first.map(nobody));
         self.register();
+        Ok(())
     }
 
     /// Registers this controller, if it is not or no longer registered.
@@ -360,11 +465,28 @@ impl Driver {
         self.snapshotter.wait().await;
         self.replica.resign();
         self.replica.settle()?;
-        self.replica.log.close()
+        self.say_farewell().await?;
+        self.replica.close()
+    }
+
+    /// A leader that stops waits until the others know, so that they elect another one at once.
+    async fn say_farewell(&mut self) -> Result<(), QuorumError> {
+        let patience = tokio::time::sleep(FAREWELL);
+        tokio::pin!(patience);
+        while !self.replica.raft.may_stop() {
+            let sleep = self.until_deadline();
+            tokio::select! {
+                Some((id, outcome)) = self.brought.recv() => self.replica.on_outcome(id, outcome),
+                () = tokio::time::sleep(sleep) => self.replica.on_timeout(),
+                () = &mut patience => return Ok(()),
+            }
+            self.replica.settle()?;
+        }
+        Ok(())
     }
 }
 
 /// The answer to what the controller did on its own.
-fn nobody((): ()) -> Answer {
+fn nobody((): ()) -> Reply {
     Box::new(|_| ())
 }

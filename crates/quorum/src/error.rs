@@ -89,16 +89,6 @@ pub enum QuorumError {
         /// The snapshot's end.
         covered: Offset,
     },
-    /// The log ends before the newest snapshot.
-    #[error("the metadata log in {} ends at offset {end}, but the newest snapshot ends at {covered}", dir.display())]
-    Behind {
-        /// The log's directory.
-        dir: PathBuf,
-        /// The log's end.
-        end: Offset,
-        /// The snapshot's end.
-        covered: Offset,
-    },
     /// `quorum-state` cannot be understood.
     #[error(transparent)]
     QuorumState(#[from] QuorumStateError),

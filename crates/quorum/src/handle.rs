@@ -4,13 +4,12 @@ use crate::api;
 use crate::driver::Command;
 use crate::operation::{Asked, Decision, Refused};
 use crate::replica::Replica;
-use base::NodeId;
 use bytes::Bytes;
-use config::listener::Endpoint;
 use controller::{ControllerState, OpContext, Origin};
 use metadata::Published;
 use network::{Admission, ConnectionContext, Principal, Reply, RequestContext, Service};
 use protocol::{ApiKey, Segments, frame};
+use raft::{Answer, Request};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,12 +19,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// What the handlers of the controller's APIs share; a bag of handles.
 #[derive(Debug)]
 pub struct Quorum {
-    /// This node.
-    pub(crate) node_id: NodeId,
     /// The cluster, as `meta.properties` has it.
     pub(crate) cluster_id: String,
-    /// Where this controller is reached, in the order of `controller.listener.names`.
-    pub(crate) endpoints: Vec<Endpoint>,
+    /// The listener by which controllers reach one another: the first of `controller.listener.names`.
+    pub(crate) listener: String,
     /// The committed metadata.
     pub(crate) published: watch::Receiver<Published>,
     /// The ends of the log as they move, for fetches that wait: the log's end and the high watermark.
@@ -104,6 +101,33 @@ impl Entrance {
             .await
             .map_err(|_| Refused::NotController)?;
         self.outcome(answer).await.ok_or(Refused::NotController)
+    }
+
+    /// Has the machine answer, which may take until something is durable or committed.
+    pub(crate) async fn ask(&self, request: Request) -> Result<Answer, Refused> {
+        let (reply, answer) = oneshot::channel();
+        self.quorum
+            .commands
+            .send(Command::Ask { request, reply })
+            .await
+            .map_err(|_| Refused::NotController)?;
+        self.outcome(answer).await.ok_or(Refused::NotController)
+    }
+
+    /// Whether a request is of this cluster; one that does not say so is taken to be.
+    pub(crate) fn is_own_cluster(&self, given: Option<&str>) -> bool {
+        given.is_none_or(|given| given == self.quorum.cluster_id)
+    }
+
+    /// What is said of a request for another cluster.
+    pub(crate) fn other_cluster(&self, given: &str) -> String {
+        let own = &self.quorum.cluster_id;
+        format!("The given id \"{given}\" doesn't match the cluster id \"{own}\"")
+    }
+
+    /// The listener by which controllers reach one another.
+    pub(crate) fn listener(&self) -> &str {
+        &self.quorum.listener
     }
 
     /// Waits for an answer as long as there is a driver to give it. A command that was sent while the driver went away

@@ -1,25 +1,25 @@
 //! Who leads the quorum, as its responses say it.
 
-use crate::handle::Quorum;
-use crate::replica::Replica;
-use base::{LeaderEpoch, NodeId};
-use config::listener::Endpoint;
+use base::NodeId;
 use network::RequestContext;
+use raft::Leadership;
+use raft::voters::Endpoint;
 
-/// The leader (-1 if unknown) and the epoch.
-pub(crate) fn current(replica: &Replica) -> (NodeId, LeaderEpoch) {
-    let leader = replica.raft.leading().map_or(NodeId::NONE, |_| replica.raft.own().id);
-    (leader, replica.raft.epoch())
+/// The leader's id as the wire has it: -1 while it is unknown.
+pub(crate) fn wire_id(leadership: &Leadership) -> i32 {
+    leadership.leader.unwrap_or(NodeId::NONE).0
 }
 
-/// Where the leader is reached by who came through the listener of `context`; `None` unless it is this node.
-pub(crate) fn endpoint<'a>(quorum: &'a Quorum, context: &RequestContext, leader: NodeId) -> Option<&'a Endpoint> {
-    if leader != quorum.node_id {
+/// Where the leader is reached by who came through the listener of `context`; `None` where that is not known, and in
+/// versions of the response before `from`, which cannot say it.
+pub(crate) fn endpoint<'a>(leadership: &'a Leadership, context: &RequestContext, from: i16) -> Option<&'a Endpoint> {
+    leadership.leader?;
+    if context.api_version < from {
         return None;
     }
     let listener = &*context.connection.listener;
-    quorum
+    leadership
         .endpoints
         .iter()
-        .find(|endpoint| endpoint.listener.as_str() == listener)
+        .find(|endpoint| endpoint.listener == listener)
 }

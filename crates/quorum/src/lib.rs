@@ -1,28 +1,33 @@
 //! A node's part in the metadata quorum: hosts the raft machine and the controller, and shows the committed metadata.
 //!
-//! [`start`] loads the metadata log, takes office and gives a [`QuorumNode`]: the committed [`metadata::MetadataImage`] in a
-//! watch cell, the [`ControllerHandle`] that takes the same requests as the controller's listener, and the service for
-//! that listener. One thread owns the log and the state; everything else talks to it through a bounded queue.
-//!
-//! Quorums of one voter, for now; others are refused at start.
+//! [`start`] loads the metadata log and gives a [`QuorumNode`]: the committed [`metadata::MetadataImage`] and the active
+//! controller in watch cells, the [`ControllerHandle`] that takes the same requests as the controller's listener, and the
+//! service for that listener. One thread owns the log and the state; everything else talks to it through a bounded queue,
+//! and it talks to other replicas through [`peers`]. A node that does not lead follows: its state is what is committed.
 
 mod active_controller;
 pub mod api;
+mod ask;
 pub mod bootstrap;
 mod driver;
 mod error;
+mod flusher;
 pub mod format;
 mod handle;
+mod incoming_snapshot;
 mod leader;
 mod load;
 mod metadata_log;
 mod node;
 mod operation;
+mod peers;
 mod publisher;
+mod registrar;
 mod registration;
 mod replica;
 mod snapshots;
 mod snapshotter;
+mod standby;
 
 pub use active_controller::ActiveController;
 pub use error::QuorumError;

@@ -1,15 +1,13 @@
-//! What the disk holds at start: the newest snapshot, and every batch after it.
+//! What the disk holds at start: the state of the newest snapshot, and the outline of the log.
+//!
+//! The log's metadata records are not applied yet: which of them are committed, only the quorum can tell.
 
 use crate::error::QuorumError;
 use crate::metadata_log::MetadataLog;
 use crate::snapshots::{self, SnapshotFile};
 use base::{LeaderEpoch, Offset, Timestamp};
-use bytes::Bytes;
 use controller::ControllerState;
-use coordinator_runtime::Shard;
-use metadata::image::Provenance;
-use metadata::{Loader, MetadataImage};
-use protocol::metadata_records::MetadataRecord;
+use metadata::MetadataImage;
 use raft::contents::{Contents, LogBatch};
 use raft::control::ControlRecord;
 use raft::history::QuorumHistory;
@@ -17,10 +15,13 @@ use raft::snapshot::SnapshotHeader;
 use raft::{LogShape, SnapshotId, VoterSet};
 use records::{BatchError, batches};
 
-/// The state that the files add up to.
+/// What the files say.
 #[derive(Debug)]
 pub(crate) struct Loaded {
+    /// The fold of everything below `covered`.
     pub(crate) state: ControllerState,
+    /// The end of the newest snapshot.
+    pub(crate) covered: Offset,
     pub(crate) history: QuorumHistory,
     pub(crate) shape: LogShape,
     /// Every finished snapshot, oldest first.
@@ -35,9 +36,11 @@ pub(crate) struct Loaded {
 pub(crate) fn load(log: &mut MetadataLog, static_voters: VoterSet) -> Result<Loaded, QuorumError> {
     let files = snapshots::list(log)?;
     let newest = files.last().map(|file| file.id);
+    let covered = newest.map_or(Offset::ZERO, |id| id.end);
     let mut state = Loaded {
         state: ControllerState::default(),
-        history: QuorumHistory::new(static_voters),
+        covered,
+        history: QuorumHistory::new(static_voters.clone()),
         shape: LogShape::new(log.start(), log.start(), Vec::new(), None),
         snapshots: files
             .into_iter()
@@ -49,7 +52,6 @@ pub(crate) fn load(log: &mut MetadataLog, static_voters: VoterSet) -> Result<Loa
     if let Some(id) = newest {
         state.take_snapshot(log, id)?;
     }
-    let covered = newest.map_or(Offset::ZERO, |id| id.end);
     if log.start() > covered {
         return Err(QuorumError::Gap {
             dir: log.dir().to_owned(),
@@ -58,16 +60,12 @@ pub(crate) fn load(log: &mut MetadataLog, static_voters: VoterSet) -> Result<Loa
         });
     }
     log.read_all(|bytes| state.take_batches(bytes, covered))?;
-    // Only now: the log before the snapshot's end is of older epochs than the snapshot.
     if let Some(id) = newest {
+        if (state.shape.last_epoch(), log.end()) < (id.epoch, id.end) {
+            state.begin_anew(log, id, static_voters)?;
+        }
+        // Only now: the log before the snapshot's end is of older epochs than the snapshot.
         state.shape.add_snapshot(id);
-    }
-    if log.end() < covered {
-        return Err(QuorumError::Behind {
-            dir: log.dir().to_owned(),
-            end: log.end(),
-            covered,
-        });
     }
     Ok(state)
 }
@@ -82,14 +80,24 @@ impl Loaded {
         } else {
             image
         };
-        let provenance = Provenance {
-            last_contained_offset: Offset(id.end.0 - 1),
-            last_contained_epoch: id.epoch,
-            last_contained_timestamp: header.last_contained_timestamp,
-        };
         self.last_timestamp = header.last_contained_timestamp;
-        self.state = ControllerState::from_snapshot(Loader::new(image, provenance), id.end);
+        self.state = ControllerState::from_snapshot(snapshots::loader(id, &header, image), id.end);
         Ok(())
+    }
+
+    /// The leader's snapshot was installed, and the node stopped before the log gave way to it.
+    fn begin_anew(
+        &mut self,
+        log: &mut MetadataLog,
+        id: SnapshotId,
+        static_voters: VoterSet,
+    ) -> Result<(), QuorumError> {
+        tracing::info!(snapshot = %id, end = %log.end(), "the metadata log ends before the snapshot and begins anew there");
+        log.restart_at(id.end)?;
+        self.shape = LogShape::new(id.end, id.end, Vec::new(), Some(id));
+        self.history = QuorumHistory::new(static_voters);
+        self.bytes_since_snapshot = 0;
+        self.take_snapshot(log, id)
     }
 
     fn take_header(&mut self, id: SnapshotId, header: &SnapshotHeader) {
@@ -116,31 +124,21 @@ impl Loaded {
             if read.end > covered {
                 self.bytes_since_snapshot += size;
             }
-            self.take_batch(&read, covered)?;
+            self.take_batch(&read, covered);
         }
         Ok(next)
     }
 
-    fn take_batch(&mut self, batch: &LogBatch<'_>, covered: Offset) -> Result<(), QuorumError> {
+    fn take_batch(&mut self, batch: &LogBatch<'_>, covered: Offset) {
         self.shape.grow(batch.epoch.max(LeaderEpoch(0)), batch.end);
-        match &batch.contents {
-            Contents::Control(records) => {
-                for (offset, record) in records {
-                    self.take_control(*offset, record);
-                }
-            }
-            Contents::Data(values) => {
-                for (offset, value) in values.iter().filter(|(offset, _)| *offset >= covered) {
-                    let record = MetadataRecord::decode(&Bytes::copy_from_slice(value))
-                        .map_err(|error| QuorumError::Record { offset: *offset, error })?;
-                    self.state.replay(*offset, &record)?;
-                }
+        if let Contents::Control(records) = &batch.contents {
+            for (offset, record) in records {
+                self.take_control(*offset, record);
             }
         }
         if batch.end > covered {
             self.last_timestamp = batch.timestamp;
         }
-        Ok(())
     }
 
     fn take_control(&mut self, offset: Offset, record: &ControlRecord) {

@@ -5,14 +5,15 @@ use base::fs::Fs;
 use base::{Clock, Offset, TopicPartition, Uuid};
 use bytes::Bytes;
 use config::broker::MetadataLogSettings;
+use raft::contents::LogBatch;
 use raft::quorum_state::{self, QUORUM_STATE_FILE};
 use raft::{QuorumState, SealedBatch, VoterSet};
-use records::batches;
+use records::{BatchError, ReplicatedBatches, batches};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use storage::dirs::{METADATA_DIR, partition_metadata};
 use storage::origin::Origin;
-use storage::{LastShutdown, Log, LogConfig, LogOptions, LogView};
+use storage::{Flush, LastShutdown, Log, LogConfig, LogOptions, LogView, StorageError};
 use storage::{MinOne, ReadRequest};
 
 /// The metadata topic's name.
@@ -86,6 +87,41 @@ impl MetadataLog {
         self.log.view()
     }
 
+    /// Calls `visit` with every batch from `from`, where one begins, up to `to`, and returns where the last of them ends.
+    pub(crate) fn read_batches(
+        &self,
+        from: Offset,
+        to: Offset,
+        mut visit: impl FnMut(&LogBatch<'_>) -> Result<(), QuorumError>,
+    ) -> Result<Offset, QuorumError> {
+        let view = self.view();
+        let mut next = from;
+        while next < to {
+            let bytes = read(&view, next, to, READ_SIZE)?;
+            if bytes.is_empty() {
+                break;
+            }
+            let before = next;
+            for batch in batches(&bytes) {
+                let batch = match batch {
+                    Ok(batch) => batch,
+                    Err(BatchError::Partial { .. }) => break,
+                    Err(error) => return Err(QuorumError::Batch { offset: next, error }),
+                };
+                let batch = LogBatch::read(&batch)?;
+                visit(&batch)?;
+                next = batch.end;
+            }
+            if next == before {
+                return Err(QuorumError::Unreadable {
+                    dir: self.dir.clone(),
+                    offset: next,
+                });
+            }
+        }
+        Ok(next)
+    }
+
     /// Calls `visit`, which says where the next batch begins, with runs of bytes that together are the whole log.
     ///
     /// The log may have a hole: a power failure can take the end of one segment and leave the segment begun after it. A
@@ -131,9 +167,39 @@ impl MetadataLog {
         Ok(())
     }
 
+    /// Appends a leader's batches as they are; they must continue this log.
+    pub(crate) fn append_fetched(&mut self, batches: &ReplicatedBatches) -> Result<(), QuorumError> {
+        self.log.append_as_follower(batches, self.clock.wall())?;
+        Ok(())
+    }
+
+    /// Removes everything from `end` on, which the leader does not have.
+    pub(crate) fn truncate(&mut self, end: Offset) -> Result<(), QuorumError> {
+        let doomed = self.log.truncate_to(end, self.clock.wall())?;
+        // Readers hold the files open, so there is nobody to wait for.
+        Ok(doomed.remove(&*self.fs)?)
+    }
+
+    /// Removes everything and begins anew at `start`, a snapshot's end.
+    pub(crate) fn restart_at(&mut self, start: Offset) -> Result<(), QuorumError> {
+        let doomed = self.log.truncate_fully_and_start_at(start, self.clock.wall())?;
+        Ok(doomed.remove(&*self.fs)?)
+    }
+
     /// Puts everything appended on stable storage.
     pub(crate) fn flush(&mut self) -> Result<(), QuorumError> {
         Ok(self.log.flush(self.clock.now())?)
+    }
+
+    /// As [`MetadataLog::flush`], in two steps: what is to be synced, away from here. `None` if all is.
+    pub(crate) fn prepare_flush(&mut self) -> Result<Option<Flush>, QuorumError> {
+        Ok(self.log.prepare_flush()?)
+    }
+
+    /// The flush ended.
+    pub(crate) fn finish_flush(&mut self, flush: Flush, result: Result<(), StorageError>) -> Result<(), QuorumError> {
+        self.log.finish_flush(flush, result, self.clock.now());
+        Ok(result?)
     }
 
     /// Drops what lies before `start`, a snapshot's end, as far as whole segments allow.

@@ -1,13 +1,16 @@
 //! Starting this node's part of the quorum, and stopping it.
 
 use crate::active_controller::ActiveController;
+use crate::ask::Asker;
 use crate::bootstrap;
 use crate::driver::{Desk, Driver, LogEnds};
 use crate::error::QuorumError;
 use crate::handle::{ControllerHandle, Entrance, Quorum};
 use crate::load::{Loaded, load};
 use crate::metadata_log::MetadataLog;
+use crate::peers::Peers;
 use crate::publisher::Publisher;
+use crate::registrar::Registrar;
 use crate::registration::Registration;
 use crate::replica::Replica;
 use crate::snapshotter::Snapshotter;
@@ -19,13 +22,16 @@ use controller::{ControllerSettings, Origin, Periodic, Sessions};
 use coordinator_runtime::Runtime;
 use metadata::Published;
 use raft::voters::{self, KRaftVersionRange, Voter};
-use raft::{Join, Participation, Raft, RaftConfig, ReplicaKey, VoterSet};
+use raft::{Destination, Join, Participation, Raft, RaftConfig, ReplicaKey, VoterSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 /// How many operations may wait for the driver.
 const QUEUE: usize = 4096;
+/// The longest answer taken from another controller: a leader sends at most 8 MiB of records, and one batch.
+const MAX_ANSWER: usize = 64 << 20;
 
 /// What the quorum is told of its node, all of it known from the configuration and the formatted directory.
 #[derive(Clone, Debug)]
@@ -53,10 +59,23 @@ pub struct QuorumNode {
     pub service: Arc<Entrance>,
     commands: mpsc::Sender<crate::driver::Command>,
     ended: oneshot::Receiver<Result<(), QuorumError>>,
+    /// Registers this controller with the active one.
+    registering: Option<JoinHandle<()>>,
 }
 
-/// Starts the node's part in the quorum: loads the metadata log, takes office, and writes a new cluster's first records.
-/// When this returns the node is the active controller and its metadata is committed. Blocks for the disk.
+impl Drop for QuorumNode {
+    fn drop(&mut self) {
+        if let Some(registering) = &self.registering {
+            registering.abort();
+        }
+    }
+}
+
+/// Starts the node's part in the quorum: loads the metadata log, and votes (role `controller`) or observes (role `broker`
+/// alone). Blocks for the disk.
+///
+/// If this node is the only voter, it is the active controller when this returns, and its metadata is committed: that of a
+/// new cluster, too. If not, the node finds the others meanwhile, and shows nothing before it knows what is committed.
 ///
 /// # Errors
 /// If the files cannot be read or written, or the quorum is not one this program takes part in.
@@ -74,13 +93,13 @@ pub fn start(
     let bootstrap = bootstrap::read(&**log.fs(), &metadata_dir)?;
     let Loaded {
         state,
+        covered,
         history,
         shape,
         snapshots,
         bytes_since_snapshot,
         last_timestamp,
     } = loaded;
-    let end = shape.end();
     let mut effects = Vec::new();
     let raft = Raft::start(
         raft_config(&options),
@@ -95,41 +114,52 @@ pub fn start(
         &mut effects,
     )?;
     let quorum_nodes = raft.history().voters().ids().collect();
+    let is_alone = raft.history().voters().is_only_voter(&raft.own());
     let settings = ControllerSettings::new(Arc::clone(&config), options.cluster_id.clone(), quorum_nodes);
     let sessions = Sessions::activate(settings.session_timeout, &state, clock.now());
     let periodic = Periodic::activate(&settings, clock.now());
     let registration = Registration::new(config.node_id, &options.endpoints, &mut rng);
     let snapshotter = Snapshotter::new(&config.metadata_log, snapshots, clock.now());
-    let mut replica = Replica::new(raft, log, Arc::clone(&clock), effects);
+    let (peers, brought) = Peers::new(asker(&options), outgoing(&config), tokio.clone());
+    let mut replica = Replica::new(raft, log, peers, Arc::clone(&clock), effects)?;
     replica.bytes_since_snapshot = bytes_since_snapshot;
     replica.last_timestamp = last_timestamp;
-    let (publisher, published) = Publisher::new(&state, end, replica.raft.history().kraft_version());
+    let (publisher, published) = Publisher::new();
     let (commands, queue) = mpsc::channel(QUEUE);
     let (log_ends, ends) = watch::channel(LogEnds::NONE);
     let (announced, active) = watch::channel(ActiveController::UNKNOWN);
     let mut driver = Driver {
         clock,
         replica,
-        runtime: Runtime::new(state, end),
+        runtime: Runtime::new(state, covered),
         desk: Desk {
             settings,
             sessions,
             periodic,
             rng,
         },
-        previous_life: config.roles.broker.then_some(config.node_id),
+        previous_life: (config.roles.broker && is_alone).then_some(config.node_id),
         publisher,
         snapshotter,
         commands: queue,
+        brought,
         registration,
         bootstrap,
         active: None,
         log_ends,
         announced,
+        listener: listener(&config),
     };
+    let registrar = config.roles.controller.then(|| Registrar {
+        request: driver.registration.request().clone(),
+        published: published.clone(),
+        active: active.clone(),
+        settings: outgoing(&config),
+    });
     driver.settle()?;
-    let ended = spawn(driver, tokio)?;
-    Ok(assemble(options, published, active, ends, commands, ended))
+    let ended = spawn(driver, tokio.clone())?;
+    let registering = registrar.map(|registrar| tokio.spawn(registrar.run()));
+    Ok(assemble(options, published, active, ends, commands, ended, registering))
 }
 
 fn spawn(
@@ -150,11 +180,11 @@ fn assemble(
     log_ends: watch::Receiver<LogEnds>,
     commands: mpsc::Sender<crate::driver::Command>,
     ended: oneshot::Receiver<Result<(), QuorumError>>,
+    registering: Option<JoinHandle<()>>,
 ) -> QuorumNode {
     let quorum = Arc::new(Quorum {
-        node_id: options.config.node_id,
         cluster_id: options.cluster_id,
-        endpoints: options.endpoints,
+        listener: listener(&options.config),
         published: published.clone(),
         log_ends,
         commands: commands.clone(),
@@ -166,6 +196,7 @@ fn assemble(
         controller: ControllerHandle { quorum },
         commands,
         ended,
+        registering,
     }
 }
 
@@ -189,6 +220,40 @@ impl QuorumNode {
     }
 }
 
+/// The listener by which controllers reach one another.
+fn listener(config: &BrokerConfig) -> String {
+    let first = config.controller_listener_names.first();
+    first.map_or_else(String::new, |name| name.as_str().to_owned())
+}
+
+/// What this node's requests to other controllers say of it, and how much they want.
+fn asker(options: &QuorumOptions) -> Asker {
+    let quorum = &options.config.quorum;
+    Asker {
+        cluster_id: options.cluster_id.clone(),
+        listener: listener(&options.config),
+        fetch_max_bytes: quorum.controller_quorum_fetch_max_bytes,
+        fetch_snapshot_max_bytes: quorum.controller_quorum_fetch_snapshot_max_bytes,
+        patience: quorum.controller_quorum_request_timeout,
+    }
+}
+
+/// How this node reaches other controllers.
+fn outgoing(config: &BrokerConfig) -> client::Settings {
+    let timeout = config.quorum.controller_quorum_request_timeout;
+    client::Settings {
+        bootstrap: Vec::new(),
+        client_id: format!("raft-client-{}", config.node_id),
+        connect_timeout: timeout,
+        request_timeout: timeout,
+        api_timeout: timeout,
+        retry_backoff: config.quorum.controller_quorum_retry_backoff,
+        retry_backoff_max: config.quorum.controller_quorum_retry_backoff,
+        metadata_max_age: timeout,
+        max_answer: MAX_ANSWER,
+    }
+}
+
 fn raft_config(options: &QuorumOptions) -> RaftConfig {
     let endpoints = options.endpoints.iter().map(|endpoint| voters::Endpoint {
         listener: endpoint.listener.as_str().to_owned(),
@@ -203,17 +268,9 @@ fn raft_config(options: &QuorumOptions) -> RaftConfig {
             directory: Some(options.directory_id),
         },
         endpoints: endpoints.collect(),
-        listener: options
-            .config
-            .controller_listener_names
-            .first()
-            .map_or_else(String::new, |name| name.as_str().to_owned()),
-        bootstrap: Vec::new(),
-        participation: if options.config.roles.controller {
-            Participation::Controller { join: Join::ByOperator }
-        } else {
-            Participation::Broker
-        },
+        listener: listener(&options.config),
+        bootstrap: bootstrap_servers(&options.config),
+        participation: participation(&options.config),
         election_timeout: quorum.controller_quorum_election_timeout,
         election_backoff_max: quorum.controller_quorum_election_backoff_max,
         fetch_timeout: quorum.controller_quorum_fetch_timeout,
@@ -221,6 +278,28 @@ fn raft_config(options: &QuorumOptions) -> RaftConfig {
         retry_backoff: quorum.controller_quorum_retry_backoff,
         max_batch: usize::try_from(max_batch).unwrap_or(0),
     }
+}
+
+/// Where to find the quorum.
+fn bootstrap_servers(config: &BrokerConfig) -> Vec<Destination> {
+    let servers = config.bootstrap_servers.iter().map(|server| Destination {
+        node: None,
+        host: server.host.clone(),
+        port: server.port,
+    });
+    servers.collect()
+}
+
+fn participation(config: &BrokerConfig) -> Participation {
+    if !config.roles.controller {
+        return Participation::Broker;
+    }
+    let join = if config.quorum.controller_quorum_auto_join_enable {
+        Join::Automatic
+    } else {
+        Join::ByOperator
+    };
+    Participation::Controller { join }
 }
 
 /// The voters of `controller.quorum.voters`; none if they are kept in the log.

@@ -15,6 +15,9 @@ pub enum Refused {
     /// The records do not fit a batch of the metadata log.
     #[error("the records of this request do not fit a batch of the metadata log")]
     TooLarge,
+    /// Not every voter supports the level of `kraft.version`, or said so.
+    #[error("kraft.version cannot be set to this level: not every voter is known to support it")]
+    KRaftVersion,
     /// The records contradict the state: a bug, of which the state was kept free.
     #[error("the controller decided on records that contradict its state")]
     Contradiction,
@@ -26,6 +29,7 @@ impl Refused {
         let code = match self {
             Self::NotController => ErrorCode::NotController,
             Self::TooLarge => ErrorCode::PolicyViolation,
+            Self::KRaftVersion => ErrorCode::InvalidUpdateVersion,
             Self::Contradiction => ErrorCode::UnknownServerError,
         };
         code.code()

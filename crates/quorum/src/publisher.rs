@@ -18,29 +18,27 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// Shows `state`, the fold of everything below `end`.
-    pub(crate) fn new(state: &ControllerState, end: Offset, kraft_version: i16) -> (Self, watch::Receiver<Published>) {
-        let image = Arc::new(state.published().clone());
-        let (published, receiver) = watch::channel(Published {
-            image,
-            end,
-            kraft_version,
-        });
-        (
-            Self {
-                published,
-                changed_up_to: end,
-                shown_up_to: end,
-            },
-            receiver,
-        )
+    /// Shows nothing: what is committed is not known before a leader says so.
+    pub(crate) fn new() -> (Self, watch::Receiver<Published>) {
+        let (published, receiver) = watch::channel(Published::nothing());
+        let publisher = Self {
+            published,
+            changed_up_to: Offset::ZERO,
+            shown_up_to: Offset::NONE,
+        };
+        (publisher, receiver)
     }
 
     /// Takes note of what is written below `end`: no-op records move the offset, but are no reason to look again.
     pub(crate) fn note(&mut self, records: &[MetadataRecord], end: Offset) {
         if records.iter().any(|record| !matches!(record, MetadataRecord::NoOp(_))) {
-            self.changed_up_to = end;
+            self.note_snapshot(end);
         }
+    }
+
+    /// Takes note that a snapshot replaces everything below `end`.
+    pub(crate) fn note_snapshot(&mut self, end: Offset) {
+        self.changed_up_to = end;
     }
 
     /// Everything below `end` is committed, and `state` is its fold.

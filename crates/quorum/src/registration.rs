@@ -37,6 +37,11 @@ impl Registration {
         }
     }
 
+    /// What is sent to another active controller.
+    pub(crate) fn request(&self) -> &ControllerRegistrationRequest {
+        &self.request
+    }
+
     /// The registration, unless it stands in the state already or the metadata.version has no record for it (so that an
     /// upgrade makes it due).
     pub(crate) fn due(&self, state: &ControllerState) -> Option<Outcome<()>> {

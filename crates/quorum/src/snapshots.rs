@@ -5,8 +5,9 @@ use crate::metadata_log::MetadataLog;
 use base::fs::{EntryKind, Fs, Open};
 use base::{Offset, Timestamp};
 use bytes::Bytes;
+use metadata::image::Provenance;
 use metadata::record_version::record_version;
-use metadata::{MetadataImage, MetadataVersion};
+use metadata::{Loader, MetadataImage, MetadataVersion};
 use protocol::metadata_records::MetadataRecord;
 use raft::snapshot::{self, SnapshotHeader, SnapshotWriter};
 use raft::{SealedBatch, SnapshotId};
@@ -41,7 +42,8 @@ pub(crate) fn list(log: &MetadataLog) -> Result<Vec<SnapshotFile>, QuorumError> 
     Ok(found)
 }
 
-fn file(fs: &dyn Fs, id: SnapshotId, path: &Path) -> io::Result<SnapshotFile> {
+/// The finished snapshot in the file at `path`.
+pub(crate) fn file(fs: &dyn Fs, id: SnapshotId, path: &Path) -> io::Result<SnapshotFile> {
     Ok(SnapshotFile {
         id,
         size: fs.len(path)?,
@@ -51,16 +53,30 @@ fn file(fs: &dyn Fs, id: SnapshotId, path: &Path) -> io::Result<SnapshotFile> {
 
 /// Reads a snapshot's header and the image that its records add up to.
 pub(crate) fn read(log: &MetadataLog, id: SnapshotId) -> Result<(SnapshotHeader, MetadataImage), QuorumError> {
-    let path = log.dir().join(id.file_name());
-    let (header, records) = read_records(&**log.fs(), &path)?;
+    read_image(&**log.fs(), &log.dir().join(id.file_name()))
+}
+
+/// As [`read`], from the file at `path`.
+pub(crate) fn read_image(fs: &dyn Fs, path: &Path) -> Result<(SnapshotHeader, MetadataImage), QuorumError> {
+    let (header, records) = read_records(fs, path)?;
     let mut image = MetadataImage::default();
     for record in &records {
         image.apply(record).map_err(|error| QuorumError::SnapshotRecord {
-            path: path.clone(),
+            path: path.to_owned(),
             error,
         })?;
     }
     Ok((header, image))
+}
+
+/// A loader that goes on from the snapshot `id`.
+pub(crate) fn loader(id: SnapshotId, header: &SnapshotHeader, image: MetadataImage) -> Loader {
+    let provenance = Provenance {
+        last_contained_offset: Offset(id.end.0 - 1),
+        last_contained_epoch: id.epoch,
+        last_contained_timestamp: header.last_contained_timestamp,
+    };
+    Loader::new(image, provenance)
 }
 
 /// Reads the records of a file in the form of a snapshot, such as `bootstrap.checkpoint`.

@@ -78,6 +78,14 @@ impl Snapshotter {
         }
     }
 
+    /// Takes a finished snapshot into the list: one written here, or the leader's.
+    pub(crate) fn add(&mut self, file: SnapshotFile) {
+        self.files.retain(|known| known.id != file.id);
+        self.files.push(file);
+        // One written here may be finished after a newer one was installed.
+        self.files.sort_by_key(|known| known.id);
+    }
+
     /// Does what is due.
     ///
     /// # Errors
@@ -91,7 +99,7 @@ impl Snapshotter {
             let file = written?;
             tracing::info!(snapshot = %file.id, bytes = file.size, "wrote a snapshot of the metadata");
             replica.raft.on_snapshot(file.id);
-            self.files.push(file);
+            self.add(file);
             self.clean(replica)?;
         }
         let now = replica.now().instant;
@@ -126,8 +134,7 @@ impl Snapshotter {
         for _ in 0..expired {
             // First the log, then the snapshot: a start in between finds nothing missing.
             let start = self.files[1].id.end;
-            replica.log.clean_before(start)?;
-            replica.raft.on_log_start(replica.log.start());
+            replica.clean_before(start)?;
             let oldest = self.files.remove(0);
             snapshots::remove(&replica.log, oldest.id)?;
             tracing::info!(snapshot = %oldest.id, log_start = %replica.log.start(), "removed an old metadata snapshot");

@@ -30,9 +30,6 @@ fn advice(key: &str) -> String {
     let why = match key {
         "authorizer.class.name" => "access control is not built; whoever reaches a listener may do everything",
         "remote.log.storage.system.enable" => "tiered storage is not built; all segments stay in log.dirs",
-        "controller.quorum.auto.join.enable" => {
-            "controllers do not join by themselves; add one with metadata-quorum add-controller"
-        }
         "transaction.two.phase.commit.enable" => "two-phase commit is not built",
         "delegation.token.secret.key" => "delegation tokens are not built",
         "security.inter.broker.protocol" => "only PLAINTEXT is built",

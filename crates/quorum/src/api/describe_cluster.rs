@@ -48,12 +48,12 @@ async fn answer(
     context: &RequestContext,
     request: &DescribeClusterRequest,
 ) -> DescribeClusterResponse {
-    let current = entrance.inspect(|replica| leader::current(replica)).await;
+    let leadership = entrance.inspect(|replica| replica.raft.leadership()).await;
     let asked = request.include_cluster_authorized_operations;
     DescribeClusterResponse {
         endpoint_type: CONTROLLERS,
         cluster_id: entrance.quorum.cluster_id.clone(),
-        controller_id: current.map_or(NodeId::NONE, |(leader, _)| leader).0,
+        controller_id: leadership.map_or(NodeId::NONE.0, |leadership| leader::wire_id(&leadership)),
         brokers: controllers(&entrance.quorum, &context.connection.listener),
         cluster_authorized_operations: if asked { ALL_OPERATIONS } else { NO_OPERATIONS },
         ..Default::default()

@@ -6,7 +6,6 @@
 //! controller and the client never hears of it.
 
 use crate::handle::{Entrance, response_frame};
-use base::NodeId;
 use bytes::{Buf, Bytes};
 use controller::Origin;
 use network::{Admission, ConnectionContext, Principal, Reply, RequestContext, Service};
@@ -42,8 +41,8 @@ async fn open(entrance: &Arc<Entrance>, context: &RequestContext, request: Envel
     if forwarded.admit(inner.key, inner.version) == Admission::Refuse {
         return Err(ErrorCode::UnsupportedVersion);
     }
-    let leader = entrance.inspect(|replica| crate::leader::current(replica).0).await;
-    if leader != Ok(entrance.quorum.node_id) || leader == Ok(NodeId::NONE) {
+    let leads = entrance.inspect(|replica| replica.raft.leading().is_some()).await;
+    if leads != Ok(true) {
         return Err(ErrorCode::NotController);
     }
     let inner_context = RequestContext {

@@ -1,4 +1,4 @@
-//! Fetch (key 1), as the metadata log is pulled: by observers now, by voters once there are several (KIP-595).
+//! Fetch (key 1), as the metadata log is pulled by voters and observers (KIP-595).
 //!
 //! Exactly one topic, the metadata topic, and its one partition; anything else is INVALID_REQUEST, a foreign cluster id
 //! INCONSISTENT_CLUSTER_ID. The answer is records (committed or not), the point of divergence, or the id of a snapshot
@@ -8,7 +8,7 @@
 use crate::leader;
 use crate::handle::Entrance;
 use crate::replica::Replica;
-use base::{LeaderEpoch, NodeId, Offset, Uuid};
+use base::{LeaderEpoch, Offset, Uuid};
 use network::RequestContext;
 use protocol::ErrorCode;
 use protocol::Records;
@@ -17,7 +17,7 @@ use protocol::messages::fetch_response::{
     EpochEndOffset, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData, SnapshotId,
 };
 use raft::log_shape::LogPosition;
-use raft::{FetchAnswer, FetchRefusal, ReplicaKey};
+use raft::{FetchAnswer, FetchRefusal, Leadership, ReplicaKey};
 use std::sync::Arc;
 use std::time::Duration;
 use storage::{LogView, MinOne, ReadRequest};
@@ -27,11 +27,12 @@ use tokio::time::{Instant, timeout_at};
 const MAX_BYTES: u32 = 8 << 20;
 /// Nobody waits longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The first version with endpoints.
+const ENDPOINTS_FROM: i16 = 16;
 
 /// Reads, waiting for something to read.
 pub async fn handle(entrance: &Arc<Entrance>, context: &RequestContext, request: FetchRequest) -> FetchResponse {
-    let own = &entrance.quorum.cluster_id;
-    if request.cluster_id.as_ref().is_some_and(|cluster| cluster != own) {
+    if !entrance.is_own_cluster(request.cluster_id.as_deref()) {
         return refused(ErrorCode::InconsistentClusterId);
     }
     let [topic] = &request.topics[..] else {
@@ -44,8 +45,8 @@ pub async fn handle(entrance: &Arc<Entrance>, context: &RequestContext, request:
     if !is_metadata || partition.partition != 0 {
         return refused(ErrorCode::InvalidRequest);
     }
-    let read = wait_and_read(entrance, &request, partition).await;
-    let endpoint = leader::endpoint(&entrance.quorum, context, NodeId(read.current_leader.leader_id));
+    let (read, leadership) = wait_and_read(entrance, &request, partition).await;
+    let endpoint = leader::endpoint(&leadership, context, ENDPOINTS_FROM);
     FetchResponse {
         responses: vec![FetchableTopicResponse {
             topic: topic.topic.clone(),
@@ -54,7 +55,7 @@ pub async fn handle(entrance: &Arc<Entrance>, context: &RequestContext, request:
         }],
         node_endpoints: endpoint
             .map(|endpoint| NodeEndpoint {
-                node_id: entrance.quorum.node_id.0,
+                node_id: leader::wire_id(&leadership),
                 host: endpoint.host.clone(),
                 port: i32::from(endpoint.port),
                 rack: None,
@@ -65,16 +66,22 @@ pub async fn handle(entrance: &Arc<Entrance>, context: &RequestContext, request:
     }
 }
 
-async fn wait_and_read(entrance: &Entrance, request: &FetchRequest, partition: &FetchPartition) -> PartitionData {
+async fn wait_and_read(
+    entrance: &Entrance,
+    request: &FetchRequest,
+    partition: &FetchPartition,
+) -> (PartitionData, Leadership) {
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let deadline = Instant::now() + wait.min(LONGEST_WAIT);
     let mut log_ends = entrance.quorum.log_ends.clone();
+    let mut asked = Asked::new(request, partition);
     loop {
         log_ends.borrow_and_update();
-        let asked = Asked::new(request, partition);
         let Ok(found) = entrance.inspect(move |replica| asked.look(replica)).await else {
-            return error(ErrorCode::NotLeaderOrFollower);
+            return (error(ErrorCode::NotLeaderOrFollower), Leadership::UNKNOWN);
         };
+        // Its fetch was noted. That it still waits is no sign of life.
+        asked.replica = None;
         let news = found.has_news(partition);
         if news || timeout_at(deadline, log_ends.changed()).await.is_err() {
             return found.into_response(partition, request.max_bytes);
@@ -109,7 +116,7 @@ impl Asked {
         Found {
             answer: replica.on_fetch(self.replica, self.epoch, self.position),
             view: replica.log.view(),
-            leader: leader::current(replica),
+            leadership: replica.raft.leadership(),
         }
     }
 }
@@ -118,7 +125,7 @@ impl Asked {
 struct Found {
     answer: Result<FetchAnswer, FetchRefusal>,
     view: LogView,
-    leader: (NodeId, LeaderEpoch),
+    leadership: Leadership,
 }
 
 impl Found {
@@ -131,8 +138,7 @@ impl Found {
         has_records || high_watermark > Offset(partition.high_watermark)
     }
 
-    fn into_response(self, partition: &FetchPartition, max_bytes: i32) -> PartitionData {
-        let (leader_id, leader_epoch) = self.leader;
+    fn into_response(self, partition: &FetchPartition, max_bytes: i32) -> (PartitionData, Leadership) {
         let mut data = match self.answer {
             Err(refusal) => error(refusal_code(refusal)),
             Ok(FetchAnswer::Diverging(position)) => PartitionData {
@@ -149,9 +155,12 @@ impl Found {
                 records(&self.view, Offset(partition.fetch_offset), high_watermark, max_bytes)
             }
         };
-        data.current_leader = LeaderIdAndEpoch { leader_id: leader_id.0, leader_epoch: leader_epoch.0 };
+        data.current_leader = LeaderIdAndEpoch {
+            leader_id: leader::wire_id(&self.leadership),
+            leader_epoch: self.leadership.epoch.0,
+        };
         data.log_start_offset = self.view.log_start_offset().0;
-        data
+        (data, self.leadership)
     }
 }
 

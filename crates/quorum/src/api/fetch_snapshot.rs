@@ -7,21 +7,22 @@
 use crate::handle::Entrance;
 use crate::leader;
 use crate::metadata_log::METADATA_TOPIC;
-use crate::replica::Replica;
 use base::fs::{FileRegion, Fs, Open};
-use base::{LeaderEpoch, NodeId, Offset};
+use base::{LeaderEpoch, Offset};
 use network::RequestContext;
 use protocol::messages::fetch_snapshot_request::{FetchSnapshotRequest, PartitionSnapshot as Asked};
 use protocol::messages::fetch_snapshot_response::{
     FetchSnapshotResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionSnapshot, SnapshotId as WireId, TopicSnapshot,
 };
 use protocol::{ErrorCode, Records};
-use raft::{FetchRefusal, SnapshotId};
+use raft::{FetchRefusal, Leadership, ReplicaKey, SnapshotId};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// No answer holds more than this, whatever was asked for.
 const MAX_BYTES: u64 = 8 << 20;
+/// The first version with endpoints.
+const ENDPOINTS_FROM: i16 = 1;
 
 /// Answers the piece.
 pub async fn handle(
@@ -29,8 +30,7 @@ pub async fn handle(
     context: &RequestContext,
     request: FetchSnapshotRequest,
 ) -> FetchSnapshotResponse {
-    let own = &entrance.quorum.cluster_id;
-    if request.cluster_id.as_ref().is_some_and(|cluster| cluster != own) {
+    if !entrance.is_own_cluster(request.cluster_id.as_deref()) {
         return refused(ErrorCode::InconsistentClusterId);
     }
     let [topic] = &request.topics[..] else {
@@ -39,16 +39,16 @@ pub async fn handle(
     let [asked] = &topic.partitions[..] else {
         return refused(ErrorCode::InvalidRequest);
     };
-    let piece = if topic.name == METADATA_TOPIC && asked.partition == 0 {
-        piece(entrance, asked.clone(), request.max_bytes).await
+    let (piece, leadership) = if topic.name == METADATA_TOPIC && asked.partition == 0 {
+        piece(entrance, &request, asked).await
     } else {
-        error(asked, ErrorCode::UnknownTopicOrPartition)
+        (error(asked, ErrorCode::UnknownTopicOrPartition), Leadership::UNKNOWN)
     };
-    let endpoint = leader::endpoint(&entrance.quorum, context, NodeId(piece.current_leader.leader_id));
+    let endpoint = leader::endpoint(&leadership, context, ENDPOINTS_FROM);
     FetchSnapshotResponse {
         node_endpoints: endpoint
             .map(|endpoint| NodeEndpoint {
-                node_id: entrance.quorum.node_id.0,
+                node_id: leader::wire_id(&leadership),
                 host: endpoint.host.clone(),
                 port: endpoint.port,
             })
@@ -59,30 +59,38 @@ pub async fn handle(
     }
 }
 
-async fn piece(entrance: &Entrance, asked: Asked, max_bytes: i32) -> PartitionSnapshot {
+async fn piece(
+    entrance: &Entrance,
+    request: &FetchSnapshotRequest,
+    asked: &Asked,
+) -> (PartitionSnapshot, Leadership) {
     let epoch = LeaderEpoch(asked.current_leader_epoch);
+    let id = request.replica_id;
+    let from = (id >= 0).then(|| ReplicaKey::from_wire(id, asked.replica_directory_id));
     let found = entrance.inspect(move |replica| {
         let place = (Arc::clone(replica.log.fs()), replica.log.dir().to_owned());
-        (leader::current(replica), check(replica, epoch), place)
+        (replica.on_fetch_snapshot(from, epoch), replica.raft.leadership(), place)
     });
-    let Ok(((leader, epoch), checked, (fs, dir))) = found.await else {
-        return error(&asked, ErrorCode::NotLeaderOrFollower);
+    let Ok((checked, leadership, (fs, dir))) = found.await else {
+        return (error(asked, ErrorCode::NotLeaderOrFollower), Leadership::UNKNOWN);
     };
     let mut piece = match checked {
-        Ok(()) => read(&*fs, dir, &asked, max_bytes),
-        Err(code) => error(&asked, code),
+        Ok(()) => read(&*fs, dir, asked, request.max_bytes),
+        Err(refusal) => error(asked, refusal_code(refusal)),
     };
-    piece.current_leader = LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0 };
-    piece
+    piece.current_leader = LeaderIdAndEpoch {
+        leader_id: leader::wire_id(&leadership),
+        leader_epoch: leadership.epoch.0,
+    };
+    (piece, leadership)
 }
 
-fn check(replica: &Replica, epoch: LeaderEpoch) -> Result<(), ErrorCode> {
-    replica.raft.check_epoch(epoch).map_err(|refusal| match refusal {
+fn refusal_code(refusal: FetchRefusal) -> ErrorCode {
+    match refusal {
         FetchRefusal::FencedEpoch { .. } => ErrorCode::FencedLeaderEpoch,
         FetchRefusal::UnknownEpoch { .. } => ErrorCode::UnknownLeaderEpoch,
         FetchRefusal::NotLeader { .. } | FetchRefusal::Invalid => ErrorCode::NotLeaderOrFollower,
-    })?;
-    replica.raft.leading().map(|_| ()).ok_or(ErrorCode::NotLeaderOrFollower)
+    }
 }
 
 fn read(fs: &dyn Fs, dir: PathBuf, asked: &Asked, max_bytes: i32) -> PartitionSnapshot {

@@ -48,6 +48,21 @@ async fn a_standalone_node_votes_for_itself_at_the_release_it_was_formatted_for(
     assert!(meta.contains(&format!("directory.id={directory}")), "{meta}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_no_voter_waits_for_those_who_are() {
+    let nobody_there = "controller.quorum.bootstrap.servers=127.0.0.1:1";
+    let others = parse_static("2@127.0.0.1:1", "CONTROLLER").unwrap();
+    for voters in [FirstVoters::Initial(others), FirstVoters::ToBeFound] {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = formatted(dir.path(), voters);
+        let node = start_with(options(&config(dir.path(), &[nobody_there]), directory));
+        let active = node.active.borrow().clone();
+        assert_eq!((active.id, active.epoch), (None, base::LeaderEpoch(0)));
+        assert_eq!(node.published.borrow().end.0, 0, "nothing is known to be committed");
+        node.stop().await.unwrap();
+    }
+}
+
 /// As releases from 4.4 on format (KIP-1170): voters and first records in one file, and no `bootstrap.checkpoint`.
 #[tokio::test(flavor = "multi_thread")]
 async fn first_records_may_lie_in_the_bootstrap_snapshot() {

@@ -5,9 +5,11 @@
 mod controller;
 mod crash;
 mod disk;
+mod election;
 mod format;
 mod kafka_directory;
 mod listener;
+mod members;
 mod observer;
 mod restart;
 mod setup;

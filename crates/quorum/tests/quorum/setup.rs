@@ -51,7 +51,7 @@ pub fn options(config: &Arc<BrokerConfig>, directory_id: Uuid) -> QuorumOptions 
     }
 }
 
-pub fn try_start_with(options: QuorumOptions) -> Result<QuorumNode, QuorumError> {
+fn try_start_with(options: QuorumOptions) -> Result<QuorumNode, QuorumError> {
     // Every process draws other ids.
     static STARTS: AtomicU64 = AtomicU64::new(0);
     let rng = Rng::from_seed(STARTS.fetch_add(1, Ordering::Relaxed));

@@ -1,0 +1,113 @@
+//! Requests to other replicas: a connection to each address, made when it is needed, and a task for each request.
+//!
+//! The machine says what to send and when to try again, and never asks one place two things at once, so nothing queues
+//! here. What a request brought comes out of a channel that the driver reads.
+
+use crate::ask::{Asker, failure};
+use client::{Address, Channel, Settings};
+use raft::{Answer, Destination, Request, RequestId, SendFailure};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// Outcomes that may wait for the driver.
+const OUTCOMES: usize = 64;
+/// Addresses to which connections are kept: a quorum has fewer voters, and addresses may change.
+const MAX_ADDRESSES: usize = 64;
+
+/// What a request brought.
+pub(crate) type Outcome = (RequestId, Result<Answer, SendFailure>);
+
+/// A connection, or none yet.
+type Slot = Arc<tokio::sync::Mutex<Option<Channel>>>;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    shared: Arc<Shared>,
+    tasks: JoinSet<()>,
+    tokio: tokio::runtime::Handle,
+    outcomes: mpsc::Sender<Outcome>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    asker: Asker,
+    settings: Settings,
+    slots: Mutex<BTreeMap<Address, Slot>>,
+}
+
+impl Peers {
+    /// No connections yet; outcomes come out of the receiver.
+    pub(crate) fn new(
+        asker: Asker,
+        settings: Settings,
+        tokio: tokio::runtime::Handle,
+    ) -> (Self, mpsc::Receiver<Outcome>) {
+        let (outcomes, receiver) = mpsc::channel(OUTCOMES);
+        let shared = Arc::new(Shared {
+            asker,
+            settings,
+            slots: Mutex::default(),
+        });
+        let peers = Self {
+            shared,
+            tasks: JoinSet::new(),
+            tokio,
+            outcomes,
+        };
+        (peers, receiver)
+    }
+
+    /// Sends a request.
+    pub(crate) fn send(&mut self, id: RequestId, to: Destination, request: Request) {
+        while self.tasks.try_join_next().is_some() {}
+        let (shared, outcomes) = (Arc::clone(&self.shared), self.outcomes.clone());
+        let exchange = async move {
+            let outcome = shared.exchange(to, request).await;
+            // The driver may have ended.
+            _ = outcomes.send((id, outcome)).await;
+        };
+        self.tasks.spawn_on(exchange, &self.tokio);
+    }
+}
+
+impl Shared {
+    async fn exchange(&self, to: Destination, request: Request) -> Result<Answer, SendFailure> {
+        let address = Address {
+            host: to.host,
+            port: to.port,
+        };
+        let channel = self.channel(&address).await?;
+        let outcome = self.asker.ask(&channel, request).await;
+        if let Err(why) = &outcome {
+            tracing::debug!(%address, ?why, "another controller did not answer");
+        }
+        outcome
+    }
+
+    /// The open connection to `address`, or a new one.
+    async fn channel(&self, address: &Address) -> Result<Channel, SendFailure> {
+        let slot = self.slot(address);
+        let mut slot = slot.lock().await;
+        if let Some(channel) = slot.as_ref().filter(|channel| channel.is_open()) {
+            return Ok(channel.clone());
+        }
+        let connected = Channel::connect(address, &self.settings).await;
+        let channel = connected.map_err(|error| {
+            tracing::debug!(%error, "another controller cannot be reached");
+            failure(&error)
+        })?;
+        *slot = Some(channel.clone());
+        Ok(channel)
+    }
+
+    fn slot(&self, address: &Address) -> Slot {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.len() >= MAX_ADDRESSES && !slots.contains_key(address) {
+            slots.clear();
+        }
+        Arc::clone(slots.entry(address.clone()).or_default())
+    }
+}
