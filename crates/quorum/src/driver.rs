@@ -192,7 +192,7 @@ impl Driver {
     }
 
     fn operate(&mut self, operation: Box<dyn Operation>, origin: Origin) {
-        if self.active.is_none() {
+        if self.active.is_none() || self.active != self.replica.raft.leading() {
             return operation.refuse(Refused::NotController);
         }
         let decision = self.decide(origin, |state, context, _| operation.decide(state, context));
@@ -202,7 +202,6 @@ impl Driver {
                 return (decision.outcome.response)(Err(Refused::KRaftVersion));
             }
             self.replica.upgrade_kraft_version(level);
-            self.follow_machine();
         }
         self.write(decision.outcome);
     }
@@ -212,6 +211,7 @@ impl Driver {
         origin: Origin,
         decide: impl FnOnce(&ControllerState, &mut OpContext<'_>, &mut Periodic) -> T,
     ) -> T {
+        self.follow_machine();
         let mut context = OpContext {
             now: self.clock.now(),
             next_offset: self.runtime.end(),
@@ -224,7 +224,7 @@ impl Driver {
         decide(self.runtime.latest(), &mut context, &mut self.desk.periodic)
     }
 
-    /// Control records of the machine take offsets too.
+    /// Control records of the machine take offsets too: at the start of its epoch, and whenever the voters change.
     fn follow_machine(&mut self) {
         if let Some(next) = self.replica.raft.next_offset() {
             self.runtime.skip_to(next);
@@ -233,6 +233,7 @@ impl Driver {
 
     /// Hands an outcome's records to the machine and its answer to the runtime.
     pub(crate) fn write(&mut self, outcome: Outcome<MetadataRecord, Reply>) {
+        self.follow_machine();
         match self.append(&outcome.records, outcome.atomicity) {
             Ok(()) => {
                 if let Settled::Due(answer) = self.runtime.settle(outcome.response) {
@@ -345,6 +346,7 @@ impl Driver {
     /// Everything below `high_watermark` is committed. A leader has applied it already; a follower applies it now.
     fn commit(&mut self, high_watermark: Offset) -> Result<(), QuorumError> {
         let answers = if self.active.is_some() {
+            self.follow_machine();
             self.runtime.commit(high_watermark)
         } else {
             standby::follow(

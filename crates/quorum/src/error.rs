@@ -101,6 +101,9 @@ pub enum QuorumError {
     /// The quorum is not one this program takes part in.
     #[error(transparent)]
     Start(#[from] raft::StartError),
+    /// The thread of the metadata log panicked; the log has the message.
+    #[error("the thread of the metadata log ended by a fault of this program")]
+    Panicked,
     /// The thread of the metadata log cannot be started.
     #[error("the thread of the metadata log cannot be started: {0}")]
     Thread(io::Error),

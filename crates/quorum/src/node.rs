@@ -206,7 +206,7 @@ impl QuorumNode {
     /// # Errors
     /// Why it ended.
     pub async fn ended(&mut self) -> Result<(), QuorumError> {
-        (&mut self.ended).await.unwrap_or(Ok(()))
+        (&mut self.ended).await.unwrap_or(Err(QuorumError::Panicked))
     }
 
     /// Answers what is in flight, steps down, and closes the log.

@@ -10,7 +10,7 @@ const NOT_CONTROLLER: i16 = 41;
 const ALL: [i32; 3] = [1, 2, 3];
 
 /// Registers broker `100 + number` with node `id`, and says which error that was.
-async fn register(members: &Members, id: i32, number: u8) -> i16 {
+pub async fn register(members: &Members, id: i32, number: u8) -> i16 {
     let node = members.node(id);
     // The features, which a registration names, are known once they are committed.
     members.catches_up(id, 1).await;
@@ -27,12 +27,13 @@ async fn register(members: &Members, id: i32, number: u8) -> i16 {
 }
 
 /// Which of the brokers that [`register`] registers node `id` knows.
-fn registered(members: &Members, id: i32) -> Vec<i32> {
+pub fn registered(members: &Members, id: i32) -> Vec<i32> {
     let image = members.node(id).published.borrow().image.clone();
     image.brokers.iter().map(|broker| broker.id.0).collect()
 }
 
-fn others(of: i32) -> Vec<i32> {
+/// The other two of three.
+pub fn others(of: i32) -> Vec<i32> {
     ALL.into_iter().filter(|id| *id != of).collect()
 }
 

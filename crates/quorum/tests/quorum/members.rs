@@ -2,17 +2,23 @@
 //! that can be cut between any two of them.
 
 use crate::disk::Disk;
-use crate::setup::{CLUSTER, start_on};
-use base::{Rng, Uuid};
+use crate::setup::{CLUSTER, registration, start_on, try_call};
+use base::fs::Fs;
+use base::{NodeId, Rng, Timestamp, Uuid};
 use bytes::Bytes;
 use config::{BrokerConfig, Endpoint, Layered};
+use metadata::MetadataVersion;
+use metadata::Published;
+use metadata::bootstrap::bootstrap_records;
 use network::listener::Serving;
 use network::{Admission, ConnectionLimits, Listener, ListenerSettings, Reply, RequestContext, Service};
 use protocol::ApiKey;
+use quorum::format::{FirstVoters, Formatting, KRaftVersionRange, ReplicaKey, Voter, VoterSet, format};
 use quorum::{ActiveController, Entrance, QuorumNode, QuorumOptions};
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -67,8 +73,10 @@ pub struct Members {
     pub all: Vec<Member>,
     cuts: Cuts,
     rng: Rng,
-    voters: String,
+    /// The setting that names the quorum.
+    quorum: String,
     settings: Vec<String>,
+    is_dynamic: bool,
 }
 
 async fn bind(port: u16) -> Listener {
@@ -88,7 +96,45 @@ async fn bind(port: u16) -> Listener {
         send_buffer: None,
         receive_buffer: None,
     };
-    Listener::bind(settings).await.unwrap()
+    let began = Instant::now();
+    loop {
+        // Who listened there before may not have let go of the port yet.
+        match Listener::bind(settings.clone()).await {
+            Ok(listener) => return listener,
+            Err(error) => assert!(began.elapsed() < PATIENCE, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn bind_all(count: i32) -> Vec<(i32, Listener)> {
+    let mut listeners = Vec::new();
+    for id in 1..=count {
+        listeners.push((id, bind(0).await));
+    }
+    listeners
+}
+
+/// Where a controller is reached.
+pub fn endpoint(port: u16) -> raft::voters::Endpoint {
+    raft::voters::Endpoint {
+        listener: "CONTROLLER".to_owned(),
+        host: "127.0.0.1".to_owned(),
+        port,
+    }
+}
+
+fn format_disk(disk: &Disk, id: i32, voters: &FirstVoters, rng: &mut Rng) {
+    let formatting = Formatting {
+        cluster_id: CLUSTER.to_owned(),
+        node_id: NodeId(id),
+        dirs: vec!["/disk".into()],
+        metadata_dir: "/disk".into(),
+        bootstrap: bootstrap_records(MetadataVersion::LATEST_PRODUCTION, &[]),
+        voters: voters.clone(),
+    };
+    let fs: Arc<dyn Fs> = Arc::new(disk.clone());
+    format(&fs, &formatting, Timestamp(0), rng).unwrap();
 }
 
 /// The directory id of a node's first life.
@@ -99,34 +145,77 @@ pub fn directory(id: i32) -> Uuid {
 impl Members {
     /// `voters` controllers with static voters, all of them started.
     pub async fn start(seed: u64, voters: i32, settings: &[&str]) -> Self {
-        let mut listeners = Vec::new();
-        for id in 1..=voters {
-            listeners.push((id, bind(0).await));
-        }
-        let named: Vec<String> = listeners
+        let listeners = bind_all(voters).await;
+        let named = listeners
             .iter()
-            .map(|(id, listener)| format!("{id}@127.0.0.1:{}", listener.address().port()))
-            .collect();
+            .map(|(id, listener)| format!("{id}@127.0.0.1:{}", listener.address().port()));
+        let voters = format!("controller.quorum.voters={}", named.collect::<Vec<_>>().join(","));
+        Self::with(seed, voters, settings, listeners, None).await
+    }
+
+    /// `voters` controllers that keep the voters in the log (KIP-853), all of them started.
+    pub async fn start_dynamic(seed: u64, voters: i32, settings: &[&str]) -> Self {
+        let listeners = bind_all(voters).await;
+        let servers = listeners
+            .iter()
+            .map(|(_, listener)| format!("127.0.0.1:{}", listener.address().port()));
+        let servers = format!(
+            "controller.quorum.bootstrap.servers={}",
+            servers.collect::<Vec<_>>().join(",")
+        );
+        let voter = |(id, listener): &(i32, Listener)| Voter {
+            key: ReplicaKey {
+                id: NodeId(*id),
+                directory: Some(directory(*id)),
+            },
+            endpoints: vec![endpoint(listener.address().port())],
+            kraft_versions: KRaftVersionRange::SUPPORTED,
+        };
+        let voters = VoterSet::new(listeners.iter().map(voter).collect()).unwrap();
+        Self::with(seed, servers, settings, listeners, Some(voters)).await
+    }
+
+    async fn with(
+        seed: u64,
+        quorum: String,
+        settings: &[&str],
+        listeners: Vec<(i32, Listener)>,
+        voters: Option<VoterSet>,
+    ) -> Self {
         let mut members = Self {
             all: Vec::new(),
             cuts: Cuts::default(),
             rng: Rng::from_seed(seed),
-            voters: format!("controller.quorum.voters={}", named.join(",")),
+            quorum,
             settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
+            is_dynamic: voters.is_some(),
         };
         for (id, listener) in listeners {
-            members.add(id, "controller", listener).await;
+            let voters = voters.clone().map_or(FirstVoters::Static, FirstVoters::Initial);
+            members.add(id, "controller", listener, &voters).await;
         }
         members
     }
 
-    /// One more node, with `roles`.
+    /// One more node, with `roles`, that knows the others only by address, or by the configured voters.
     pub async fn join(&mut self, id: i32, roles: &str) {
         let listener = bind(0).await;
-        self.add(id, roles, listener).await;
+        let voters = if self.is_dynamic {
+            FirstVoters::ToBeFound
+        } else {
+            FirstVoters::Static
+        };
+        self.add(id, roles, listener, &voters).await;
     }
 
-    async fn add(&mut self, id: i32, roles: &str, listener: Listener) {
+    /// The node's disk is replaced by an empty one while it is down.
+    pub fn replace_disk(&mut self, id: i32) {
+        let place = self.place(id);
+        assert!(self.all[place].running.is_none(), "node {id} runs");
+        self.all[place].disk = Disk::with_dir("/disk");
+    }
+
+    async fn add(&mut self, id: i32, roles: &str, listener: Listener, voters: &FirstVoters) {
         let port = listener.address().port();
         let mut layered = Layered::new();
         let listeners = match roles {
@@ -140,12 +229,15 @@ impl Members {
             "controller.listener.names=CONTROLLER".to_owned(),
             "metadata.max.idle.interval.ms=0".to_owned(),
             "log.dirs=/disk".to_owned(),
-            self.voters.clone(),
+            self.quorum.clone(),
         ];
         for setting in own.iter().chain(&self.settings) {
             layered.add_assignment(setting).unwrap();
         }
         let disk = Disk::with_dir("/disk");
+        if self.is_dynamic {
+            format_disk(&disk, id, voters, &mut self.rng);
+        }
         self.all.push(Member {
             id,
             config: Arc::new(BrokerConfig::from_layers(&layered).unwrap()),
@@ -219,6 +311,8 @@ impl Members {
         let place = self.place(id);
         let (node, serving) = self.all[place].running.take().unwrap();
         self.all[place].disk.fail_after(0);
+        // A leader finds out when it writes, and then has no occasion to say farewell.
+        _ = try_call(&node.controller, 4, &registration(&node, 250)).await;
         serving.stop(Duration::ZERO).await;
         // It may end with an error: it has no disk any more.
         _ = node.stop().await;
@@ -292,6 +386,52 @@ impl Members {
             .await
             .unwrap_or_else(|_| panic!("node {id} does not reach {end}"))
             .unwrap();
+    }
+
+    /// Waits until node `id` shows something.
+    pub async fn shows(&self, id: i32, wanted: impl FnMut(&Published) -> bool) {
+        let mut published = self.node(id).published.clone();
+        timeout(PATIENCE, published.wait_for(wanted))
+            .await
+            .unwrap_or_else(|_| panic!("node {id} does not show it"))
+            .unwrap();
+    }
+
+    /// Waits until the leader's log names `id` as a voter.
+    pub async fn becomes_voter(&self, leader: i32, id: i32) {
+        let mut published = self.node(leader).published.clone();
+        let named = async {
+            loop {
+                published.borrow_and_update();
+                if crate::voters::voters(self, leader).await.contains(&id) {
+                    return;
+                }
+                published.changed().await.unwrap();
+            }
+        };
+        timeout(PATIENCE, named)
+            .await
+            .unwrap_or_else(|_| panic!("node {id} does not become a voter"));
+    }
+
+    /// Where the log of node `id` begins, on its disk.
+    pub fn log_start(&self, id: i32) -> i64 {
+        let segments = self.segments(id);
+        segments.first().copied().unwrap_or(0)
+    }
+
+    fn segments(&self, id: i32) -> Vec<i64> {
+        let disk = &self.all[self.place(id)].disk;
+        let entries = disk.list(Path::new("/disk/__cluster_metadata-0")).unwrap();
+        let names = entries.iter().filter_map(|entry| entry.name.strip_suffix(".log"));
+        let mut bases: Vec<i64> = names.map(|name| name.parse().unwrap()).collect();
+        bases.sort_unstable();
+        bases
+    }
+
+    /// The port of node `id`.
+    pub fn port(&self, id: i32) -> u16 {
+        self.all[self.place(id)].port
     }
 
     /// The end of what node `id` knows to be committed.
