@@ -4,7 +4,7 @@
 mod cache;
 mod session;
 
-pub use cache::{FetchSessions, Opened, SessionRequest};
+pub use cache::{FetchSessions, Opened, Owner, SessionRequest};
 pub use session::{Cached, FetchPartitionKey, Position, Session, Wanted};
 
 /// A request outside any session, or the end of one.

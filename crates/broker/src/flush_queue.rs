@@ -41,9 +41,14 @@ impl<T> Default for FlushQueue<T> {
 impl<T> FlushQueue<T> {
     /// Adds one.
     pub fn push(&self, one: Arc<T>) {
+        self.push_all([one]);
+    }
+
+    /// Adds several, to be taken together.
+    pub fn push_all(&self, several: impl IntoIterator<Item = Arc<T>>) {
         let mut state = self.state();
         let was_empty = state.waiting.is_empty();
-        state.waiting.push(one);
+        state.waiting.extend(several);
         drop(state);
         if was_empty {
             self.changed.notify_one();

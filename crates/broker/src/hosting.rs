@@ -4,6 +4,7 @@ use crate::Broker;
 use crate::log_config::PartitionSettings;
 use crate::log_dirs::{LogDir, TakenUp};
 use crate::partitions::Hosted;
+use crate::replication::{Follow, Task};
 use base::{Offset, TopicPartition, Uuid};
 use metadata::image::{PartitionImage, TopicImage};
 use partition::{Following, Leadership, Partition, Wakes};
@@ -71,6 +72,7 @@ fn open_at(
         .next_u64();
     let expiration = broker.config.load().log.producer_id_expiration.as_millis();
     let brokers = Arc::clone(&broker.standings);
+    let throttled = settings.throttled(topic_partition.partition, broker.node);
     let mut log = Log::open(LogOptions {
         fs: Arc::clone(&broker.fs),
         dir: place.path.clone(),
@@ -96,6 +98,7 @@ fn open_at(
     let flushes = broker.flushes.of(&place.dir);
     let unnamed = (!place.has_topic_id).then_some(place.path);
     let hosted = Hosted::new(place.dir, partition, flushes);
+    hosted.set_throttled(throttled);
     Ok(Opened { hosted, unnamed })
 }
 
@@ -149,30 +152,39 @@ fn new_place(
     })
 }
 
-/// Brings a hosted partition's role in line with the metadata.
-pub fn assume_role(broker: &Broker, hosted: &Hosted, image: &PartitionImage) -> Wakes {
+/// Brings a hosted partition's role in line with the metadata; answers whom it is to fetch from.
+pub fn assume_role(broker: &Broker, hosted: &Arc<Hosted>, topic: &Arc<str>, image: &PartitionImage) -> (Wakes, Task) {
     let mut partition = hosted.lock();
-    if image.leader != broker.node {
-        return partition.follow(Following {
-            leader: image.leader,
+    if image.leader == broker.node {
+        let leadership = Leadership {
+            node: broker.node,
             epoch: image.leader_epoch,
             partition_epoch: image.partition_epoch,
-        });
+            replicas: image.replicas.clone(),
+            isr: image.isr.clone(),
+        };
+        return match partition.lead(leadership, broker.clock.now()) {
+            Ok(wakes) => (wakes, Task::Rest),
+            Err(error) => {
+                hosted.dir.take_offline(&error);
+                (Wakes::none(), Task::Rest)
+            }
+        };
     }
-    let leadership = Leadership {
-        node: broker.node,
+    let wakes = partition.follow(Following {
+        leader: image.leader,
         epoch: image.leader_epoch,
         partition_epoch: image.partition_epoch,
-        replicas: image.replicas.clone(),
-        isr: image.isr.clone(),
-    };
-    match partition.lead(leadership, broker.clock.now()) {
-        Ok(wakes) => wakes,
-        Err(error) => {
-            hosted.dir.take_offline(&error);
-            Wakes::none()
-        }
+    });
+    if !image.has_leader() {
+        return (wakes, Task::Rest);
     }
+    let follow = Follow {
+        topic: Arc::clone(topic),
+        hosted: Arc::clone(hosted),
+        epoch: image.leader_epoch,
+    };
+    (wakes, Task::Follow(image.leader, follow))
 }
 
 /// Lets a partition go: its directory is renamed away at once and is to be removed later.

@@ -28,6 +28,7 @@ pub mod publisher;
 mod refused;
 pub mod replica_dirs;
 mod replicated;
+pub mod replication;
 mod scrub;
 pub mod service;
 mod space;
@@ -83,6 +84,12 @@ pub struct Broker {
     pub markers: Arc<coordinators::MarkerQueue>,
     /// Connections to other brokers.
     pub peers: peers::Peers,
+    /// What is fetched from leaders.
+    pub fetchers: replication::Fetchers,
+    /// Changes of who is in sync that the controller is to be asked for.
+    pub alterations: replication::Alterations,
+    /// What holds back replicas that catch up.
+    pub throttles: replication::Throttles,
     /// The log cleaner.
     pub cleaner: cleaner::LogCleaner,
     /// What the coordinators of groups know of the cluster; the metadata publisher alone replaces it.

@@ -1,5 +1,6 @@
 //! A topic's settings as its logs need them.
 
+use crate::replication::{self, Throttled};
 use base::NodeId;
 use config::{BrokerConfig, TopicConfig};
 use metadata::MetadataImage;
@@ -12,6 +13,20 @@ pub struct PartitionSettings {
     pub log: LogConfig,
     /// `min.insync.replicas`.
     pub min_insync_replicas: usize,
+    /// `leader.replication.throttled.replicas`
+    throttled_leaders: Vec<String>,
+    /// `follower.replication.throttled.replicas`
+    throttled_followers: Vec<String>,
+}
+
+impl PartitionSettings {
+    /// Whether a partition's replica on `node` is throttled (KIP-73).
+    pub fn throttled(&self, partition: i32, node: NodeId) -> Throttled {
+        Throttled {
+            as_leader: replication::names(&self.throttled_leaders, partition, node.0),
+            as_follower: replication::names(&self.throttled_followers, partition, node.0),
+        }
+    }
 }
 
 /// The settings of a topic: its own overrides in the image over the broker's.
@@ -37,6 +52,8 @@ fn resolve(topic: &TopicConfig) -> PartitionSettings {
     PartitionSettings {
         log: LogConfig::from(topic),
         min_insync_replicas,
+        throttled_leaders: topic.leader_replication_throttled_replicas.clone(),
+        throttled_followers: topic.follower_replication_throttled_replicas.clone(),
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! Handles are looked up once and kept here: on the path of a request they are additions to atomics.
 
+mod replication;
 mod requests;
 mod traffic;
 
+pub use replication::Replication;
 pub use requests::Requests;
 pub use traffic::Traffic;
 
@@ -23,6 +25,8 @@ pub struct Measures {
     pub requests: Requests,
     /// Of records that come and go.
     pub traffic: Traffic,
+    /// Of replication.
+    pub replication: Replication,
 }
 
 impl Measures {
@@ -31,6 +35,7 @@ impl Measures {
         Self {
             requests: Requests::new(registry),
             traffic: Traffic::new(registry),
+            replication: Replication::new(registry),
         }
     }
 }
@@ -42,12 +47,6 @@ const PARTITIONS: Descriptor = Descriptor::new(
     "Replicas hosted here.",
 );
 const LEADERS: Descriptor = Descriptor::new("kafka.server", "ReplicaManager", "LeaderCount", "Partitions led here.");
-const UNDER_REPLICATED: Descriptor = Descriptor::new(
-    "kafka.server",
-    "ReplicaManager",
-    "UnderReplicatedPartitions",
-    "Partitions led here that not all of their replicas are in sync with.",
-);
 const OFFLINE_DIRS: Descriptor = Descriptor::new(
     "kafka.log",
     "LogManager",
@@ -78,12 +77,7 @@ pub fn show(broker: &Arc<Broker>) {
     asked(&LEADERS, |broker| {
         count(broker, |partition| partition.leadership().is_ok())
     });
-    asked(&UNDER_REPLICATED, |broker| {
-        count(broker, |partition| {
-            let led = partition.leadership();
-            led.is_ok_and(|led| led.isr.len() < led.replicas.len())
-        })
-    });
+    replication::show(asked);
     asked(&OFFLINE_DIRS, |broker| {
         broker.log_dirs.dirs.iter().filter(|dir| dir.is_offline()).count()
     });

@@ -3,6 +3,7 @@
 use crate::Broker;
 use crate::hosting::{self, HostingError, Opened};
 use crate::log_config::{self, PartitionSettings};
+use crate::replication::{PartitionId, Task};
 use base::Instant;
 use base::metric::{Descriptor, Gauge};
 use metadata::MetadataImage;
@@ -28,16 +29,20 @@ const TOOK: Descriptor = Descriptor::new(
     "How long it took to open the logs that were opened last, those of the start to begin with.",
 );
 
-/// Opens many logs, several at a time: after a crash each may have to be checked.
-pub(crate) fn open_all(broker: &Broker, image: &MetadataImage, wanted: &[(Arc<TopicImage>, i32)]) {
+/// Opens many logs, several at a time: after a crash each may have to be checked. Answers what each is to do.
+pub(crate) fn open_all(
+    broker: &Broker,
+    image: &MetadataImage,
+    wanted: &[(Arc<TopicImage>, i32)],
+) -> Vec<(PartitionId, Task)> {
     if wanted.is_empty() {
-        return;
+        return Vec::new();
     }
     let workers = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(wanted.len());
     let progress = Progress::new(broker, wanted.len());
-    let opened: Vec<_> = std::thread::scope(|scope| {
+    let opened: Vec<(usize, Opened, Task)> = std::thread::scope(|scope| {
         let work = || open_some(broker, image, wanted, &progress);
         if workers == 1 {
             return work();
@@ -48,18 +53,27 @@ pub(crate) fn open_all(broker: &Broker, image: &MetadataImage, wanted: &[(Arc<To
             .flat_map(|thread| thread.join().expect("opening a log does not panic"))
             .collect()
     });
-    let unnamed = opened.iter().filter_map(|(at, opened)| {
+    let unnamed = opened.iter().filter_map(|(at, opened, _)| {
         let path = opened.unnamed.clone()?;
         Some((Arc::clone(&opened.hosted.dir), path, wanted[*at].0.id))
     });
     hosting::name_topics(broker, &unnamed.collect::<Vec<_>>());
+    let mut tasks = Vec::with_capacity(opened.len());
     broker.partitions.change(|table| {
-        for (at, opened) in opened {
+        for (at, opened, task) in opened {
             let (topic, index) = &wanted[at];
             table.insert(&topic.name, topic.id, *index, opened.hosted);
+            tasks.push((
+                PartitionId {
+                    topic: topic.id,
+                    index: *index,
+                },
+                task,
+            ));
         }
     });
     progress.done();
+    tasks
 }
 
 fn open_some(
@@ -67,7 +81,7 @@ fn open_some(
     image: &MetadataImage,
     wanted: &[(Arc<TopicImage>, i32)],
     progress: &Progress<'_>,
-) -> Vec<(usize, Opened)> {
+) -> Vec<(usize, Opened, Task)> {
     let config = broker.config.load();
     let mut opened = Vec::new();
     let mut settings: Option<(Arc<str>, PartitionSettings)> = None;
@@ -84,7 +98,7 @@ fn open_some(
         }
         let Some((_, settings)) = &settings else { continue };
         match open_one(broker, topic, *index, settings) {
-            Ok(one) => opened.push((at, one)),
+            Ok((one, task)) => opened.push((at, one, task)),
             Err(error) => error!(topic = %topic.name, partition = index, %error, "the partition cannot be hosted"),
         }
     }
@@ -95,13 +109,15 @@ fn open_one(
     topic: &TopicImage,
     index: i32,
     settings: &PartitionSettings,
-) -> Result<Opened, HostingError> {
+) -> Result<(Opened, Task), HostingError> {
     let opened = hosting::open(broker, topic, index, settings)?;
-    if let Some(partition) = topic.partition(index) {
-        // Nobody can wait for a partition that is not in the table yet.
-        hosting::assume_role(broker, &opened.hosted, partition).fire();
-    }
-    Ok(opened)
+    let Some(partition) = topic.partition(index) else {
+        return Ok((opened, Task::Rest));
+    };
+    let (wakes, task) = hosting::assume_role(broker, &opened.hosted, &topic.name, partition);
+    // Nobody can wait for a partition that is not in the table yet.
+    wakes.fire();
+    Ok((opened, task))
 }
 
 /// How far the opening is.

@@ -2,6 +2,7 @@
 
 use crate::flush_queue::FlushQueue;
 use crate::log_dirs::LogDir;
+use crate::replication::Throttled;
 use arc_swap::ArcSwap;
 use base::{Instant, Uuid};
 use imbl::GenericHashMap;
@@ -9,7 +10,7 @@ use imbl::shared_ptr::DefaultSharedPtr;
 use partition::Partition;
 use rustc_hash::FxBuildHasher;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use storage::FlushWish;
 
@@ -25,6 +26,8 @@ pub struct Hosted {
     queued: AtomicBool,
     /// Whether it is among those that are flushed in time.
     timed: AtomicBool,
+    /// Whether replication of it is throttled, as leader (1) and as follower (2).
+    throttled: AtomicU8,
     /// Itself, for the queue.
     this: Weak<Self>,
 }
@@ -38,8 +41,24 @@ impl Hosted {
             flushes,
             queued: AtomicBool::new(false),
             timed: AtomicBool::new(false),
+            throttled: AtomicU8::new(0),
             this: Weak::clone(this),
         })
+    }
+
+    /// Whether replication of it is throttled.
+    pub fn throttled(&self) -> Throttled {
+        let flags = self.throttled.load(Ordering::Relaxed);
+        Throttled {
+            as_leader: flags & 1 != 0,
+            as_follower: flags & 2 != 0,
+        }
+    }
+
+    /// Takes over whether replication of it is throttled.
+    pub fn set_throttled(&self, throttled: Throttled) {
+        let flags = u8::from(throttled.as_leader) | u8::from(throttled.as_follower) << 1;
+        self.throttled.store(flags, Ordering::Relaxed);
     }
 
     /// The one lock of the produce and fetch paths: taken briefly, never across an await. When it is given back, what
@@ -48,6 +67,18 @@ impl Hosted {
     /// # Panics
     /// If a thread panicked while it changed this partition: what it holds can no longer be trusted.
     pub fn lock(&self) -> Locked<'_> {
+        self.lock_to(AtTheEnd::Ask)
+    }
+
+    /// The same lock for who appends to many partitions and then asks for all of them together: see [`request_flushes`].
+    ///
+    /// # Panics
+    /// As [`Hosted::lock`].
+    pub fn lock_quietly(&self) -> Locked<'_> {
+        self.lock_to(AtTheEnd::LeaveToCaller)
+    }
+
+    fn lock_to(&self, at_the_end: AtTheEnd) -> Locked<'_> {
         let partition = self
             .partition
             .lock()
@@ -55,15 +86,13 @@ impl Hosted {
         Locked {
             hosted: self,
             partition: Some(partition),
+            at_the_end,
         }
     }
 
     /// Queues the partition to be flushed, whether or not anybody waits for it.
     pub fn request_flush(&self) {
-        if self.queued.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        if let Some(this) = self.this.upgrade() {
+        if let Some(this) = self.enqueue() {
             self.flushes.push(this);
         }
     }
@@ -85,10 +114,42 @@ impl Hosted {
         }
     }
 
+    /// Takes the place in the queue, for who then pushes it; none if it is in there.
+    fn enqueue(&self) -> Option<Arc<Self>> {
+        if self.queued.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        self.this.upgrade()
+    }
+
     /// It was taken out of the queue. To be called before its flush is prepared: what is appended from then on asks anew.
     pub(crate) fn flush_begins(&self) {
         self.queued.store(false, Ordering::Release);
     }
+}
+
+/// Queues many partitions to be flushed, those of a directory at once: its flusher takes them as one.
+pub fn request_flushes<'a>(partitions: impl IntoIterator<Item = &'a Arc<Hosted>>) {
+    let mut queues: Vec<(&Arc<FlushQueue<Hosted>>, Vec<Arc<Hosted>>)> = Vec::new();
+    for hosted in partitions {
+        let Some(this) = hosted.enqueue() else { continue };
+        match queues.iter_mut().find(|(queue, _)| Arc::ptr_eq(queue, &hosted.flushes)) {
+            Some((_, waiting)) => waiting.push(this),
+            None => queues.push((&hosted.flushes, vec![this])),
+        }
+    }
+    for (queue, waiting) in queues {
+        queue.push_all(waiting);
+    }
+}
+
+/// What is done about a flush that is due when a partition's lock is given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AtTheEnd {
+    /// It is asked for.
+    Ask,
+    /// The caller asks.
+    LeaveToCaller,
 }
 
 /// A partition whose lock is held.
@@ -97,6 +158,7 @@ pub struct Locked<'a> {
     hosted: &'a Hosted,
     /// None only while this is dropped.
     partition: Option<MutexGuard<'a, Partition>>,
+    at_the_end: AtTheEnd,
 }
 
 impl Deref for Locked<'_> {
@@ -119,10 +181,10 @@ impl Drop for Locked<'_> {
     fn drop(&mut self) {
         let wish = self.log().flush_wish();
         self.partition = None;
-        match wish {
-            FlushWish::Nothing => {}
-            FlushWish::InTime => self.hosted.request_timed_flush(),
-            FlushWish::Now => self.hosted.request_flush(),
+        match (wish, self.at_the_end) {
+            (FlushWish::Nothing, _) | (FlushWish::Now, AtTheEnd::LeaveToCaller) => {}
+            (FlushWish::InTime, _) => self.hosted.request_timed_flush(),
+            (FlushWish::Now, AtTheEnd::Ask) => self.hosted.request_flush(),
         }
     }
 }
@@ -233,6 +295,19 @@ impl Edit {
         let topic = Arc::new(topic);
         self.table.by_name.insert(Arc::clone(name), Arc::clone(&topic));
         self.table.by_id.insert(id, topic);
+    }
+
+    /// Removes one partition of a topic that stays; answers what it was.
+    pub fn remove_partition(&mut self, id: Uuid, index: i32) -> Option<Arc<Hosted>> {
+        let mut topic = HostedTopic::clone(self.table.by_id.get(&id)?);
+        let removed = topic.partitions.get_mut(usize::try_from(index).ok()?)?.take()?;
+        let is_named = self.table.by_name.get(&topic.name).is_some_and(|named| named.id == id);
+        let topic = Arc::new(topic);
+        if is_named {
+            self.table.by_name.insert(Arc::clone(&topic.name), Arc::clone(&topic));
+        }
+        self.table.by_id.insert(id, topic);
+        Some(removed)
     }
 
     /// Removes a topic; answers what it was.

@@ -61,7 +61,8 @@ pub async fn channel(broker: &Broker, node: NodeId) -> Result<Channel, PeerError
     Ok(channel)
 }
 
-fn address(broker: &Broker, node: NodeId) -> Option<Address> {
+/// Where brokers reach `node`, if it is in the cluster and not fenced.
+pub(crate) fn address(broker: &Broker, node: NodeId) -> Option<Address> {
     let image = Arc::clone(&broker.committed.borrow().image);
     let registered = image.brokers.get(node).filter(|broker| !broker.fenced)?;
     let listener = registered.listener(broker.config.load().inter_broker_listener.as_str())?;

@@ -9,7 +9,8 @@ use crate::hosting;
 use crate::housekeeping::Removals;
 use crate::log_config;
 use crate::opening;
-use crate::partitions::HostedTopic;
+use crate::partitions::{Hosted, HostedTopic};
+use crate::replication::{self, PartitionId, Task};
 use crate::standings;
 use base::TopicPartition;
 use config::broker::DynamicConfigs;
@@ -44,34 +45,43 @@ pub async fn follow(
 }
 
 /// Applies the difference between two images.
-pub fn apply(broker: &Broker, old: &MetadataImage, newer: &Published, removals: &Removals) {
+pub fn apply(broker: &Arc<Broker>, old: &MetadataImage, newer: &Published, removals: &Removals) {
     let new: &MetadataImage = &newer.image;
     standings::update(broker, old, new);
     let settings_changed = update_settings(broker, old, new);
-    let mut wakes = Wakes::none();
+    let mut changes = Changes::default();
     let mut created = Vec::new();
     let mut deleted = BTreeSet::new();
     for change in changed_topics(old, new) {
         match change {
             TopicChange::Deleted(topic) => {
-                wakes.merge(delete(broker, topic, removals));
+                delete(broker, topic, removals, &mut changes);
                 deleted.insert(Arc::clone(&topic.name));
             }
             TopicChange::Created(topic) => created.extend(missing(broker, topic, None)),
             TopicChange::Changed { old, new } => {
                 created.extend(missing(broker, new, Some(old)));
-                wakes.merge(change_roles(broker, old, new));
+                change_roles(broker, old, new, removals, &mut changes);
             }
         }
     }
-    opening::open_all(broker, new, &created);
-    wakes.fire();
+    changes.tasks.extend(opening::open_all(broker, new, &created));
+    replication::assign(broker, changes.tasks);
+    changes.wakes.fire();
+    replication::leaders_changed(broker, old, new);
     update_topics(broker, old, new, settings_changed);
     picture::follow(broker, old, newer, settings_changed);
     leadership::follow::<GroupCoordinator>(broker, old, new);
     leadership::follow::<TransactionCoordinator>(broker, old, new);
     agreed::follow(broker, old, new);
     topics_deleted(broker, &deleted);
+}
+
+/// What the partitions of an image have to do, and who waited for them.
+#[derive(Default)]
+struct Changes {
+    tasks: Vec<(PartitionId, Task)>,
+    wakes: Wakes,
 }
 
 /// The partitions that are to be hosted here and are not yet.
@@ -87,37 +97,66 @@ fn missing(broker: &Broker, new: &Arc<TopicImage>, old: Option<&Arc<TopicImage>>
     mine.map(|(index, _)| (Arc::clone(new), index)).collect()
 }
 
-fn change_roles(broker: &Broker, old: &TopicImage, new: &TopicImage) -> Wakes {
-    let mut wakes = Wakes::none();
+fn change_roles(broker: &Broker, old: &TopicImage, new: &TopicImage, removals: &Removals, changes: &mut Changes) {
     let Some(hosted) = broker.partitions.topic_by_id(new.id) else {
-        return wakes;
+        return;
     };
+    let mut gone = Vec::new();
     for change in changed_partitions(old, new) {
-        if let Some(partition) = hosted.partition(change.partition) {
-            wakes.merge(hosting::assume_role(broker, partition, change.new));
+        let Some(partition) = hosted.partition(change.partition) else {
+            continue;
+        };
+        let id = PartitionId {
+            topic: new.id,
+            index: change.partition,
+        };
+        if change.new.replicas.contains(&broker.node) {
+            let (wakes, task) = hosting::assume_role(broker, partition, &new.name, change.new);
+            changes.wakes.merge(wakes);
+            changes.tasks.push((id, task));
+        } else {
+            gone.push(id);
         }
     }
-    wakes
+    if !gone.is_empty() {
+        move_away(broker, &gone, removals, changes);
+    }
 }
 
-fn delete(broker: &Broker, topic: &TopicImage, removals: &Removals) -> Wakes {
+/// Replicas that the cluster has moved to other brokers.
+fn move_away(broker: &Broker, gone: &[PartitionId], removals: &Removals, changes: &mut Changes) {
+    let mut removed = Vec::new();
+    broker.partitions.change(|table| {
+        removed.extend(gone.iter().filter_map(|id| table.remove_partition(id.topic, id.index)));
+    });
+    for hosted in removed {
+        info!(partition = %hosted.lock().topic_partition(), "a replica has been moved away");
+        let_go(broker, &hosted, removals, changes);
+    }
+    changes.tasks.extend(gone.iter().map(|id| (*id, Task::Rest)));
+}
+
+fn let_go(broker: &Broker, hosted: &Hosted, removals: &Removals, changes: &mut Changes) {
+    let (path, wakes) = hosting::let_go(broker, hosted);
+    changes.wakes.merge(wakes);
+    if let Some(path) = path {
+        // As in Kafka, the broker's delay: the topic's own is for its segments.
+        removals.directory(path, broker.config.load().topic_defaults.file_delete_delay_ms);
+    }
+}
+
+fn delete(broker: &Broker, topic: &TopicImage, removals: &Removals, changes: &mut Changes) {
     let mut removed = None;
     broker.partitions.change(|table| removed = table.remove(topic.id));
-    let mut wakes = Wakes::none();
-    let Some(removed) = removed else { return wakes };
-    for (_, hosted) in removed.partitions() {
-        let (path, woken) = hosting::let_go(broker, hosted);
-        wakes.merge(woken);
-        if let Some(path) = path {
-            // As in Kafka, the broker's delay: the topic's own is for its segments.
-            removals.directory(path, broker.config.load().topic_defaults.file_delete_delay_ms);
-        }
+    let Some(removed) = removed else { return };
+    for (index, hosted) in removed.partitions() {
+        changes.tasks.push((PartitionId { topic: topic.id, index }, Task::Rest));
+        let_go(broker, hosted, removals, changes);
     }
-    wakes
 }
 
 /// Takes over dynamic broker settings; answers whether any changed.
-fn update_settings(broker: &Broker, old: &MetadataImage, new: &MetadataImage) -> bool {
+fn update_settings(broker: &Arc<Broker>, old: &MetadataImage, new: &MetadataImage) -> bool {
     let wanted = log_config::dynamic(new, broker.node);
     if wanted == log_config::dynamic(old, broker.node) {
         return false;
@@ -128,7 +167,12 @@ fn update_settings(broker: &Broker, old: &MetadataImage, new: &MetadataImage) ->
         warn!(reason, "a dynamic broker config cannot be applied");
     }
     let expiration = config.log.producer_id_expiration;
+    let fetchers = config.replication.num_replica_fetchers;
+    broker.throttles.configure(&config);
     let before = broker.config.swap(Arc::new(config));
+    if before.replication.num_replica_fetchers != fetchers {
+        replication::rearrange(broker);
+    }
     if before.log.producer_id_expiration != expiration {
         for hosted in broker.partitions.all() {
             hosted.lock().log_mut().set_producer_expiration(expiration);
@@ -160,8 +204,9 @@ fn update_topics(broker: &Broker, old: &MetadataImage, new: &MetadataImage, defa
     };
     for topic in topics {
         let settings = log_config::of_topic(&config, new, &topic.name);
-        let log = Arc::new(settings.log);
-        for (_, hosted) in topic.partitions() {
+        let log = Arc::new(settings.log.clone());
+        for (index, hosted) in topic.partitions() {
+            hosted.set_throttled(settings.throttled(index, broker.node));
             let updated = hosted
                 .lock()
                 .update_config(Arc::clone(&log), settings.min_insync_replicas);

@@ -13,6 +13,7 @@ use crate::measures::{self, Measures};
 use crate::partitions::Partitions;
 use crate::peers::Peers;
 use crate::producer_ids::ProducerIds;
+use crate::replication::{self, Alterations, Fetchers, Throttles};
 use crate::service::BrokerService;
 use crate::{Broker, log_config, publisher, replica_dirs, scrub};
 use arc_swap::ArcSwap;
@@ -100,7 +101,7 @@ pub async fn start(
     let mut from_quorum = options.published.clone();
     let (applied, image) = watch::channel(Published::nothing());
     let (removals, due) = Removals::new(Arc::clone(&options.clock));
-    let broker = Arc::new(assemble(options, image, stopping)?);
+    let broker = Arc::new(assemble(options, image, stopping, removals.clone())?);
     measures::show(&broker);
     let incarnation = Uuid::random(&mut broker.rng.lock().expect("no code panics while it draws a number"));
     let registration = Registration { incarnation, endpoints };
@@ -120,6 +121,7 @@ pub async fn start(
         applied,
         removals.clone(),
     ));
+    replication::start(&broker);
     wish.send_replace(Wish::Serve);
     lifecycle::unfenced(&broker).await?;
     housekeeping::start(&broker, &removals);
@@ -150,6 +152,7 @@ fn assemble(
     options: BrokerOptions,
     image: watch::Receiver<Published>,
     stopping: watch::Receiver<bool>,
+    removals: Removals,
 ) -> Result<Broker, StartError> {
     let BrokerOptions {
         config,
@@ -168,8 +171,10 @@ fn assemble(
     for reason in refused {
         warn!(reason, "a dynamic broker config cannot be applied");
     }
+    let throttles = Throttles::default();
+    throttles.configure(&config);
     let slots = usize::try_from(config.requests.max_incremental_fetch_session_cache_slots).unwrap_or(0);
-    let standings = Arc::new(partition::Brokers::new(config.log.replica_lag_time_max));
+    let standings = Arc::new(partition::Brokers::new(config.replication.replica_lag_time_max));
     Ok(Broker {
         node: config.node_id,
         cluster_id: Arc::from(cluster_id),
@@ -187,6 +192,9 @@ fn assemble(
         transactions: Shards::default(),
         markers: Arc::default(),
         peers: Peers::default(),
+        fetchers: Fetchers::new(removals),
+        alterations: Alterations::default(),
+        throttles,
         cleaner: LogCleaner::new(&metrics),
         flushes: FlushQueues::new(&log_dirs.dirs, &metrics),
         group_picture: Arc::default(),
@@ -200,7 +208,7 @@ fn assemble(
 }
 
 /// Opens what the metadata places here, recovering what needs it, and puts the rest aside.
-fn take_first_image(broker: &Broker, first: Published, applied: &watch::Sender<Published>, removals: &Removals) {
+fn take_first_image(broker: &Arc<Broker>, first: Published, applied: &watch::Sender<Published>, removals: &Removals) {
     tokio::task::block_in_place(|| {
         publisher::put_strays_aside(broker, &first.image);
         publisher::apply(broker, &MetadataImage::default(), &first, removals);
@@ -232,6 +240,8 @@ impl RunningBroker {
             lifecycle::let_go(self.heartbeats).await;
         }
         self.stop.send_replace(true);
+        // Nothing may be appended once the logs are closed.
+        self.broker.fetchers.ended().await;
         for listener in self.listeners {
             listener.stop(PATIENCE).await;
         }

@@ -98,6 +98,8 @@ pub struct Settings {
     pub metadata_max_age: Duration,
     /// The longest answer that is accepted, in bytes; a Fetch may return more than it asked for only by one batch.
     pub max_answer: usize,
+    /// `receive.buffer.bytes`: the size of a connection's receive buffer; the operating system chooses where none is given.
+    pub receive_buffer: Option<u32>,
 }
 
 /// What became of a property.
@@ -122,6 +124,7 @@ impl Settings {
             retry_backoff_max: Duration::from_secs(1),
             metadata_max_age: Duration::from_secs(300),
             max_answer: 256 << 20,
+            receive_buffer: None,
         })
     }
 

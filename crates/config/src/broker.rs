@@ -25,6 +25,29 @@ pub struct Roles {
     pub controller: bool,
 }
 
+/// Who chooses the replica that a consumer reads from (`replica.selector.class`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplicaSelector {
+    /// Nobody: it reads from the leader, or wherever it likes.
+    None,
+    /// The leader sends it to a replica in its own rack (KIP-392).
+    RackAware,
+}
+
+impl ReplicaSelector {
+    /// Kafka's name of the one that is built.
+    const RACK_AWARE: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+
+    /// The one with that class name; none of those that are not built.
+    fn of(class: Option<&str>) -> Option<Self> {
+        match class.map(str::trim) {
+            None | Some("") => Some(Self::None),
+            Some(Self::RACK_AWARE) => Some(Self::RackAware),
+            Some(_) => None,
+        }
+    }
+}
+
 settings! {
     /// Limits and timeouts of sockets.
     pub struct SocketSettings {
@@ -67,7 +90,23 @@ settings! {
         producer_id_expiration: Duration = "producer.id.expiration.ms",
         producer_id_expiration_check_interval: Duration = "producer.id.expiration.check.interval.ms",
         replica_high_watermark_checkpoint_interval: Duration = "replica.high.watermark.checkpoint.interval.ms",
+    }
+}
+
+settings! {
+    /// Fetching from leaders, and what a leader expects of its followers.
+    pub struct ReplicationSettings {
+        num_replica_fetchers: i32 = "num.replica.fetchers",
+        replica_fetch_backoff: Duration = "replica.fetch.backoff.ms",
+        replica_fetch_max_bytes: i32 = "replica.fetch.max.bytes",
+        replica_fetch_min_bytes: i32 = "replica.fetch.min.bytes",
+        replica_fetch_response_max_bytes: i32 = "replica.fetch.response.max.bytes",
+        replica_fetch_wait_max_ms: i32 = "replica.fetch.wait.max.ms",
         replica_lag_time_max: Duration = "replica.lag.time.max.ms",
+        replica_socket_receive_buffer_bytes: i32 = "replica.socket.receive.buffer.bytes",
+        replica_socket_timeout: Duration = "replica.socket.timeout.ms",
+        replication_quota_window_num: i32 = "replication.quota.window.num",
+        replication_quota_window_size_seconds: i32 = "replication.quota.window.size.seconds",
     }
 }
 
@@ -242,6 +281,10 @@ pub struct BrokerConfig {
     pub requests: RequestSettings,
     /// The log engine.
     pub log: LogSettings,
+    /// Replication.
+    pub replication: ReplicationSettings,
+    /// `replica.selector.class`
+    pub replica_selector: ReplicaSelector,
     /// The log cleaner.
     pub cleaner: LogCleanerSettings,
     /// The scrub.
@@ -344,6 +387,9 @@ impl BrokerConfig {
             sockets: SocketSettings::read(&settings),
             requests: RequestSettings::read(&settings),
             log: LogSettings::read(&settings),
+            replication: ReplicationSettings::read(&settings),
+            replica_selector: ReplicaSelector::of(settings.read::<Option<String>>("replica.selector.class").as_deref())
+                .unwrap_or(ReplicaSelector::None),
             cleaner: LogCleanerSettings::read(&settings),
             scrub: ScrubSettings::read(&settings),
             metadata_log: MetadataLogSettings::read(&settings),
@@ -364,6 +410,13 @@ impl BrokerConfig {
     /// What is set, statically or dynamically, the strongest value of each key.
     pub(crate) fn effective_originals(&self) -> Originals {
         effective(&self.originals, &self.dynamic)
+    }
+
+    /// The value of a key that is set only dynamically, for this broker or for all; `None` where it is not set or not a
+    /// number.
+    pub fn dynamic_number(&self, name: &str) -> Option<i64> {
+        let set = self.dynamic.broker.get(name).or_else(|| self.dynamic.cluster.get(name));
+        set.and_then(|text| text.trim().parse().ok())
     }
 
     /// The settings of a topic that sets `overrides`.

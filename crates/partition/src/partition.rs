@@ -127,6 +127,11 @@ impl Partition {
         Ok(Some(self.log.log_start_offset()))
     }
 
+    /// `min.insync.replicas`, as the topic sets it.
+    pub fn min_insync_replicas(&self) -> usize {
+        self.min_insync_replicas
+    }
+
     /// Parks a DeleteRecords until the low watermark reaches `until`.
     pub fn park_delete(&mut self, signal: &Arc<Signal>, until: Offset) {
         self.deletes.park(signal, until);

@@ -251,6 +251,7 @@ fn outgoing(config: &BrokerConfig) -> client::Settings {
         retry_backoff_max: config.quorum.controller_quorum_retry_backoff,
         metadata_max_age: timeout,
         max_answer: MAX_ANSWER,
+        receive_buffer: None,
     }
 }
 

@@ -6,22 +6,26 @@
 //! UNKNOWN_TOPIC_ID. Partitions that the cluster does not know are answered after the others. A fetcher that names the epoch of its last record is told where it diverges (KIP-595).
 //! Records leave as file regions and are never copied here.
 
+mod consumer;
 mod read;
+mod reader;
+mod replica;
 mod response;
 
 use crate::Broker;
-use crate::fetch_session::{FetchPartitionKey, Opened, Position, SessionRequest, Wanted};
+use crate::fetch_session::{FetchPartitionKey, Opened, Owner, Position, SessionRequest, Wanted};
 use crate::waiting::{self, Woken};
-use base::Uuid;
+use base::{Offset, Uuid};
 use bytes::Bytes;
 use network::api::respond;
 use network::{Reply, RequestContext};
-use partition::{IsolationLevel, Parked, Signal};
+use partition::{Parked, ReadFrom, Signal};
 use protocol::ErrorCode;
 use protocol::messages::fetch_response::FetchResponse;
 use protocol::views::TopicRef;
 use protocol::views::fetch::FetchView;
-use read::{Limits, Read};
+use read::{Limits, Read, Turn};
+use reader::Reader;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -38,10 +42,10 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
         }
     };
     let session = session_request(&view, context.api_version);
-    let Some(isolation) = IsolationLevel::from_code(view.isolation_level) else {
+    let Some(reader) = Reader::of(&view, context.api_version, &context.connection.listener) else {
         return respond(context, &response::refuse_all(context.api_version, session.wanted));
     };
-    let limits = Limits::new(broker, &view, isolation);
+    let limits = Limits::new(broker, &view, reader);
     drop(body);
     let opened = match broker.fetch_sessions.open(session, broker.clock.now()) {
         Ok(opened) => opened,
@@ -49,15 +53,25 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
     };
     let (Opened::Sessionless(wanted) | Opened::Full { wanted, .. } | Opened::Incremental { wanted, .. }) = &opened;
     let reads = read_or_wait(broker, wanted, &limits).await;
-    measure(broker, &reads);
+    measure(broker, &reads, &limits.reader);
     respond(context, &response::build(broker, context, opened, reads))
 }
 
-fn measure(broker: &Broker, reads: &[Read]) {
+fn measure(broker: &Broker, reads: &[Read], reader: &Reader) {
+    let bytes = reads.iter().map(Read::len).sum();
+    if matches!(reader, Reader::Replica { .. }) {
+        broker.measures.replication.bytes_out.add(bytes);
+        let throttled = |read: &&Read| read.hosted.as_ref().is_some_and(|hosted| hosted.throttled().as_leader);
+        let throttled: u64 = reads.iter().filter(throttled).map(Read::len).sum();
+        if throttled > 0 {
+            broker.throttles.leader.count(throttled, broker.clock.now());
+        }
+        return;
+    }
     let traffic = &broker.measures.traffic;
     let failed = reads.iter().filter(|read| read.error != ErrorCode::None).count();
     traffic.fetches.add(reads.len() as u64);
-    traffic.bytes_out.add(reads.iter().map(Read::len).sum());
+    traffic.bytes_out.add(bytes);
     if failed > 0 {
         traffic.failed_fetches.add(failed as u64);
     }
@@ -85,6 +99,7 @@ fn session_request(view: &FetchView<'_>, version: i16) -> SessionRequest {
         uses_topic_ids: version >= IDS_FROM,
         wanted,
         forgotten,
+        owner: if view.replica_id >= 0 { Owner::Follower } else { Owner::Consumer },
     }
 }
 
@@ -116,7 +131,7 @@ fn name_of(topic: TopicRef<'_>) -> (Uuid, Arc<str>) {
 
 /// Reads; if that gives less than the request wants, parks and reads again on every wake until it is enough or late.
 async fn read_or_wait(broker: &Broker, wanted: &[Wanted], limits: &Limits) -> Vec<Read> {
-    let mut reads = read::all(broker, wanted, limits);
+    let mut reads = read::all(broker, wanted, limits, Turn::First);
     if limits.max_wait_ms <= 0 || wanted.is_empty() || is_enough(&reads, limits) {
         return reads;
     }
@@ -124,12 +139,12 @@ async fn read_or_wait(broker: &Broker, wanted: &[Wanted], limits: &Limits) -> Ve
     let signal = Arc::new(Signal::default());
     loop {
         signal.lower();
-        let woken = if park(&reads, &signal, limits.isolation) == Parked::DueNow {
+        let woken = if park(wanted, &reads, &signal, &limits.reader) == Parked::DueNow {
             Woken::Raised
         } else {
             waiting::wait(broker, &signal, deadline).await
         };
-        reads = read::all(broker, wanted, limits);
+        reads = read::all(broker, wanted, limits, Turn::Again);
         if woken == Woken::TimeUp || tokio::time::Instant::now() >= deadline || is_enough(&reads, limits) {
             break;
         }
@@ -147,10 +162,20 @@ fn is_enough(reads: &[Read], limits: &Limits) -> bool {
     bytes >= limits.min_bytes || reads.iter().any(Read::must_be_told)
 }
 
-fn park(reads: &[Read], signal: &Arc<Signal>, isolation: IsolationLevel) -> Parked {
-    for read in reads {
+fn park(wanted: &[Wanted], reads: &[Read], signal: &Arc<Signal>, reader: &Reader) -> Parked {
+    for (wanted, read) in wanted.iter().zip(reads) {
         let Some(hosted) = &read.hosted else { continue };
-        if hosted.lock().park_fetch(signal, read.bound, isolation) == Parked::DueNow {
+        let mut partition = hosted.lock();
+        let parked = match reader {
+            // What is held back is not waited for: the next fetch sees whether it may go.
+            Reader::Replica { .. } if read.held_back => continue,
+            Reader::Replica { .. } => partition.park_replica_fetch(signal, Offset(wanted.position.fetch_offset)),
+            Reader::Consumer { from, .. } => {
+                partition.park_read(signal, read.bound, consumer::waits_by(reader), *from)
+            }
+            Reader::Debugger => partition.park_read(signal, read.bound, consumer::waits_by(reader), ReadFrom::AnyReplica),
+        };
+        if parked == Parked::DueNow {
             return Parked::DueNow;
         }
     }

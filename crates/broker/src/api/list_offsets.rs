@@ -79,7 +79,13 @@ fn look_up(broker: &Broker, asked: &Asked<'_>) -> Result<ListOffsetsPartitionRes
     if asked.partition.current_leader_epoch < LeaderEpoch::NONE.0 {
         return Err(ErrorCode::FencedLeaderEpoch);
     }
-    let view = hosted.lock().fetch_view(LeaderEpoch(asked.partition.current_leader_epoch)).map_err(epoch_error)?;
+    let (view, is_end_unknown) = {
+        let partition = hosted.lock();
+        let epoch = LeaderEpoch(asked.partition.current_leader_epoch);
+        // A tool may look into any replica; who follows, or consumes, asks the leader.
+        let view = if asked.replica == DEBUGGING_CONSUMER { partition.replica_view(epoch) } else { partition.fetch_view(epoch) };
+        (view.map_err(epoch_error)?, partition.is_end_unknown())
+    };
     let answer = |timestamp: i64, offset: Offset, epoch: LeaderEpoch| ListOffsetsPartitionResponse {
         partition_index: index,
         timestamp,
@@ -92,7 +98,10 @@ fn look_up(broker: &Broker, asked: &Asked<'_>) -> Result<ListOffsetsPartitionRes
     } else {
         view.bound(asked.isolation)
     };
+    // A new leader that has not heard yet how far its predecessor had committed does not tell: a consumer would go back.
+    let hides_end = is_end_unknown && asked.replica != DEBUGGING_CONSUMER && asked.replica < 0;
     match asked.partition.timestamp {
+        LATEST if hides_end => Err(not_available(asked.version)),
         LATEST => Ok(answer(-1, latest, view.leader_epoch)),
         EARLIEST => Ok(earliest(&hosted, &view, answer)),
         MAX_TIMESTAMP if asked.version >= 7 => by_max_timestamp(&view, answer),
@@ -101,8 +110,16 @@ fn look_up(broker: &Broker, asked: &Asked<'_>) -> Result<ListOffsetsPartitionRes
         LATEST_TIERED if asked.version >= 9 => Ok(answer(-1, Offset::NONE, LeaderEpoch::NONE)),
         EARLIEST_PENDING_UPLOAD if asked.version >= 11 => Ok(answer(-1, Offset::NONE, LeaderEpoch::NONE)),
         special if special < 0 => Err(ErrorCode::UnsupportedVersion),
-        target => by_timestamp(&view, Timestamp(target), latest, answer),
+        target => {
+            let found = by_timestamp(&view, Timestamp(target), latest, answer)?;
+            if hides_end && found.offset < 0 { Err(not_available(asked.version)) } else { Ok(found) }
+        }
     }
+}
+
+/// OFFSET_NOT_AVAILABLE as clients before it know it.
+fn not_available(version: i16) -> ErrorCode {
+    if version >= 5 { ErrorCode::OffsetNotAvailable } else { ErrorCode::LeaderNotAvailable }
 }
 
 /// A partition that is not hosted here: somewhere else, or nowhere.

@@ -15,6 +15,16 @@ const EVICTABLE_AFTER: Duration = Duration::from_mins(2);
 struct Slot {
     session: Arc<Mutex<Session>>,
     last_used: Instant,
+    owner: Owner,
+}
+
+/// Whose session it is: a follower's is not given up for a consumer's, but the other way round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A consumer.
+    Consumer,
+    /// Another broker.
+    Follower,
 }
 
 /// The sessions.
@@ -63,6 +73,8 @@ pub struct SessionRequest {
     pub wanted: Vec<Wanted>,
     /// Partitions to forget.
     pub forgotten: Vec<FetchPartitionKey>,
+    /// Who asks.
+    pub owner: Owner,
 }
 
 impl FetchSessions {
@@ -102,7 +114,7 @@ impl FetchSessions {
 
     fn begin(&self, request: SessionRequest, now: Instant) -> Opened {
         let mut slots = self.slots();
-        if request.wanted.is_empty() || !make_room(&mut slots, self.most, now) {
+        if request.wanted.is_empty() || !make_room(&mut slots, self.most, request.owner, now) {
             return Opened::Full {
                 id: 0,
                 session: None,
@@ -116,6 +128,7 @@ impl FetchSessions {
             Slot {
                 session: Arc::clone(&session),
                 last_used: now,
+                owner: request.owner,
             },
         );
         Opened::Full {
@@ -172,22 +185,21 @@ impl FetchSessions {
     }
 }
 
-/// Whether there is a free slot, if need be by evicting the session that was not used for longest.
-fn make_room(slots: &mut FxHashMap<i32, Slot>, most: usize, now: Instant) -> bool {
+/// Whether there is a free slot, if need be by evicting the session that was not used for longest: one that is old, or
+/// for a follower a consumer's.
+fn make_room(slots: &mut FxHashMap<i32, Slot>, most: usize, owner: Owner, now: Instant) -> bool {
     if slots.len() < most {
         return true;
     }
+    let may_go = |slot: &Slot| {
+        now.since(slot.last_used) > EVICTABLE_AFTER || (owner == Owner::Follower && slot.owner == Owner::Consumer)
+    };
     let oldest = slots
         .iter()
+        .filter(|(_, slot)| may_go(slot))
         .min_by_key(|(id, slot)| (slot.last_used, **id))
-        .map(|(id, slot)| (*id, slot.last_used));
-    match oldest {
-        Some((id, last_used)) if now.since(last_used) > EVICTABLE_AFTER => {
-            slots.remove(&id);
-            true
-        }
-        _ => false,
-    }
+        .map(|(id, _)| *id);
+    oldest.is_some_and(|id| slots.remove(&id).is_some())
 }
 
 #[cfg(test)]

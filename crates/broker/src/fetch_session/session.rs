@@ -25,6 +25,8 @@ pub struct Position {
     pub current_leader_epoch: i32,
     /// The epoch of the last record it has.
     pub last_fetched_epoch: i32,
+    /// The start of a follower's log; -1 from consumers.
+    pub log_start_offset: i64,
     /// At most so many bytes.
     pub max_bytes: i32,
 }
@@ -35,6 +37,7 @@ impl From<&FetchPartition> for Position {
             fetch_offset: partition.fetch_offset,
             current_leader_epoch: partition.current_leader_epoch,
             last_fetched_epoch: partition.last_fetched_epoch,
+            log_start_offset: partition.log_start_offset,
             max_bytes: partition.partition_max_bytes,
         }
     }

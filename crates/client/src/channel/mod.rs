@@ -4,6 +4,7 @@ mod answers;
 mod frame;
 mod negotiate;
 mod outbox;
+mod socket;
 
 use crate::error::ClientError;
 use crate::settings::{Address, Settings};
@@ -15,7 +16,6 @@ use protocol::{ApiKey, Message, Request, Segments, Writer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -56,7 +56,7 @@ impl Channel {
             address: address.clone(),
             reason,
         };
-        let connecting = TcpStream::connect((address.host.as_str(), address.port));
+        let connecting = socket::connect(address, settings.receive_buffer);
         let stream = match timeout(settings.connect_timeout, connecting).await {
             Ok(stream) => stream.map_err(|error| failed(error.to_string()))?,
             Err(_) => {

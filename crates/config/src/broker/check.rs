@@ -1,6 +1,6 @@
 //! What a node's settings must agree on, with Kafka's messages, and what Riverrun does not do yet.
 
-use super::BrokerConfig;
+use super::{BrokerConfig, ReplicaSelector};
 use crate::error::ConfigError;
 use crate::key::Support;
 use crate::listener::{Endpoint, ListenerName, SecurityProtocol};
@@ -11,7 +11,8 @@ pub(super) fn built(config: &BrokerConfig) -> Result<(), ConfigError> {
     for (name, value) in &config.originals {
         let Some(key) = BROKER.get(name) else { continue };
         let as_default = key.default_text().unwrap_or_default() == value.trim();
-        if key.support == Support::Refused && !as_default {
+        let is_built = name == "replica.selector.class" && ReplicaSelector::of(Some(value)).is_some();
+        if key.support == Support::Refused && !as_default && !is_built {
             return Err(ConfigError::NotBuilt {
                 key: name.clone(),
                 value: if key.is_sensitive() {

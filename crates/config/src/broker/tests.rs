@@ -314,6 +314,7 @@ fn a_key_called_honoured_is_read() {
         LogSettings::KEYS,
         LogCleanerSettings::KEYS,
         ScrubSettings::KEYS,
+        ReplicationSettings::KEYS,
         MetadataLogSettings::KEYS,
         QuorumSettings::KEYS,
         InternalTopicSettings::KEYS,

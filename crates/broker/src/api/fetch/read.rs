@@ -1,43 +1,52 @@
 //! Reading the partitions of one Fetch.
 
 use crate::Broker;
-use crate::api::list_offsets::{absent, epoch_error, read_error};
-use crate::fetch_session::{FetchPartitionKey, Position, Wanted};
+use super::reader::Reader;
+use super::{consumer, replica};
+use crate::api::list_offsets::{absent, read_error};
+use crate::fetch_session::{FetchPartitionKey, Wanted};
 use crate::partitions::Hosted;
 use base::fs::FileRegion;
-use base::{LeaderEpoch, Offset};
-use partition::{FetchView as PartitionView, IsolationLevel};
+use base::{NodeId, Offset};
+use partition::{FetchView as PartitionView, IsolationLevel, Wakes};
 use protocol::ErrorCode;
 use protocol::messages::fetch_response::{AbortedTransaction, EpochEndOffset};
 use protocol::views::fetch::FetchView;
 use std::sync::Arc;
 use storage::{MinOne, ReadError, ReadRequest};
 
-/// The replica id with which tools read any replica to its end.
-const DEBUGGING_CONSUMER: i32 = -2;
-
-/// How much one Fetch may read.
-#[derive(Clone, Copy, Debug)]
+/// How much one Fetch may read, and who reads.
+#[derive(Clone, Debug)]
 pub(super) struct Limits {
     pub(super) max_bytes: u32,
     pub(super) min_bytes: u64,
     pub(super) max_wait_ms: i32,
-    pub(super) isolation: IsolationLevel,
-    pub(super) replica_id: i32,
+    pub(super) reader: Reader,
 }
 
 impl Limits {
-    pub(super) fn new(broker: &Broker, view: &FetchView<'_>, isolation: IsolationLevel) -> Self {
-        let most = broker.config.load().requests.fetch_max_bytes;
+    pub(super) fn new(broker: &Broker, view: &FetchView<'_>, reader: Reader) -> Self {
+        let most = match reader {
+            Reader::Replica { .. } => i32::MAX,
+            Reader::Consumer { .. } | Reader::Debugger => broker.config.load().requests.fetch_max_bytes,
+        };
         let max_bytes = u32::try_from(view.max_bytes.min(most)).unwrap_or(0);
         Self {
             max_bytes,
             min_bytes: u64::try_from(view.min_bytes).unwrap_or(0).min(u64::from(max_bytes)),
             max_wait_ms: view.max_wait_ms,
-            isolation,
-            replica_id: view.replica_id,
+            reader,
         }
     }
+}
+
+/// Whether a partition is read for the first time for a request, or again after it waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// What a follower says of itself counts now.
+    First,
+    /// It counted when the request came.
+    Again,
 }
 
 /// What was read of one partition.
@@ -53,6 +62,10 @@ pub(super) struct Read {
     pub(super) region: Option<FileRegion>,
     /// Whether the cluster does not know the partition at all: Kafka answers such ones last.
     pub(super) unknown: bool,
+    /// Another replica from which the consumer had better read (KIP-392).
+    pub(super) preferred: Option<NodeId>,
+    /// Whether there are records that a throttle keeps.
+    pub(super) held_back: bool,
     /// Up to where this fetcher may read: a parked fetch waits for more than this.
     pub(super) bound: Offset,
     /// The partition, if it can be waited for.
@@ -70,8 +83,21 @@ impl Read {
             aborted: None,
             region: None,
             unknown: false,
+            preferred: None,
+            held_back: false,
             bound: Offset::NONE,
             hosted: None,
+        }
+    }
+
+    /// What a view tells, without records yet.
+    fn seen(view: &PartitionView, bound: Offset) -> Self {
+        Self {
+            high_watermark: view.high_watermark,
+            last_stable_offset: view.last_stable_offset,
+            log_start_offset: view.log_start_offset,
+            bound,
+            ..Self::failed(ErrorCode::None)
         }
     }
 
@@ -86,18 +112,20 @@ impl Read {
 
     /// Whether the fetcher must hear of it at once.
     pub(super) fn must_be_told(&self) -> bool {
-        self.error != ErrorCode::None || self.diverging.is_some()
+        self.error != ErrorCode::None || self.diverging.is_some() || self.preferred.is_some()
     }
 }
 
 /// Reads every wanted partition in order, within the limits.
-pub(super) fn all(broker: &Broker, wanted: &[Wanted], limits: &Limits) -> Vec<Read> {
+pub(super) fn all(broker: &Broker, wanted: &[Wanted], limits: &Limits, turn: Turn) -> Vec<Read> {
     let mut left = limits.max_bytes;
     let mut min_one = MinOne::Whole;
     let mut reads = Vec::with_capacity(wanted.len());
+    let mut wakes = Wakes::none();
     for wanted in wanted {
+        let room = Room { max_bytes: left, min_one };
         let read = match find(broker, &wanted.key) {
-            Ok(hosted) => one(hosted, &wanted.position, left, min_one, limits),
+            Ok(hosted) => one(broker, hosted, wanted, room, limits, turn, &mut wakes),
             Err(error @ (ErrorCode::UnknownTopicId | ErrorCode::UnknownTopicOrPartition)) => Read::unknown(error),
             Err(error) => Read::failed(error),
         };
@@ -108,7 +136,15 @@ pub(super) fn all(broker: &Broker, wanted: &[Wanted], limits: &Limits) -> Vec<Re
         left = left.saturating_sub(len);
         reads.push(read);
     }
+    wakes.fire();
     reads
+}
+
+/// What is left for a partition's records.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    max_bytes: u32,
+    min_one: MinOne,
 }
 
 fn find(broker: &Broker, key: &FetchPartitionKey) -> Result<Arc<Hosted>, ErrorCode> {
@@ -132,41 +168,54 @@ fn find(broker: &Broker, key: &FetchPartitionKey) -> Result<Arc<Hosted>, ErrorCo
     }
 }
 
-fn one(hosted: Arc<Hosted>, position: &Position, left: u32, min_one: MinOne, limits: &Limits) -> Read {
-    // A follower fetches from the leader of a partition that names it as a replica; replication comes with the cluster.
-    if limits.replica_id >= 0 {
-        return Read::failed(ErrorCode::NotLeaderOrFollower);
-    }
+#[expect(clippy::too_many_arguments, reason = "the request's, the partition's, and what it does")]
+fn one(
+    broker: &Broker,
+    hosted: Arc<Hosted>,
+    wanted: &Wanted,
+    room: Room,
+    limits: &Limits,
+    turn: Turn,
+    wakes: &mut Wakes,
+) -> Read {
+    let position = &wanted.position;
     let Ok(max_bytes) = u32::try_from(position.max_bytes) else {
         return Read::failed(ErrorCode::UnknownServerError);
     };
-    let partition = hosted.lock();
-    let view = match partition.fetch_view(LeaderEpoch(position.current_leader_epoch)) {
-        Ok(view) => view,
-        Err(error) => return Read::failed(epoch_error(error)),
+    let looked = match &limits.reader {
+        Reader::Replica { node, epoch } => {
+            replica::look(broker, &hosted, wanted, &replica::fetch(*node, *epoch, position), turn, wakes)
+        }
+        Reader::Consumer { .. } | Reader::Debugger => consumer::look(broker, &hosted, position, &limits.reader),
     };
-    let diverging = match diverging_epoch(&partition, position) {
-        Ok(diverging) => diverging,
+    let Looked { view, bound, end } = match looked {
+        Ok(looked) => looked,
         Err(error) => return Read::failed(error),
     };
-    drop(partition);
-    let bound = if limits.replica_id == DEBUGGING_CONSUMER { view.log_end_offset } else { view.bound(limits.isolation) };
-    let mut read = Read {
-        error: ErrorCode::None,
-        high_watermark: view.high_watermark,
-        last_stable_offset: view.last_stable_offset,
-        log_start_offset: view.log_start_offset,
-        aborted: (limits.isolation == IsolationLevel::ReadCommitted).then(Vec::new),
-        region: None,
-        unknown: false,
-        bound,
-        diverging,
-        hosted: None,
-    };
-    if read.diverging.is_some() {
-        return read;
+    let mut read = Read::seen(&view, bound);
+    read.aborted = (limits.reader.isolation() == Some(IsolationLevel::ReadCommitted)).then(Vec::new);
+    match end {
+        End::Diverging(end) => {
+            read.diverging = Some(EpochEndOffset { epoch: end.epoch.0, end_offset: end.end_offset.0 });
+            return read;
+        }
+        End::ElseWhere(node) => {
+            read.preferred = Some(node);
+            return read;
+        }
+        End::HeldBack => {
+            read.held_back = true;
+            read.hosted = Some(hosted);
+            return read;
+        }
+        End::Records => {}
     }
-    let request = ReadRequest { from: Offset(position.fetch_offset), max_bytes: max_bytes.min(left), bound, min_one };
+    let request = ReadRequest {
+        from: Offset(position.fetch_offset),
+        max_bytes: max_bytes.min(room.max_bytes),
+        bound,
+        min_one: room.min_one,
+    };
     if let Err(error) = fill(&mut read, &view, request) {
         if let ReadError::Storage(failure) = &error {
             hosted.dir.take_offline(failure);
@@ -175,6 +224,26 @@ fn one(hosted: Arc<Hosted>, position: &Position, left: u32, min_one: MinOne, lim
     }
     read.hosted = Some(hosted);
     read
+}
+
+/// A partition as a fetcher sees it.
+pub(super) struct Looked {
+    pub(super) view: PartitionView,
+    /// Up to where it may read.
+    pub(super) bound: Offset,
+    pub(super) end: End,
+}
+
+/// What a fetcher is to be given.
+pub(super) enum End {
+    /// Records.
+    Records,
+    /// Where its log and ours part.
+    Diverging(storage::EpochEndOffset),
+    /// Nothing: it is to read from that replica.
+    ElseWhere(NodeId),
+    /// Nothing now: it is throttled.
+    HeldBack,
 }
 
 fn fill(read: &mut Read, view: &PartitionView, request: ReadRequest) -> Result<(), ReadError> {
@@ -190,17 +259,4 @@ fn fill(read: &mut Read, view: &PartitionView, request: ReadRequest) -> Result<(
     }
     read.region = slice.region;
     Ok(())
-}
-
-/// Where the fetcher's log and ours part, if it named the epoch of its last record.
-fn diverging_epoch(partition: &partition::Partition, position: &Position) -> Result<Option<EpochEndOffset>, ErrorCode> {
-    if position.last_fetched_epoch < 0 {
-        return Ok(None);
-    }
-    let end = partition.log().end_offset_for_epoch(LeaderEpoch(position.last_fetched_epoch));
-    if end.epoch == LeaderEpoch::NONE || end.end_offset == Offset::NONE {
-        return Err(ErrorCode::OffsetOutOfRange);
-    }
-    let diverges = end.epoch.0 < position.last_fetched_epoch || end.end_offset.0 < position.fetch_offset;
-    Ok(diverges.then_some(EpochEndOffset { epoch: end.epoch.0, end_offset: end.end_offset.0 }))
 }

@@ -167,7 +167,7 @@ fn partition(partition_index: i32, read: Read, current_leader: LeaderIdAndEpoch)
         diverging_epoch: read.diverging.unwrap_or_default(),
         current_leader,
         aborted_transactions: read.aborted,
-        preferred_read_replica: -1,
+        preferred_read_replica: read.preferred.map_or(-1, |node| node.0),
         records: Some(read.region.map_or(Records::EMPTY, Records::File)),
         ..Default::default()
     }

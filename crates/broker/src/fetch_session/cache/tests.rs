@@ -6,6 +6,7 @@ fn wanted(index: i32) -> Wanted {
         fetch_offset: 0,
         current_leader_epoch: -1,
         last_fetched_epoch: -1,
+        log_start_offset: -1,
         max_bytes: 100,
     };
     Wanted {
@@ -26,6 +27,7 @@ fn request(id: i32, epoch: i32, indexes: &[i32]) -> SessionRequest {
         uses_topic_ids: false,
         wanted,
         forgotten: Vec::new(),
+        owner: Owner::Consumer,
     }
 }
 
@@ -110,4 +112,23 @@ fn served_partitions_move_to_the_end() {
         .map(|cached| cached.wanted.key.index)
         .collect();
     assert_eq!(order, [2, 3, 1]);
+}
+
+#[test]
+fn a_follower_takes_the_place_of_a_consumer_but_not_of_another_follower() {
+    let sessions = FetchSessions::new(1, Rng::from_seed(1));
+    let now = Instant::ZERO;
+    let consumer = sessions.open(request(0, 0, &[0]), now).unwrap();
+    let follower = || SessionRequest {
+        owner: Owner::Follower,
+        ..request(0, 0, &[0])
+    };
+    let first = sessions.open(follower(), now).unwrap();
+    assert_ne!(id(&first), 0);
+    assert!(
+        sessions.open(request(id(&consumer), 1, &[]), now).is_err(),
+        "it was evicted"
+    );
+    assert_eq!(id(&sessions.open(follower(), now).unwrap()), 0);
+    assert_eq!(id(&sessions.open(request(0, 0, &[0]), now).unwrap()), 0);
 }
