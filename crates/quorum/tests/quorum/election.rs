@@ -140,3 +140,17 @@ async fn a_broker_observes() {
     assert_eq!(registered(&members, 7), [101, 102]);
     members.stop_all().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_cut_off_comes_back_without_another_election() {
+    let members = Members::start(6, 3, &["controller.quorum.fetch.timeout.ms=500"]).await;
+    let (leader, epoch) = members.active_among(&ALL, 0).await;
+    let alone = others(leader)[0];
+    members.cut_off(alone);
+    members.asks_in_vain(alone).await;
+    assert_eq!(register(&members, leader, 1).await, 0);
+    members.heal();
+    members.catches_up(alone, members.end(leader)).await;
+    assert_eq!(members.active_among(&ALL, 0).await, (leader, epoch));
+    members.stop_all().await;
+}

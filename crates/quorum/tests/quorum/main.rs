@@ -14,4 +14,5 @@ mod members;
 mod observer;
 mod restart;
 mod setup;
+mod storms;
 mod voters;

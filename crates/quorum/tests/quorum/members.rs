@@ -25,14 +25,26 @@ use tokio::time::timeout;
 /// Longer than anything takes that happens at all.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// From whom to whom nothing gets through.
-type Cuts = Arc<Mutex<BTreeSet<(i32, i32)>>>;
+/// A network that can be cut.
+#[derive(Default)]
+struct Network {
+    /// From whom to whom nothing gets through.
+    cuts: Mutex<BTreeSet<(i32, i32)>>,
+    /// Whose votes got lost.
+    lost_votes: watch::Sender<BTreeSet<i32>>,
+}
+
+impl Network {
+    fn is_cut(&self, from: Option<i32>, to: i32) -> bool {
+        from.is_some_and(|from| self.cuts.lock().unwrap().contains(&(from, to)))
+    }
+}
 
 /// A node's service behind a network that can be cut.
 struct Reached {
     node: i32,
     entrance: Arc<Entrance>,
-    cuts: Cuts,
+    network: Arc<Network>,
 }
 
 impl Service for Reached {
@@ -45,12 +57,14 @@ impl Service for Reached {
             .client_id
             .strip_prefix("raft-client-")
             .and_then(|id| id.parse().ok());
-        let is_cut = || from.is_some_and(|from| self.cuts.lock().unwrap().contains(&(from, self.node)));
-        if is_cut() {
+        if self.network.is_cut(from, self.node) {
+            if context.api_key == ApiKey::Vote {
+                self.network.lost_votes.send_modify(|lost| lost.extend(from));
+            }
             return Reply::Close("the network is cut");
         }
         let reply = self.entrance.handle(context, body).await;
-        if is_cut() {
+        if self.network.is_cut(from, self.node) {
             Reply::Close("the network is cut")
         } else {
             reply
@@ -71,7 +85,7 @@ pub struct Member {
 /// The quorum.
 pub struct Members {
     pub all: Vec<Member>,
-    cuts: Cuts,
+    network: Arc<Network>,
     rng: Rng,
     /// The setting that names the quorum.
     quorum: String,
@@ -184,7 +198,7 @@ impl Members {
     ) -> Self {
         let mut members = Self {
             all: Vec::new(),
-            cuts: Cuts::default(),
+            network: Arc::default(),
             rng: Rng::from_seed(seed),
             quorum,
             settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
@@ -287,7 +301,7 @@ impl Members {
         let reached = Reached {
             node: id,
             entrance: Arc::clone(&node.service),
-            cuts: Arc::clone(&self.cuts),
+            network: Arc::clone(&self.network),
         };
         let serving = listener.serve(Arc::new(reached));
         self.all[place].running = Some((node, serving));
@@ -328,7 +342,7 @@ impl Members {
 
     /// Cuts `id` off from everybody, in both directions.
     pub fn cut_off(&self, id: i32) {
-        let mut cuts = self.cuts.lock().unwrap();
+        let mut cuts = self.network.cuts.lock().unwrap();
         for other in self.all.iter().filter(|other| other.id != id) {
             cuts.insert((id, other.id));
             cuts.insert((other.id, id));
@@ -337,29 +351,54 @@ impl Members {
 
     /// Everybody reaches everybody again.
     pub fn heal(&self) {
-        self.cuts.lock().unwrap().clear();
+        self.network.cuts.lock().unwrap().clear();
+    }
+
+    /// Waits until `id` asked for a vote that the network lost.
+    pub async fn asks_in_vain(&self, id: i32) {
+        let mut lost = self.network.lost_votes.subscribe();
+        timeout(PATIENCE, lost.wait_for(|lost| lost.contains(&id)))
+            .await
+            .unwrap_or_else(|_| panic!("node {id} asks for no vote"))
+            .unwrap();
     }
 
     /// Waits until `who` all see the same active controller, in an epoch after `after`, and it says so itself.
     pub async fn active_among(&self, who: &[i32], after: i32) -> (i32, i32) {
-        let agreed = async {
+        let found = timeout(PATIENCE, self.agreed_among(who, after)).await;
+        found.unwrap_or_else(|_| panic!("{who:?} did not agree on an active controller: {:?}", self.seen(who)))
+    }
+
+    async fn agreed_among(&self, who: &[i32], after: i32) -> (i32, i32) {
+        loop {
+            let seen = self.seen(who);
+            let first = &seen[0];
+            if let Some(id) = first.id
+                && first.epoch.0 > after
+                && seen
+                    .iter()
+                    .all(|other| (other.id, other.epoch) == (first.id, first.epoch))
+                && who.contains(&id.0)
+            {
+                return (id.0, first.epoch.0);
+            }
+            self.any_change(who).await;
+        }
+    }
+
+    /// Gives them a little time to find an active controller, if they can.
+    pub async fn settles(&self) {
+        let somebody = async {
             loop {
-                let seen: Vec<ActiveController> = who.iter().map(|id| self.node(*id).active.borrow().clone()).collect();
-                let first = &seen[0];
-                if let Some(id) = first.id
-                    && first.epoch.0 > after
-                    && seen
-                        .iter()
-                        .all(|other| (other.id, other.epoch) == (first.id, first.epoch))
-                    && who.contains(&id.0)
-                {
-                    return (id.0, first.epoch.0);
+                let running = self.running();
+                let is_active = |id: &i32| self.node(*id).active.borrow().id.is_some_and(|active| active.0 == *id);
+                if running.iter().any(is_active) {
+                    return;
                 }
-                self.any_change(who).await;
+                self.any_change(&running).await;
             }
         };
-        let found = timeout(PATIENCE, agreed).await;
-        found.unwrap_or_else(|_| panic!("{who:?} did not agree on an active controller: {:?}", self.seen(who)))
+        _ = timeout(Duration::from_secs(1), somebody).await;
     }
 
     fn seen(&self, who: &[i32]) -> Vec<ActiveController> {
