@@ -55,6 +55,23 @@ pub struct Space {
     pub usable: u64,
 }
 
+/// How many files a process has open, and how many it may have, sockets included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Descriptors {
+    /// Files open now.
+    pub open: usize,
+    /// Descriptors that the process may have.
+    pub most: usize,
+}
+
+/// Whether a file could not be opened because too many are: nothing was read or written then, and nothing is wrong with the disk.
+pub fn is_out_of_descriptors(error: &io::Error) -> bool {
+    /// Too many in the whole system, and in this process.
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
+}
+
 /// An exclusive lock on a file, held until dropped.
 pub trait Lock: Send + Sync + fmt::Debug {}
 
@@ -128,6 +145,10 @@ pub trait Fs: Send + Sync + fmt::Debug {
     }
     /// Takes the exclusive lock on the file at `path` (created if absent) or fails with `WouldBlock` if another holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
+    /// How many files are open; none where nothing limits it.
+    fn descriptors(&self) -> Option<Descriptors> {
+        None
+    }
     /// The space of the volume that holds `path`.
     fn space(&self, path: &Path) -> io::Result<Space>;
 }

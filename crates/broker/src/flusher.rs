@@ -7,6 +7,7 @@ mod measures;
 use crate::Broker;
 use crate::flush_queue::FlushQueue;
 use crate::log_dirs::LogDir;
+use crate::open_files;
 use crate::partitions::Hosted;
 use base::metric::Registry;
 use measures::Measures;
@@ -14,8 +15,12 @@ use partition::Wakes;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use storage::{Flush, StorageError};
-use tracing::error;
+use tracing::{error, warn};
+
+/// How long a flush waits for descriptors before it asks again.
+const FOR_DESCRIPTORS: Duration = Duration::from_millis(100);
 
 /// The queues of all log directories.
 #[derive(Debug)]
@@ -110,7 +115,7 @@ fn flush(broker: &Broker, dir: &LogDir, waiting: &[Arc<Hosted>]) {
             result = Err(StorageError::Offline);
             continue;
         }
-        let flush = hosted.lock().log_mut().prepare_flush();
+        let flush = with_descriptors(broker, || hosted.lock().log_mut().prepare_flush());
         match flush {
             Ok(Some(flush)) => {
                 flushes.push(flush);
@@ -121,7 +126,7 @@ fn flush(broker: &Broker, dir: &LogDir, waiting: &[Arc<Hosted>]) {
         }
     }
     let began = broker.clock.now();
-    let result = result.and_then(|()| storage::run_together(broker.fs.as_ref(), &flushes));
+    let result = result.and_then(|()| with_descriptors(broker, || storage::run_together(broker.fs.as_ref(), &flushes)));
     let mut wakes = Wakes::none();
     let now = broker.clock.now();
     if !flushes.is_empty() {
@@ -140,6 +145,21 @@ fn flush(broker: &Broker, dir: &LogDir, waiting: &[Arc<Hosted>]) {
         wakes.merge(everyone_in(broker, dir));
     }
     wakes.fire();
+}
+
+/// Does what needs files opened; where no more can be, others give theirs back first. That nothing can be opened says nothing of
+/// the disk, and nothing was synced yet.
+fn with_descriptors<T>(broker: &Broker, work: impl Fn() -> Result<T, StorageError>) -> Result<T, StorageError> {
+    loop {
+        match work() {
+            Err(StorageError::TooManyOpenFiles) => {
+                warn!("a flush waits for descriptors: the limit on open files is too low");
+                open_files::give_back(broker);
+                std::thread::sleep(FOR_DESCRIPTORS);
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Nobody will flush in this directory again: who waits for its partitions is told.

@@ -1,9 +1,9 @@
 //! What a broker does now and then: retention, flushes, checkpoints, expiry, removing what was deleted.
 
 use crate::Broker;
-use crate::flusher;
 use crate::log_dirs::LogDir;
 use crate::partitions::Hosted;
+use crate::{flusher, open_files};
 use base::{Instant, Offset, TopicPartition};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,6 +18,8 @@ use tracing::{debug, warn};
 /// The recovery points are written at least that often, whatever is configured: a start reads again what was flushed since, and
 /// the file costs little.
 const RECOVERY_POINTS_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked whether the logs have too many files open.
+const DESCRIPTORS_EVERY: Duration = Duration::from_secs(1);
 /// How many removals may wait; more wait for the queue.
 const REMOVALS: usize = 100_000;
 
@@ -149,6 +151,7 @@ pub fn start(broker: &Arc<Broker>, removals: &Removals) {
         expire_producers,
     );
     spawn(flush_interval, flusher::flush_due);
+    spawn(|_| DESCRIPTORS_EVERY, open_files::stay_below_share);
     let removals = removals.clone();
     let retention = every(
         Arc::clone(broker),

@@ -20,6 +20,7 @@ pub mod lifecycle;
 pub mod log_config;
 pub mod log_dirs;
 pub mod measures;
+mod open_files;
 mod opening;
 pub mod partitions;
 pub mod peers;

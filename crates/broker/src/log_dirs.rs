@@ -102,10 +102,13 @@ impl LogDir {
         self.offline.load(Ordering::Acquire)
     }
 
-    /// Something could not be written: takes the directory out of use, unless it is merely full.
+    /// Something could not be written: takes the directory out of use, unless it is merely full or the process has too many
+    /// files open.
     pub fn failed(&self, error: &StorageError) {
         if error.is_full() {
             self.space.found_full();
+        } else if error.is_passing() {
+            warn!(dir = %self.path.display(), %error, "refused for now; is the limit on open files what it should be?");
         } else {
             self.take_offline(error);
         }

@@ -2,6 +2,7 @@
 
 use crate::producer_state::ProducerError;
 use base::Offset;
+use base::fs::is_out_of_descriptors;
 use records::BatchError;
 use std::io;
 
@@ -12,6 +13,9 @@ pub enum StorageError {
     /// A read, write or sync failed now.
     #[error("log directory failure: {0}")]
     Io(io::ErrorKind),
+    /// No more files could be opened: nothing was written, and it may be tried again.
+    #[error("too many open files")]
+    TooManyOpenFiles,
     /// A write failed earlier.
     #[error("the log is offline after an earlier write error")]
     Offline,
@@ -25,6 +29,11 @@ impl StorageError {
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Io(kind) if is_full(*kind))
     }
+
+    /// Whether the disk is well all the same: what was refused may be tried again.
+    pub fn is_passing(&self) -> bool {
+        self.is_full() || *self == Self::TooManyOpenFiles
+    }
 }
 
 /// Whether an error says that there is no space left, or none of it for us.
@@ -34,7 +43,11 @@ pub fn is_full(kind: io::ErrorKind) -> bool {
 
 impl From<io::Error> for StorageError {
     fn from(error: io::Error) -> Self {
-        Self::Io(error.kind())
+        if is_out_of_descriptors(&error) {
+            Self::TooManyOpenFiles
+        } else {
+            Self::Io(error.kind())
+        }
     }
 }
 

@@ -178,19 +178,23 @@ impl Log {
         self.config.durability == Durability::Flush || self.config.flush_messages <= 1
     }
 
-    /// Collects what is to be synced; none if all is. The files are opened here, under the lock, so that they are those
+    /// Collects what is to be synced; none if all is. Fails with [`StorageError::TooManyOpenFiles`] and leaves everything as it was if
+    /// no more files can be opened. The files are opened here, under the lock, so that they are those
     /// of this log whatever happens to their names.
     pub fn prepare_flush(&mut self) -> Result<Option<Flush>, StorageError> {
         let has_data = self.recovery_point < self.log_end;
         if self.offline || (!has_data && self.unsynced.is_empty()) {
             return Ok(None);
         }
+        let opened = match has_data {
+            true => self.active_segment().files_of_active().map_err(StorageError::from),
+            false => Ok(Vec::new()),
+        };
+        if let Err(StorageError::TooManyOpenFiles) = opened {
+            return Err(StorageError::TooManyOpenFiles);
+        }
         self.writing(|log| {
-            let active = if has_data {
-                log.active_segment().files_of_active()?
-            } else {
-                Vec::new()
-            };
+            let active = opened?;
             let unsynced = std::mem::take(&mut log.unsynced);
             let epochs = (unsynced.epochs == Epochs::Due).then(|| log.epochs.contents());
             Ok(Some(Flush {
@@ -212,6 +216,7 @@ impl Log {
         match result {
             Ok(()) if flush.truncations == self.truncations => {
                 self.recovery_point = self.recovery_point.max(flush.up_to);
+                flush.unsynced.sealed.iter().for_each(|segment| segment.give_back());
             }
             // The log was cut meanwhile, and what is there now may have been appended after the sync.
             Ok(()) => {}

@@ -9,6 +9,7 @@ use crate::producer_state::ProducerStateManager;
 use crate::segment::Segment;
 use crate::unsynced::Unsynced;
 use crate::view::LogView;
+use base::fs::is_out_of_descriptors;
 use base::{Instant, Offset, TopicPartition};
 use std::path::Path;
 use std::sync::Arc;
@@ -138,19 +139,32 @@ impl Log {
         result
     }
 
-    /// Runs a step that appends. If there is no space for it, what was written of it is cut off again and the log stays
-    /// as it was.
+    /// Runs a step that appends. If there is no space for it (or no descriptor), what was written of it is cut off again and the
+    /// log stays as it was.
     pub(crate) fn appending<T>(
         &mut self,
         step: impl FnOnce(&mut Self) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         let end = self.log_end;
         let result = self.writing(step);
-        let is_full = result.as_ref().is_err_and(StorageError::is_full);
-        if is_full && self.log_end == end && self.cut_unfinished().is_ok() {
-            self.offline = false;
+        let passes = result.as_ref().is_err_and(StorageError::is_passing);
+        if passes && self.log_end == end {
+            self.offline = match self.cut_unfinished() {
+                Ok(()) => false,
+                // The file is not even open, so nothing was written to it.
+                Err(error) => !is_out_of_descriptors(&error),
+            };
         }
         result
+    }
+
+    /// Gives back the descriptors of a log that nobody is working with. They are opened again when they are needed.
+    pub fn rest(&mut self) -> Result<(), StorageError> {
+        if self.offline || self.flush_wish() == crate::FlushWish::Now || self.swapping {
+            return Ok(());
+        }
+        self.segments.iter().try_for_each(|segment| segment.rest())?;
+        Ok(())
     }
 
     fn cut_unfinished(&self) -> std::io::Result<()> {

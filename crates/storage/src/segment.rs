@@ -5,6 +5,7 @@
 
 use crate::error::StorageError;
 use crate::home::Home;
+use crate::index::file::IndexFile;
 use crate::index::offset::OffsetIndex;
 use crate::index::time::{TimeIndex, TimeOffset};
 use crate::index::txn::{TransactionIndex, TxnIndexError};
@@ -58,21 +59,35 @@ impl Segment {
     /// A new, empty segment; files of that name are emptied. `preallocate` is how many bytes the file of batches has
     /// from the start, until the segment is sealed.
     pub(crate) fn create(home: Arc<Home>, base: Offset, preallocate: Option<u32>) -> io::Result<Self> {
-        let open = |kind: SegmentFile| home.fs.open(&home.path(&kind.name(base)), Open::Truncate);
-        let state = State {
-            log: Some(open(SegmentFile::Log)?),
-            offsets: Some(OffsetIndex::empty(base, open(SegmentFile::OffsetIndex)?)?),
-            times: Some(TimeIndex::empty(base, open(SegmentFile::TimeIndex)?)?),
-            ..State::default()
-        };
-        if let (Some(log), Some(bytes)) = (&state.log, preallocate) {
-            log.set_len(u64::from(bytes))?;
-        }
         let segment = Self::existing(home, base, 0);
-        Ok(Self {
-            state: Mutex::new(state),
-            ..segment
-        })
+        segment.empty_files(Stage::Live)?;
+        if let Some(bytes) = preallocate {
+            segment.log()?.set_len(u64::from(bytes))?;
+        }
+        Ok(segment)
+    }
+
+    /// Creates or empties the files of batches and of both indexes; the latter are not kept open.
+    fn empty_files(&self, stage: Stage) -> io::Result<()> {
+        let mut state = self.state();
+        state.stage = stage;
+        state.log = Some(self.open(&state, SegmentFile::Log, Open::Truncate)?);
+        self.empty_indexes(&mut state)
+    }
+
+    fn empty_indexes(&self, state: &mut State) -> io::Result<()> {
+        for kind in [SegmentFile::OffsetIndex, SegmentFile::TimeIndex] {
+            self.open(state, kind, Open::Truncate)?;
+        }
+        state.offsets = Some(OffsetIndex::empty(
+            self.base,
+            self.index_file(state, SegmentFile::OffsetIndex),
+        ));
+        state.times = Some(TimeIndex::empty(
+            self.base,
+            self.index_file(state, SegmentFile::TimeIndex),
+        ));
+        Ok(())
     }
 
     pub(crate) fn base(&self) -> Offset {
@@ -185,7 +200,7 @@ impl Segment {
     pub(crate) fn offsets<T>(&self, work: impl FnOnce(&mut OffsetIndex) -> T) -> io::Result<T> {
         let mut state = self.state();
         if state.offsets.is_none() {
-            let file = self.open(&state, SegmentFile::OffsetIndex, Open::Create)?;
+            let file = self.index_file(&state, SegmentFile::OffsetIndex);
             state.offsets = Some(OffsetIndex::load(self.base, file)?);
         }
         Ok(work(state.offsets.as_mut().expect("loaded above")))
@@ -195,7 +210,7 @@ impl Segment {
     pub(crate) fn times<T>(&self, work: impl FnOnce(&mut TimeIndex) -> T) -> io::Result<T> {
         let mut state = self.state();
         if state.times.is_none() {
-            let file = self.open(&state, SegmentFile::TimeIndex, Open::Create)?;
+            let file = self.index_file(&state, SegmentFile::TimeIndex);
             state.times = Some(TimeIndex::load(self.base, file)?);
         }
         Ok(work(state.times.as_mut().expect("loaded above")))
@@ -252,10 +267,7 @@ impl Segment {
     /// Empties both indexes, to build them anew.
     pub(crate) fn reset_indexes(&self) -> io::Result<()> {
         let mut state = self.state();
-        let offsets = self.open(&state, SegmentFile::OffsetIndex, Open::Truncate)?;
-        let times = self.open(&state, SegmentFile::TimeIndex, Open::Truncate)?;
-        state.offsets = Some(OffsetIndex::empty(self.base, offsets)?);
-        state.times = Some(TimeIndex::empty(self.base, times)?);
+        self.empty_indexes(&mut state)?;
         (state.largest, state.first_timestamp) = (None, None);
         Ok(())
     }
@@ -329,6 +341,15 @@ impl Segment {
         Ok(())
     }
 
+    /// Closes the files of a segment that is complete and on stable storage; who reads them opens them again. Those of one that left
+    /// the log stay open for its last readers.
+    pub(crate) fn give_back(&self) {
+        let mut state = self.state();
+        if state.stage == Stage::Live {
+            (state.log, state.offsets, state.times, state.transactions) = (None, None, None, None);
+        }
+    }
+
     /// Whether no file is open.
     #[cfg(test)]
     pub(crate) fn is_at_rest(&self) -> bool {
@@ -342,7 +363,15 @@ impl Segment {
     }
 
     fn path_in(&self, state: &State, kind: SegmentFile) -> PathBuf {
-        self.home.path(&(kind.name(self.base) + state.stage.suffix()))
+        self.home.path(&self.name_in(state, kind))
+    }
+
+    fn name_in(&self, state: &State, kind: SegmentFile) -> String {
+        kind.name(self.base) + state.stage.suffix()
+    }
+
+    fn index_file(&self, state: &State, kind: SegmentFile) -> Arc<IndexFile> {
+        IndexFile::new(Arc::clone(&self.home), self.name_in(state, kind))
     }
 
     fn open(&self, state: &State, kind: SegmentFile, how: Open) -> io::Result<Arc<dyn File>> {

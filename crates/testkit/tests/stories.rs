@@ -12,6 +12,7 @@ mod stories {
     mod idempotence;
     mod log_dirs;
     mod metrics;
+    mod open_files;
     mod removal;
     mod serving;
 

@@ -8,13 +8,14 @@
 
 mod together;
 
-use super::{Entry, EntryKind, File, Fs, Lock, Open, Space};
+use super::{Descriptors, Entry, EntryKind, File, Fs, Lock, Open, Space};
 use crate::clock::Timestamp;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The machine's file system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,9 +23,27 @@ pub struct RealFs;
 
 /// `IOV_MAX` of Linux: more slices than this are refused by `pwritev`.
 const MOST_SLICES: usize = 1024;
+/// How many files are replaced together: all of them are open meanwhile.
+const REPLACED_AT_ONCE: usize = 1024;
+
+/// How many [`RealFile`]s there are.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 #[derive(Debug)]
 struct RealFile(std::fs::File);
+
+impl RealFile {
+    fn new(file: std::fs::File) -> Self {
+        OPEN.fetch_add(1, Ordering::Relaxed);
+        Self(file)
+    }
+}
+
+impl Drop for RealFile {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 #[derive(Debug)]
 struct RealLock {
@@ -95,6 +114,26 @@ impl File for RealFile {
     }
 }
 
+impl RealFs {
+    fn replace_some(&self, files: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
+        let mut written: Vec<Arc<dyn File>> = Vec::with_capacity(files.len());
+        let mut dirs: Vec<PathBuf> = Vec::new();
+        for (path, bytes) in files {
+            let file = std::fs::File::create(temporary(path))?;
+            file.write_all_at(bytes, 0)?;
+            written.push(Arc::new(RealFile::new(file)));
+            dirs.extend(path.parent().map(Path::to_owned));
+        }
+        self.sync_together(&written, &[])?;
+        for (path, _) in files {
+            std::fs::rename(temporary(path), path)?;
+        }
+        dirs.sort();
+        dirs.dedup();
+        self.sync_together(&[], &dirs)
+    }
+}
+
 impl Fs for RealFs {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
         let mut options = std::fs::OpenOptions::new();
@@ -105,7 +144,7 @@ impl Fs for RealFs {
             Open::Create => _ = options.write(true).create(true).truncate(false),
             Open::Truncate => _ = options.write(true).create(true).truncate(true),
         }
-        Ok(Arc::new(RealFile(options.open(path)?)))
+        Ok(Arc::new(RealFile::new(options.open(path)?)))
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -128,21 +167,9 @@ impl Fs for RealFs {
         if let [(path, bytes)] = files {
             return self.replace(path, bytes);
         }
-        let mut written: Vec<Arc<dyn File>> = Vec::with_capacity(files.len());
-        let mut dirs: Vec<PathBuf> = Vec::new();
-        for (path, bytes) in files {
-            let file = std::fs::File::create(temporary(path))?;
-            file.write_all_at(bytes, 0)?;
-            written.push(Arc::new(RealFile(file)));
-            dirs.extend(path.parent().map(Path::to_owned));
-        }
-        self.sync_together(&written, &[])?;
-        for (path, _) in files {
-            std::fs::rename(temporary(path), path)?;
-        }
-        dirs.sort();
-        dirs.dedup();
-        self.sync_together(&[], &dirs)
+        files
+            .chunks(REPLACED_AT_ONCE)
+            .try_for_each(|files| self.replace_some(files))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
@@ -234,6 +261,14 @@ impl Fs for RealFs {
             },
         )?;
         Ok(Box::new(RealLock { _held: file }))
+    }
+
+    fn descriptors(&self) -> Option<Descriptors> {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+        Some(Descriptors {
+            open: OPEN.load(Ordering::Relaxed),
+            most: usize::try_from(limit.current?).unwrap_or(usize::MAX),
+        })
     }
 
     fn space(&self, path: &Path) -> io::Result<Space> {

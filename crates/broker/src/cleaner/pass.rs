@@ -127,8 +127,9 @@ fn failed(broker: &Broker, hosted: &Arc<Hosted>, error: &CleaningError) {
     }
     match error {
         CleaningError::Stopped => {}
-        CleaningError::Storage(full) if full.is_full() => hosted.dir.failed(full),
-        CleaningError::Storage(StorageError::Io(_) | StorageError::Offline) => hosted.dir.take_offline(error),
+        CleaningError::Storage(
+            error @ (StorageError::Io(_) | StorageError::Offline | StorageError::TooManyOpenFiles),
+        ) => hosted.dir.failed(error),
         CleaningError::Storage(StorageError::Corrupt(_))
         | CleaningError::Batch { .. }
         | CleaningError::Records(_)

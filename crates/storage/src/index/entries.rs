@@ -4,8 +4,9 @@
 //! an idle partition costs nothing, an append almost never waits for the file, and a file cut after its last entry is
 //! as valid to Kafka as a preallocated one. What a crash loses is rebuilt by recovery, as Kafka rebuilds it.
 
+use super::file::IndexFile;
 use crate::error::is_full;
-use base::fs::File;
+use base::fs::{File, is_out_of_descriptors};
 use std::io;
 use std::sync::Arc;
 
@@ -19,9 +20,12 @@ const BLOCK: u32 = 512;
 /// The entries of one index.
 #[derive(Debug)]
 pub(crate) struct Entries<const N: usize> {
-    file: Arc<dyn File>,
+    /// Open from when it is needed: a short index is wholly in memory.
+    file: Arc<IndexFile>,
     /// Entries in the file.
     stored: u32,
+    /// Whether there is more in the file than that.
+    has_rest: bool,
     /// The number of the first entry in memory.
     tail_from: u32,
     tail: Vec<[u8; N]>,
@@ -30,7 +34,7 @@ pub(crate) struct Entries<const N: usize> {
 /// The entries of an index that are in its file only; searched without holding its lock.
 #[derive(Debug)]
 pub(crate) struct Stored<const N: usize> {
-    file: Arc<dyn File>,
+    file: Arc<IndexFile>,
     count: u32,
 }
 
@@ -59,30 +63,46 @@ pub(crate) enum Search<const N: usize> {
 
 impl<const N: usize> Entries<N> {
     /// The entries in `file`; a part of an entry at the end, or zeros that a crash left, are passed over.
-    pub(crate) fn load(file: Arc<dyn File>) -> io::Result<Self> {
-        let count = u32::try_from(file.len()? / N as u64).unwrap_or(u32::MAX);
+    pub(crate) fn load(file: Arc<IndexFile>) -> io::Result<Self> {
+        let opened = file.open()?;
+        let len = opened.len()?;
         let stored = Stored::<N> {
             file: Arc::clone(&file),
-            count,
+            count: u32::try_from(len / N as u64).unwrap_or(u32::MAX),
         };
         let count = stored.without_zeros()?;
-        Ok(Self {
-            file,
+        let mut entries = Self {
             stored: count,
+            has_rest: len != u64::from(count) * N as u64,
             tail_from: count,
             tail: Vec::new(),
-        })
+            file,
+        };
+        if count as usize <= TAIL_KEPT {
+            entries.tail = vec![[0; N]; count as usize];
+            entries.tail_from = 0;
+            if count > 0 {
+                read_exactly(&*opened, entries.tail.as_flattened_mut(), 0)?;
+            }
+            entries.file.close();
+        }
+        Ok(entries)
     }
 
-    /// An index without entries; the file is emptied.
-    pub(crate) fn empty(file: Arc<dyn File>) -> io::Result<Self> {
-        file.set_len(0)?;
-        Ok(Self {
+    /// An index without entries, in a file that is empty.
+    pub(crate) fn empty(file: Arc<IndexFile>) -> Self {
+        Self {
             file,
             stored: 0,
+            has_rest: false,
             tail_from: 0,
             tail: Vec::new(),
-        })
+        }
+    }
+
+    /// The index's files have new names.
+    pub(crate) fn moved_to(&self, name: &str) {
+        self.file.moved_to(name);
     }
 
     pub(crate) fn len(&self) -> u32 {
@@ -93,7 +113,7 @@ impl<const N: usize> Entries<N> {
         match (self.tail.last(), self.len()) {
             (Some(entry), _) => Ok(Some(*entry)),
             (None, 0) => Ok(None),
-            (None, count) => read_entry(&*self.file, count - 1).map(Some),
+            (None, count) => read_entry(&*self.file.open()?, count - 1).map(Some),
         }
     }
 
@@ -101,8 +121,8 @@ impl<const N: usize> Entries<N> {
         self.tail.push(entry);
         if self.tail.len() >= TAIL_MAX {
             match self.write_out() {
-                // They stay in memory until there is space again; as long as there is none, few more can come.
-                Err(error) if is_full(error.kind()) => return Ok(()),
+                // They stay in memory until there is space again, or a descriptor; as long as there is none, few more can come.
+                Err(error) if is_full(error.kind()) || is_out_of_descriptors(&error) => return Ok(()),
                 written => written?,
             }
             let dropped = self.tail.len() - TAIL_KEPT;
@@ -117,6 +137,7 @@ impl<const N: usize> Entries<N> {
         let unsaved = &self.tail[(self.stored - self.tail_from) as usize..];
         if !unsaved.is_empty() {
             self.file
+                .open()?
                 .write_at(unsaved.as_flattened(), u64::from(self.stored) * N as u64)?;
             self.stored = self.len();
         }
@@ -126,32 +147,38 @@ impl<const N: usize> Entries<N> {
     /// Brings the file up to date and cuts it after the last entry; memory is given back.
     pub(crate) fn trim(&mut self) -> io::Result<()> {
         self.write_out()?;
-        let len = u64::from(self.stored) * N as u64;
-        if self.file.len()? != len {
-            self.file.set_len(len)?;
+        if self.has_rest {
+            self.file.open()?.set_len(u64::from(self.stored) * N as u64)?;
+            self.has_rest = false;
         }
-        self.tail = Vec::new();
-        self.tail_from = self.stored;
+        if self.tail.len() > TAIL_KEPT {
+            self.tail = Vec::new();
+            self.tail_from = self.stored;
+        }
         Ok(())
     }
 
     /// Keeps the first entries for which `keep` holds.
     pub(crate) fn truncate(&mut self, keep: impl Fn(&[u8; N]) -> bool) -> io::Result<()> {
-        self.trim()?;
+        self.write_out()?;
         let stored = Stored {
             file: Arc::clone(&self.file),
             count: self.stored,
         };
         self.stored = stored.partition_point(keep)?;
-        self.tail_from = self.stored;
-        self.file.set_len(u64::from(self.stored) * N as u64)
+        self.tail
+            .truncate((self.stored.saturating_sub(self.tail_from)) as usize);
+        self.tail_from = self.tail_from.min(self.stored);
+        self.file.open()?.set_len(u64::from(self.stored) * N as u64)?;
+        self.has_rest = false;
+        Ok(())
     }
 
     /// Whether `ordered` holds for every two neighbours, and for the first with none before it. Reads the whole file.
     pub(crate) fn are_all(&self, ordered: impl Fn(Option<&[u8; N]>, &[u8; N]) -> bool) -> io::Result<bool> {
         let mut all = vec![[0; N]; self.stored.min(self.tail_from) as usize];
         if !all.is_empty() {
-            read_exactly(&*self.file, all.as_flattened_mut(), 0)?;
+            read_exactly(&*self.file.open()?, all.as_flattened_mut(), 0)?;
         }
         let mut before = None;
         for entry in all.iter().chain(&self.tail) {
@@ -188,10 +215,10 @@ impl<const N: usize> Search<N> {
                 let point = stored.partition_point(holds)?;
                 let last = match point {
                     0 => None,
-                    point => Some(read_entry(&*stored.file, point - 1)?),
+                    point => Some(read_entry(&*stored.file.open()?, point - 1)?),
                 };
                 let next = if point < stored.count {
-                    Some(read_entry(&*stored.file, point)?)
+                    Some(read_entry(&*stored.file.open()?, point)?)
                 } else {
                     next
                 };
@@ -203,26 +230,27 @@ impl<const N: usize> Search<N> {
 
 impl<const N: usize> Stored<N> {
     fn partition_point(&self, holds: impl Fn(&[u8; N]) -> bool) -> io::Result<u32> {
+        let file = self.file.open()?;
         let (mut low, mut high) = (0, self.count);
         while high - low > BLOCK {
             let middle = low + (high - low) / 2;
-            if holds(&read_entry(&*self.file, middle)?) {
+            if holds(&read_entry(&*file, middle)?) {
                 low = middle + 1;
             } else {
                 high = middle;
             }
         }
         let mut block = vec![[0; N]; (high - low) as usize];
-        read_exactly(&*self.file, block.as_flattened_mut(), u64::from(low) * N as u64)?;
+        read_exactly(&*file, block.as_flattened_mut(), u64::from(low) * N as u64)?;
         Ok(low + block.partition_point(holds) as u32)
     }
 
     /// How many entries there are before the zeros of a preallocated file. The first entry may be zeros itself.
     fn without_zeros(&self) -> io::Result<u32> {
-        if self.count <= 1 || read_entry::<N>(&*self.file, self.count - 1)? != [0; N] {
+        if self.count <= 1 || read_entry::<N>(&*self.file.open()?, self.count - 1)? != [0; N] {
             return Ok(self.count);
         }
-        let first = read_entry::<N>(&*self.file, 0)?;
+        let first = read_entry::<N>(&*self.file.open()?, 0)?;
         let rest = Stored {
             file: Arc::clone(&self.file),
             count: self.count,
@@ -248,7 +276,16 @@ fn read_exactly(file: &dyn File, buffer: &mut [u8], position: u64) -> io::Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::home::Home;
     use base::fs::{Fs, Open, RealFs};
+    use std::path::Path;
+
+    /// An index's file, and the same file for the test to look at.
+    fn index_in(dir: &Path) -> (Arc<IndexFile>, Arc<dyn File>) {
+        let home = Arc::new(Home::new(Arc::new(RealFs), dir));
+        let file = RealFs.open(&dir.join("f"), Open::Create).expect("created");
+        (IndexFile::new(home, "f".to_owned()), file)
+    }
 
     fn number(entry: &[u8; 8]) -> u64 {
         u64::from_be_bytes(*entry)
@@ -262,8 +299,8 @@ mod tests {
     #[test]
     fn searches_find_entries_in_memory_and_in_the_file() {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let file = RealFs.open(&dir.path().join("f"), Open::Create).expect("created");
-        let mut entries = Entries::<8>::empty(Arc::clone(&file)).expect("emptied");
+        let (index, file) = index_in(dir.path());
+        let mut entries = Entries::<8>::empty(Arc::clone(&index));
         let count = 3000_u64;
         for at in 1..=count {
             entries.push((at * 10).to_be_bytes()).expect("pushed");
@@ -294,7 +331,7 @@ mod tests {
         entries.push(12_350_u64.to_be_bytes()).expect("pushed");
         check(&entries, 1235);
         entries.write_out().expect("written");
-        let again = Entries::<8>::load(file).expect("loaded");
+        let again = Entries::<8>::load(index).expect("loaded");
         check(&again, 1235);
         assert_eq!(again.last().expect("read").map(|entry| number(&entry)), Some(12_350));
     }
@@ -302,10 +339,10 @@ mod tests {
     #[test]
     fn zeros_of_a_preallocated_file_are_no_entries() {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let file = RealFs.open(&dir.path().join("f"), Open::Create).expect("created");
+        let (index, file) = index_in(dir.path());
         file.set_len(80_003).expect("extended");
-        assert_eq!(Entries::<8>::load(Arc::clone(&file)).expect("loaded").len(), 0);
+        assert_eq!(Entries::<8>::load(Arc::clone(&index)).expect("loaded").len(), 0);
         file.write_at(&[1; 24], 0).expect("written");
-        assert_eq!(Entries::<8>::load(file).expect("loaded").len(), 3);
+        assert_eq!(Entries::<8>::load(index).expect("loaded").len(), 3);
     }
 }

@@ -1,8 +1,8 @@
 //! The offset index: where in the segment a batch lies.
 
 use super::entries::{Around, Entries, Search};
+use super::file::IndexFile;
 use base::Offset;
-use base::fs::File;
 use std::io;
 use std::sync::Arc;
 
@@ -31,18 +31,22 @@ impl OffsetIndex {
     /// Bytes of an entry.
     pub(crate) const ENTRY: u32 = 8;
 
-    pub(crate) fn load(base: Offset, file: Arc<dyn File>) -> io::Result<Self> {
+    pub(crate) fn load(base: Offset, file: Arc<IndexFile>) -> io::Result<Self> {
         Ok(Self {
             base,
             entries: Entries::load(file)?,
         })
     }
 
-    pub(crate) fn empty(base: Offset, file: Arc<dyn File>) -> io::Result<Self> {
-        Ok(Self {
+    pub(crate) fn empty(base: Offset, file: Arc<IndexFile>) -> Self {
+        Self {
             base,
-            entries: Entries::empty(file)?,
-        })
+            entries: Entries::empty(file),
+        }
+    }
+
+    pub(crate) fn moved_to(&self, name: &str) {
+        self.entries.moved_to(name);
     }
 
     pub(crate) fn len(&self) -> u32 {

@@ -1,8 +1,8 @@
 //! The time index: up to which offset every record is at most so young.
 
 use super::entries::{Entries, Search};
+use super::file::IndexFile;
 use super::offset::relative;
-use base::fs::File;
 use base::{Offset, Timestamp};
 use std::io;
 use std::sync::Arc;
@@ -32,18 +32,22 @@ impl TimeIndex {
     /// Bytes of an entry.
     pub(crate) const ENTRY: u32 = 12;
 
-    pub(crate) fn load(base: Offset, file: Arc<dyn File>) -> io::Result<Self> {
+    pub(crate) fn load(base: Offset, file: Arc<IndexFile>) -> io::Result<Self> {
         Ok(Self {
             base,
             entries: Entries::load(file)?,
         })
     }
 
-    pub(crate) fn empty(base: Offset, file: Arc<dyn File>) -> io::Result<Self> {
-        Ok(Self {
+    pub(crate) fn empty(base: Offset, file: Arc<IndexFile>) -> Self {
+        Self {
             base,
-            entries: Entries::empty(file)?,
-        })
+            entries: Entries::empty(file),
+        }
+    }
+
+    pub(crate) fn moved_to(&self, name: &str) {
+        self.entries.moved_to(name);
     }
 
     pub(crate) fn len(&self) -> u32 {

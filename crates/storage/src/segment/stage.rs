@@ -3,11 +3,8 @@
 use super::Segment;
 use crate::error::StorageError;
 use crate::home::Home;
-use crate::index::offset::OffsetIndex;
-use crate::index::time::TimeIndex;
 use crate::names::{CLEANED, DELETED, SWAP, SegmentFile};
 use base::Offset;
-use base::fs::Open;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,15 +38,7 @@ impl Segment {
     /// A new, empty output of the cleaner.
     pub(crate) fn create_cleaned(home: Arc<Home>, base: Offset) -> io::Result<Self> {
         let segment = Self::existing(home, base, 0);
-        {
-            let mut state = segment.state();
-            state.stage = Stage::Cleaned;
-            state.log = Some(segment.open(&state, SegmentFile::Log, Open::Truncate)?);
-            let offsets = segment.open(&state, SegmentFile::OffsetIndex, Open::Truncate)?;
-            let times = segment.open(&state, SegmentFile::TimeIndex, Open::Truncate)?;
-            state.offsets = Some(OffsetIndex::empty(base, offsets)?);
-            state.times = Some(TimeIndex::empty(base, times)?);
-        }
+        segment.empty_files(Stage::Cleaned)?;
         segment.reset_transactions()?;
         Ok(segment)
     }
@@ -111,13 +100,21 @@ impl Segment {
         let mut renamed = Vec::new();
         for kind in kinds {
             let from = self.path_in(state, *kind);
-            let to = self.home.path(&(kind.name(self.base) + stage.suffix()));
+            let name = kind.name(self.base) + stage.suffix();
+            let to = self.home.path(&name);
             if self.home.fs.exists(&from) {
                 self.home.fs.rename(&from, &to)?;
                 renamed.push(to.clone());
             }
-            if let (SegmentFile::TransactionIndex, Some(index)) = (kind, &mut state.transactions) {
-                index.moved_to(to);
+            match kind {
+                SegmentFile::Log => {}
+                SegmentFile::OffsetIndex => state.offsets.iter().for_each(|index| index.moved_to(&name)),
+                SegmentFile::TimeIndex => state.times.iter().for_each(|index| index.moved_to(&name)),
+                SegmentFile::TransactionIndex => {
+                    if let Some(index) = &mut state.transactions {
+                        index.moved_to(to);
+                    }
+                }
             }
         }
         Ok(renamed)

@@ -218,7 +218,7 @@ fn one(
     };
     if let Err(error) = fill(&mut read, &view, request) {
         if let ReadError::Storage(failure) = &error {
-            hosted.dir.take_offline(failure);
+            hosted.dir.failed(failure);
         }
         return Read::failed(read_error(error));
     }
