@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use storage::checkpoint::{CheckpointError, OffsetCheckpoint};
 use storage::dirs::meta_properties::{MetaProperties, MetaPropertiesError};
-use storage::dirs::{self, CleanShutdown, PartitionDir, ScanError};
+use storage::dirs::{self, CleanShutdown, PartitionDir, PartitionMetadataError, ScanError};
 use storage::{LastShutdown, StorageError};
 use tokio::sync::watch;
 use tracing::{error, warn};
@@ -52,6 +52,9 @@ pub enum LogDirError {
     /// A folder in it cannot be understood.
     #[error(transparent)]
     Scan(#[from] ScanError),
+    /// A partition's topic id cannot be read.
+    #[error(transparent)]
+    PartitionMetadata(#[from] PartitionMetadataError),
 }
 
 /// One log directory.
@@ -156,13 +159,14 @@ pub struct LogDirs {
 
 impl LogDirs {
     /// Looks at what is in every directory; they are formatted and locked already. Those in `unusable`, and those that
-    /// cannot be read, are offline from the start.
+    /// cannot be read, are offline from the start. `threads` look into each.
     pub fn open(
         fs: &dyn Fs,
         paths: &[PathBuf],
         unusable: &[Unusable],
         node: NodeId,
         cluster_id: &str,
+        threads: usize,
     ) -> Result<Self, LogDirError> {
         let (failures, _) = watch::channel(0);
         let mut opened = Self {
@@ -175,7 +179,7 @@ impl LogDirs {
             let known = unusable.iter().find(|unusable| unusable.path == *path);
             let looked = match known {
                 Some(known) => Err(known.reason.clone()),
-                None => match open_one(fs, path, node, cluster_id) {
+                None => match open_one(fs, path, node, cluster_id, threads) {
                     Err(error @ LogDirError::Foreign { .. }) => return Err(error),
                     looked => looked.map_err(|error| error.to_string()),
                 },
@@ -310,8 +314,14 @@ pub struct TakenUp {
     pub first_dirty: Option<Offset>,
 }
 
-fn open_one(fs: &dyn Fs, path: &Path, node: NodeId, cluster_id: &str) -> Result<(Uuid, Found), LogDirError> {
-    Ok((identity(fs, path, node, cluster_id)?, look(fs, path)?))
+fn open_one(
+    fs: &dyn Fs,
+    path: &Path,
+    node: NodeId,
+    cluster_id: &str,
+    threads: usize,
+) -> Result<(Uuid, Found), LogDirError> {
+    Ok((identity(fs, path, node, cluster_id)?, look(fs, path, threads)?))
 }
 
 fn identity(fs: &dyn Fs, path: &Path, node: NodeId, cluster_id: &str) -> Result<Uuid, LogDirError> {
@@ -335,13 +345,14 @@ fn identity(fs: &dyn Fs, path: &Path, node: NodeId, cluster_id: &str) -> Result<
     properties.directory_id.ok_or_else(not_formatted)
 }
 
-fn look(fs: &dyn Fs, path: &Path) -> Result<Found, LogDirError> {
+fn look(fs: &dyn Fs, path: &Path, threads: usize) -> Result<Found, LogDirError> {
     let io = |source| LogDirError::Io {
         path: path.to_owned(),
         source,
     };
     let marker = CleanShutdown::read(fs, path).map_err(io)?;
-    let scan = dirs::scan(fs, path)?;
+    let mut scan = dirs::scan(fs, path)?;
+    read_topic_ids(fs, &mut scan.current, threads)?;
     let found = Found {
         last_shutdown: if marker.is_some() {
             LastShutdown::Clean
@@ -364,6 +375,21 @@ fn look(fs: &dyn Fs, path: &Path) -> Result<Found, LogDirError> {
         CleanShutdown::remove(fs, path).map_err(io)?;
     }
     Ok(found)
+}
+
+/// Asks every partition's directory whose it is, several at a time.
+fn read_topic_ids(fs: &dyn Fs, dirs: &mut [PartitionDir], threads: usize) -> Result<(), PartitionMetadataError> {
+    let share = dirs.len().div_ceil(threads.max(1)).max(1);
+    std::thread::scope(|scope| {
+        let read = |dirs: &mut [PartitionDir]| dirs.iter_mut().try_for_each(|dir| dir.read_topic_id(fs));
+        let threads: Vec<_> = dirs
+            .chunks_mut(share)
+            .map(|dirs| scope.spawn(move || read(dirs)))
+            .collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().expect("reading a small file does not panic"))
+    })
 }
 
 /// Without it, or with one that cannot be read, logs are cleaned from their start: that costs time and nothing else.

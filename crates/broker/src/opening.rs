@@ -6,6 +6,7 @@ use crate::log_config::{self, PartitionSettings};
 use crate::replication::{PartitionId, Task};
 use base::Instant;
 use base::metric::{Descriptor, Gauge};
+use config::BrokerConfig;
 use metadata::MetadataImage;
 use metadata::image::TopicImage;
 use std::sync::Arc;
@@ -29,6 +30,15 @@ const TOOK: Descriptor = Descriptor::new(
     "How long it took to open the logs that were opened last, those of the start to begin with.",
 );
 
+/// How many threads look into a log directory: `num.recovery.threads.per.data.dir`, and never fewer than there are cores. What a start
+/// does is short and mostly waiting for the disk, so there is nothing to be spared.
+pub(crate) fn threads_per_dir(config: &BrokerConfig) -> usize {
+    let configured = usize::try_from(config.log.num_recovery_threads_per_data_dir).unwrap_or(1);
+    std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .max(configured)
+}
+
 /// Opens many logs, several at a time: after a crash each may have to be checked. Answers what each is to do.
 pub(crate) fn open_all(
     broker: &Broker,
@@ -38,9 +48,10 @@ pub(crate) fn open_all(
     if wanted.is_empty() {
         return Vec::new();
     }
-    let workers = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(wanted.len());
+    let dirs = broker.log_dirs.dirs.iter().filter(|dir| !dir.is_offline()).count();
+    let workers = threads_per_dir(&broker.config.load())
+        .saturating_mul(dirs)
+        .clamp(1, wanted.len());
     let progress = Progress::new(broker, wanted.len());
     let opened: Vec<(usize, Opened, Task)> = std::thread::scope(|scope| {
         let work = || open_some(broker, image, wanted, &progress);

@@ -15,7 +15,7 @@ use crate::peers::Peers;
 use crate::producer_ids::ProducerIds;
 use crate::replication::{self, Alterations, Fetchers, Throttles};
 use crate::service::BrokerService;
-use crate::{Broker, log_config, publisher, replica_dirs, scrub};
+use crate::{Broker, log_config, opening, publisher, replica_dirs, scrub};
 use arc_swap::ArcSwap;
 use base::fs::Fs;
 use base::metric::Registry;
@@ -166,7 +166,14 @@ fn assemble(
         metrics,
     } = options;
     let paths: Vec<PathBuf> = config.log_dirs.iter().map(PathBuf::from).collect();
-    let log_dirs = LogDirs::open(fs.as_ref(), &paths, &unusable, config.node_id, &cluster_id)?;
+    let log_dirs = LogDirs::open(
+        fs.as_ref(),
+        &paths,
+        &unusable,
+        config.node_id,
+        &cluster_id,
+        opening::threads_per_dir(&config),
+    )?;
     let (config, refused) = config.with_usable_dynamic(log_config::dynamic(&published.borrow().image, config.node_id));
     for reason in refused {
         warn!(reason, "a dynamic broker config cannot be applied");

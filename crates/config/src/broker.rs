@@ -87,6 +87,7 @@ settings! {
         log_initial_task_delay: Duration = "log.initial.task.delay.ms",
         log_retention_check_interval: Duration = "log.retention.check.interval.ms",
         riverrun_log_dir_reserve_bytes: i64 = "riverrun.log.dir.reserve.bytes",
+        num_recovery_threads_per_data_dir: i32 = "num.recovery.threads.per.data.dir",
         producer_id_expiration: Duration = "producer.id.expiration.ms",
         producer_id_expiration_check_interval: Duration = "producer.id.expiration.check.interval.ms",
         replica_high_watermark_checkpoint_interval: Duration = "replica.high.watermark.checkpoint.interval.ms",

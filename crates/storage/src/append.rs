@@ -193,6 +193,7 @@ impl Log {
             position += batch.size() as u64;
             next = header.next_offset();
         }
+        self.since_snapshot += position - segment.size();
         segment.set_size(position);
         Ok(())
     }
@@ -206,6 +207,7 @@ impl Log {
                 .appended(&segment, batch.header(), position, self.config.index_interval_bytes)?;
             position += batch.bytes().len() as u64;
         }
+        self.since_snapshot += position - segment.size();
         segment.set_size(position);
         Ok(())
     }

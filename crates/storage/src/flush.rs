@@ -195,6 +195,11 @@ impl Log {
         }
         self.writing(|log| {
             let active = opened?;
+            match log.note_producers_if_due() {
+                // It is only for the next start's sake.
+                Err(error) if error.is_passing() => {}
+                noted => noted?,
+            }
             let unsynced = std::mem::take(&mut log.unsynced);
             let epochs = (unsynced.epochs == Epochs::Due).then(|| log.epochs.contents());
             Ok(Some(Flush {

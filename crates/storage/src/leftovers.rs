@@ -3,6 +3,7 @@
 use crate::error::StorageError;
 use crate::home::Home;
 use crate::names::{CLEANED, DELETED, SWAP, SegmentFile};
+use crate::producer_state::snapshot_offset;
 use crate::scan::HeaderScan;
 use base::Offset;
 use base::fs::{EntryKind, Open};
@@ -11,16 +12,46 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The files of the segments, by base offset.
 pub(crate) type Listing = BTreeMap<Offset, BTreeSet<SegmentFile>>;
 
-/// Removes files that nobody wants any more, completes a swap that was under way, and lists the segments.
-pub(crate) fn clear(home: &Home) -> Result<Listing, StorageError> {
+/// What a partition's directory holds.
+pub(crate) struct Contents {
+    /// The segments.
+    pub(crate) segments: Listing,
+    /// The offsets of the producer snapshots.
+    pub(crate) snapshots: BTreeSet<Offset>,
+}
+
+/// Removes files that nobody wants any more, completes a swap that was under way, and says what there is then. Without
+/// leftovers the directory is listed once: a start does this ten thousand times. A directory that is absent is created.
+pub(crate) fn clear(home: &Home) -> Result<Contents, StorageError> {
+    let names = match file_names(home) {
+        Err(StorageError::Io(std::io::ErrorKind::NotFound)) => {
+            home.fs.create_dir(&home.dir())?;
+            Vec::new()
+        }
+        names => names?,
+    };
+    let is_leftover = |name: &String| [DELETED, CLEANED, SWAP].iter().any(|suffix| name.ends_with(suffix));
+    let names = if names.iter().any(is_leftover) {
+        clear_leftovers(home, &names)?;
+        file_names(home)?
+    } else {
+        names
+    };
+    Ok(Contents {
+        segments: segments(home, &names)?,
+        snapshots: names.iter().filter_map(|name| snapshot_offset(name)).collect(),
+    })
+}
+
+fn clear_leftovers(home: &Home, names: &[String]) -> Result<(), StorageError> {
     let mut cleaned = Vec::new();
     let mut swaps = Vec::new();
-    for name in file_names(home)? {
+    for name in names {
         if name.ends_with(DELETED) && !name.ends_with(".checkpoint.deleted") {
-            home.fs.remove_file(&home.path(&name))?;
-        } else if let Some(file) = with_suffix(&name, CLEANED) {
+            home.fs.remove_file(&home.path(name))?;
+        } else if let Some(file) = with_suffix(name, CLEANED) {
             cleaned.push(file);
-        } else if let Some(file) = with_suffix(&name, SWAP) {
+        } else if let Some(file) = with_suffix(name, SWAP) {
             swaps.push(file);
         }
     }
@@ -32,8 +63,7 @@ pub(crate) fn clear(home: &Home) -> Result<Listing, StorageError> {
         .partition(|(_, base)| first_cleaned.is_some_and(|first| *base >= first));
     remove_all(home, &stale, SWAP)?;
     remove_all(home, &cleaned, CLEANED)?;
-    complete_swap(home, &swaps)?;
-    segments(home)
+    complete_swap(home, &swaps)
 }
 
 /// The cleaner's output takes the place of its inputs.
@@ -46,7 +76,7 @@ fn complete_swap(home: &Home, swaps: &[(SegmentFile, Offset)]) -> Result<(), Sto
     };
     if let (Some(first), Some(last)) = (logs().min(), logs().max()) {
         let end = end_of(home, last)?;
-        for (base, kinds) in segments(home)? {
+        for (base, kinds) in segments(home, &file_names(home)?)? {
             let replaced = first <= base && (base < end || base == last);
             for kind in kinds.into_iter().filter(|_| replaced) {
                 home.fs.remove_file(&home.path(&kind.name(base)))?;
@@ -92,10 +122,10 @@ fn end_of(home: &Home, base: Offset) -> Result<Offset, StorageError> {
 }
 
 /// The segments' files; those without a file of batches are removed.
-fn segments(home: &Home) -> Result<Listing, StorageError> {
+fn segments(home: &Home, names: &[String]) -> Result<Listing, StorageError> {
     let mut listing = Listing::new();
-    for name in file_names(home)? {
-        if let Some((kind, base)) = SegmentFile::parse(&name) {
+    for name in names {
+        if let Some((kind, base)) = SegmentFile::parse(name) {
             listing.entry(base).or_default().insert(kind);
         }
     }
@@ -107,12 +137,10 @@ fn segments(home: &Home) -> Result<Listing, StorageError> {
     Ok(listing)
 }
 
-fn file_names(home: &Home) -> Result<impl Iterator<Item = String> + use<>, StorageError> {
+fn file_names(home: &Home) -> Result<Vec<String>, StorageError> {
     let entries = home.fs.list(&home.dir())?;
-    Ok(entries
-        .into_iter()
-        .filter(|entry| entry.kind == EntryKind::File)
-        .map(|entry| entry.name))
+    let files = entries.into_iter().filter(|entry| entry.kind == EntryKind::File);
+    Ok(files.map(|entry| entry.name).collect())
 }
 
 fn with_suffix(name: &str, suffix: &str) -> Option<(SegmentFile, Offset)> {

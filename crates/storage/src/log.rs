@@ -41,6 +41,8 @@ pub struct Log {
     pub(crate) swapping: bool,
     pub(crate) epochs: LeaderEpochCache,
     pub(crate) producers: ProducerStateManager,
+    /// Bytes appended since the last snapshot of the producers, about: what a start replays for them.
+    pub(crate) since_snapshot: u64,
 }
 
 impl Log {

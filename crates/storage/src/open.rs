@@ -64,27 +64,37 @@ struct Opening {
     is_new: bool,
     /// Complete segments that were checked, and may have been changed.
     checked: Vec<Arc<Segment>>,
+    /// The last segment's state and the log's end, once it was checked.
+    last: Option<(Active, Offset)>,
+    /// Whether the epochs that the batches tell are to be written down.
+    due: Epochs,
 }
 
 impl Log {
     /// Opens (or creates) the log in `options.dir`.
     pub fn open(options: LogOptions) -> Result<Self, OpenError> {
-        options.fs.create_dir(&options.dir)?;
         let home = Arc::new(Home::new(Arc::clone(&options.fs), &options.dir));
-        let listing = leftovers::clear(&home)?;
+        let found = leftovers::clear(&home)?;
         let expiration = Duration::from_millis(u64::try_from(options.producer_id_expiration_ms).unwrap_or(0));
         let epochs = LeaderEpochCache::open(Arc::clone(&options.fs), options.dir.clone())?;
-        let producers = ProducerStateManager::open(Arc::clone(&options.fs), options.dir.clone(), expiration)?;
+        let producers = ProducerStateManager::open(
+            Arc::clone(&options.fs),
+            options.dir.clone(),
+            found.snapshots,
+            expiration,
+        );
         let mut opening = Opening {
             options,
             home,
             segments: Vec::new(),
             epochs,
             indexes: TransactionIndexes::Kept,
-            is_new: listing.is_empty(),
+            is_new: found.segments.is_empty(),
             checked: Vec::new(),
+            last: None,
+            due: Epochs::Written,
         };
-        opening.find_segments(listing)?;
+        opening.find_segments(found.segments)?;
         match opening.options.last_shutdown {
             _ if opening.is_new => {}
             LastShutdown::Unclean => opening.check(opening.options.recovery_point)?,
@@ -152,8 +162,8 @@ impl Opening {
                 }
                 None => recover(&segment, fresh, config, &mut self.epochs)?,
             };
-            segment.seal(found.active.largest)?;
             epochs_due |= found.epochs == Flush::Due;
+            self.last = Some((found.active, found.end));
             let next = self.segments.get(number + 1);
             if found.cut > 0 || next.is_some_and(|next| next.base() < found.end) {
                 for later in self.segments.drain(number + 1..) {
@@ -162,13 +172,15 @@ impl Opening {
                 break;
             }
             if next.is_some() {
+                segment.seal(found.active.largest)?;
                 segment.rest()?;
                 self.checked.push(segment);
             }
         }
         self.indexes = TransactionIndexes::RebuiltFrom(rebuilt_from);
         if epochs_due {
-            self.epochs.flush()?;
+            // Written with the next flush, together with those of all others.
+            self.due = Epochs::Due;
         }
         Ok(())
     }
@@ -189,20 +201,12 @@ impl Opening {
         Ok(())
     }
 
-    /// The last segment's state and the log's end. A segment that cannot be read is checked like after a crash.
+    /// The last segment's state and the log's end.
     fn load_active(&mut self) -> Result<(Active, Offset), StorageError> {
-        let last = Arc::clone(self.segments.last().expect("there is at least one"));
-        let loaded = match Active::load(&last, self.fresh(last.base())) {
-            Ok(loaded) => loaded,
-            Err(crate::scan::ScanError::Io(error)) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
-                return Err(error.into());
-            }
-            Err(_) => {
-                self.check(last.base())?;
-                Active::load(&last, self.fresh(last.base()))?
-            }
+        let (active, end) = match self.last.take() {
+            Some(checked) => checked,
+            None => self.load_last()?,
         };
-        let (active, end) = loaded;
         let start = self.options.log_start_offset;
         if end >= start {
             return Ok((active, end));
@@ -213,6 +217,21 @@ impl Opening {
         }
         self.create(start)?;
         Ok((self.fresh(start), start))
+    }
+
+    /// Reads the last segment's state; one that cannot be read is checked like after a crash.
+    fn load_last(&mut self) -> Result<(Active, Offset), StorageError> {
+        let last = Arc::clone(self.segments.last().expect("there is at least one"));
+        match Active::load(&last, self.fresh(last.base())) {
+            Ok(loaded) => Ok(loaded),
+            Err(crate::scan::ScanError::Io(error)) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
+                Err(error.into())
+            }
+            Err(_) => {
+                self.check(last.base())?;
+                Ok(self.last.take().expect("the check went over the last segment"))
+            }
+        }
     }
 
     fn into_log(self, producers: ProducerStateManager, active: Active, end: Offset) -> Result<Log, StorageError> {
@@ -231,7 +250,7 @@ impl Opening {
             sealed: self.checked,
             snapshots: Vec::new(),
             names,
-            epochs: Epochs::Written,
+            epochs: self.due,
         };
         let mut log = Log {
             home: self.home,
@@ -252,6 +271,7 @@ impl Opening {
             swapping: false,
             epochs: self.epochs,
             producers,
+            since_snapshot: 0,
         };
         let _ = log.epochs.truncate_from_end(end);
         let _ = log.epochs.truncate_from_start(log_start);

@@ -25,7 +25,10 @@ pub use crate::origin::Origin;
 pub use batch::{BatchKind, MarkerEpochRule, ProducerBatch, TxnResult};
 pub use entry::{BATCHES_KEPT, BatchMetadata, ProducerEntry};
 pub use refusal::ProducerError;
-pub use snapshots::{SUFFIX as SNAPSHOT_SUFFIX, Sync, path as snapshot_path, rename_deleted as rename_snapshot};
+pub use snapshots::{
+    SUFFIX as SNAPSHOT_SUFFIX, Sync, offset_of as snapshot_offset, path as snapshot_path,
+    rename_deleted as rename_snapshot,
+};
 pub use staged::{CompletedTxn, Staged};
 pub use verification::{FirstSequence, Verification, VerificationGuard};
 
@@ -34,6 +37,7 @@ use base::{Offset, ProducerId, Timestamp};
 use rustc_hash::FxHashMap;
 use snapshot::SnapshotEntry;
 use snapshots::Snapshots;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -80,20 +84,20 @@ pub struct ProducerStateManager {
 }
 
 impl ProducerStateManager {
-    /// The state for the partition directory `dir`, empty: it lists the snapshots and loads none.
+    /// The state for the partition directory `dir` with snapshots at these offsets, empty: none is loaded.
     ///
     /// `expiration` is `producer.id.expiration.ms`.
-    pub fn open(fs: Arc<dyn Fs>, dir: PathBuf, expiration: Duration) -> io::Result<Self> {
-        Ok(Self {
+    pub fn open(fs: Arc<dyn Fs>, dir: PathBuf, snapshots: BTreeSet<Offset>, expiration: Duration) -> Self {
+        Self {
             producers: FxHashMap::default(),
             transactions: Transactions::default(),
             verifications: FxHashMap::default(),
             next_guard: 0,
-            snapshots: Snapshots::list(fs, dir)?,
+            snapshots: Snapshots::known(fs, dir, snapshots),
             expiration,
             map_end: Offset::ZERO,
             snapshot_end: Offset::ZERO,
-        })
+        }
     }
 
     /// Judges a batch on top of what `staged` holds of the same append, and stages it if it is to be appended.

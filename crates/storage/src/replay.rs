@@ -57,7 +57,9 @@ impl Log {
             return Ok(());
         }
         let file = segment.log()?;
-        let mut scan = HeaderScan::new(&*file, segment.position_before(from)?, size);
+        let start = segment.position_before(from)?;
+        self.since_snapshot += size - start;
+        let mut scan = HeaderScan::new(&*file, start, size);
         while let Some(placed) = scan.next()? {
             if placed.header.last_offset() < from || !placed.header.has_producer() {
                 continue;

@@ -7,6 +7,9 @@ use crate::producer_state::Sync;
 use base::{Offset, Timestamp};
 use std::sync::Arc;
 
+/// After so many bytes the producers are written down.
+const REPLAYED_AT_MOST: u64 = 32 << 20;
+
 impl Log {
     /// Begins a new segment at the log's end, as before an AlterReplicaLogDirs or in a tool.
     pub fn roll(&mut self, now: Timestamp) -> Result<(), StorageError> {
@@ -28,6 +31,30 @@ impl Log {
         Ok(true)
     }
 
+    /// Writes down the producers as they are at `end`, the log's end.
+    fn note_producers(&mut self, end: Offset) -> Result<(), StorageError> {
+        self.since_snapshot = 0;
+        self.producers.update_map_end_offset(end);
+        // The file is synced with the next flush; its checksum guards it until then.
+        if let Some(offset) = self.producers.take_snapshot(Sync::Later)? {
+            let path = crate::producer_state::snapshot_path(&self.home.dir(), offset);
+            self.unsynced.snapshots.push(path);
+            self.unsynced.names_changed();
+        }
+        Ok(())
+    }
+
+    /// Writes the producers down amid a segment if a start would have to read much of it for them; older snapshots of that kind go.
+    /// Kafka does so at its clean shutdowns, and takes such a snapshot for what it is.
+    pub(crate) fn note_producers_if_due(&mut self) -> Result<(), StorageError> {
+        if self.since_snapshot < REPLAYED_AT_MOST {
+            return Ok(());
+        }
+        self.note_producers(self.log_end)?;
+        let bases: Vec<_> = self.segments.iter().map(|segment| segment.base()).collect();
+        Ok(self.producers.remove_stray_snapshots(&bases)?)
+    }
+
     fn roll_at(&mut self, base: Offset, now: Timestamp) -> Result<(), StorageError> {
         let old = Arc::clone(self.active_segment());
         if old.base() == base {
@@ -35,12 +62,7 @@ impl Log {
             return Ok(());
         }
         old.seal(self.active.largest)?;
-        self.producers.update_map_end_offset(base);
-        // The file is synced with the segment's flush, which is due now; its checksum guards it until then.
-        if let Some(offset) = self.producers.take_snapshot(Sync::Later)? {
-            let path = crate::producer_state::snapshot_path(&self.home.dir(), offset);
-            self.unsynced.snapshots.push(path);
-        }
+        self.note_producers(base)?;
         let segment = self.create_segment(base)?;
         self.unsynced.sealed.push(old);
         Arc::make_mut(&mut self.segments).push(segment);

@@ -23,6 +23,8 @@ pub struct RealFs;
 
 /// `IOV_MAX` of Linux: more slices than this are refused by `pwritev`.
 const MOST_SLICES: usize = 1024;
+/// What is read at once of a file that is read whole.
+const SMALL_FILE: usize = 1024;
 /// How many files are replaced together: all of them are open meanwhile.
 const REPLACED_AT_ONCE: usize = 1024;
 
@@ -148,7 +150,23 @@ impl Fs for RealFs {
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        std::fs::read(path)
+        let file = std::fs::File::open(path)?;
+        let mut bytes = vec![0; SMALL_FILE];
+        let mut filled = 0;
+        loop {
+            // Only the end of a regular file makes a read shorter than asked: most are read by one call.
+            let asked = bytes.len() - filled;
+            let read = match file.read_at(&mut bytes[filled..], filled as u64) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read?,
+            };
+            filled += read;
+            if read < asked {
+                bytes.truncate(filled);
+                return Ok(bytes);
+            }
+            bytes.resize(filled * 4, 0);
+        }
     }
 
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -18,8 +18,16 @@ pub struct PartitionDir {
     pub partition: TopicPartition,
     /// The directory.
     pub path: PathBuf,
-    /// The id of its topic, if the directory tells.
+    /// The id of its topic, if the directory tells and was asked: [`PartitionDir::read_topic_id`].
     pub topic_id: Option<Uuid>,
+}
+
+impl PartitionDir {
+    /// Reads the topic's id. With ten thousand partitions this takes a while, and is better done by several at a time.
+    pub fn read_topic_id(&mut self, fs: &dyn Fs) -> Result<(), PartitionMetadataError> {
+        self.topic_id = partition_metadata::read(fs, &self.path)?;
+        Ok(())
+    }
 }
 
 /// The partition directories of a log directory, each list in the order of the names.
@@ -63,7 +71,7 @@ pub enum ScanError {
     PartitionMetadata(#[from] PartitionMetadataError),
 }
 
-/// Sorts the directories in `log_dir`.
+/// Sorts the directories in `log_dir` by their names; what is in them is not looked at.
 pub fn scan(fs: &dyn Fs, log_dir: &Path) -> Result<Scan, ScanError> {
     let listed = fs.list(log_dir).map_err(|source| ScanError::Io {
         path: log_dir.to_owned(),
@@ -87,15 +95,10 @@ pub fn scan(fs: &dyn Fs, log_dir: &Path) -> Result<Scan, ScanError> {
             DirKind::Delete => &mut scan.deleted,
             DirKind::Stray => &mut scan.stray,
         };
-        // What is to be deleted is deleted, whatever its files say.
-        let topic_id = match name.kind {
-            DirKind::Delete => None,
-            DirKind::Current | DirKind::Future | DirKind::Stray => partition_metadata::read(fs, &path)?,
-        };
         list.push(PartitionDir {
             partition: name.partition,
             path,
-            topic_id,
+            topic_id: None,
         });
     }
     Ok(scan)

@@ -188,6 +188,10 @@ fn a_log_directory_is_sorted_into_its_parts() {
     let found = scan(&RealFs, dir.path()).expect("only known directories");
     let list = |dirs: &[PartitionDir]| dirs.iter().map(|dir| dir.partition.to_string()).collect::<Vec<_>>();
     assert_eq!(list(&found.current), ["a-0", "b-1"]);
+    let mut found = found;
+    for dir in &mut found.current {
+        dir.read_topic_id(&RealFs).expect("readable");
+    }
     assert_eq!(found.current[0].topic_id, Some(Uuid::ONE));
     assert_eq!(found.current[1].topic_id, None);
     assert_eq!(list(&found.future), ["a-0"]);

@@ -65,28 +65,37 @@ impl<const N: usize> Entries<N> {
     /// The entries in `file`; a part of an entry at the end, or zeros that a crash left, are passed over.
     pub(crate) fn load(file: Arc<IndexFile>) -> io::Result<Self> {
         let opened = file.open()?;
-        let len = opened.len()?;
-        let stored = Stored::<N> {
-            file: Arc::clone(&file),
-            count: u32::try_from(len / N as u64).unwrap_or(u32::MAX),
-        };
-        let count = stored.without_zeros()?;
+        // One read tells both what is in a short index and that it is short.
+        let mut head = vec![[0; N]; TAIL_KEPT + 1];
+        let read = opened.read_at(head.as_flattened_mut(), 0)?;
+        let is_whole = read < head.as_flattened().len();
+        let len = if is_whole { read as u64 } else { opened.len()? };
         let mut entries = Self {
-            stored: count,
-            has_rest: len != u64::from(count) * N as u64,
-            tail_from: count,
+            stored: u32::try_from(len / N as u64).unwrap_or(u32::MAX),
+            has_rest: false,
+            tail_from: 0,
             tail: Vec::new(),
             file,
         };
-        if count as usize <= TAIL_KEPT {
-            entries.tail = vec![[0; N]; count as usize];
-            entries.tail_from = 0;
-            if count > 0 {
-                read_exactly(&*opened, entries.tail.as_flattened_mut(), 0)?;
-            }
+        if is_whole {
+            head.truncate(read / N);
+            head.truncate(without_zeros(&head));
+            entries.stored = head.len() as u32;
+            entries.tail = head;
             entries.file.close();
+        } else {
+            entries.stored = entries.in_file().without_zeros()?;
+            entries.tail_from = entries.stored;
         }
+        entries.has_rest = len != u64::from(entries.stored) * N as u64;
         Ok(entries)
+    }
+
+    fn in_file(&self) -> Stored<N> {
+        Stored {
+            file: Arc::clone(&self.file),
+            count: self.stored,
+        }
     }
 
     /// An index without entries, in a file that is empty.
@@ -161,11 +170,7 @@ impl<const N: usize> Entries<N> {
     /// Keeps the first entries for which `keep` holds.
     pub(crate) fn truncate(&mut self, keep: impl Fn(&[u8; N]) -> bool) -> io::Result<()> {
         self.write_out()?;
-        let stored = Stored {
-            file: Arc::clone(&self.file),
-            count: self.stored,
-        };
-        self.stored = stored.partition_point(keep)?;
+        self.stored = self.in_file().partition_point(keep)?;
         self.tail
             .truncate((self.stored.saturating_sub(self.tail_from)) as usize);
         self.tail_from = self.tail_from.min(self.stored);
@@ -257,6 +262,17 @@ impl<const N: usize> Stored<N> {
         };
         let count = rest.partition_point(|entry: &[u8; N]| *entry != [0; N])?;
         Ok(if first == [0; N] { 0 } else { count })
+    }
+}
+
+/// How many entries there are before the zeros at the end. The first may be zeros itself.
+fn without_zeros<const N: usize>(entries: &[[u8; N]]) -> usize {
+    match entries {
+        [_, .., last] if *last == [0; N] => entries
+            .iter()
+            .rposition(|entry| *entry != [0; N])
+            .map_or(0, |last| last + 1),
+        _ => entries.len(),
     }
 }
 

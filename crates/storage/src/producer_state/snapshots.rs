@@ -3,7 +3,7 @@
 use super::snapshot;
 use super::snapshot::SnapshotEntry;
 use base::Offset;
-use base::fs::{EntryKind, Fs, Open};
+use base::fs::{Fs, Open};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,17 +35,16 @@ pub fn path(dir: &Path, offset: Offset) -> PathBuf {
     dir.join(format!("{:020}{SUFFIX}", offset.0))
 }
 
+/// The offset in the name of a snapshot.
+pub fn offset_of(name: &str) -> Option<Offset> {
+    let offset = Offset(name.strip_suffix(SUFFIX)?.parse().ok()?);
+    (offset.0 >= 0).then_some(offset)
+}
+
 impl Snapshots {
-    /// Lists the snapshots of `dir`; a directory that does not exist yet has none.
-    pub(super) fn list(fs: Arc<dyn Fs>, dir: PathBuf) -> io::Result<Self> {
-        let entries = match fs.list(&dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            listed => listed?,
-        };
-        let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
-        let offsets = files.filter_map(|entry| entry.name.strip_suffix(SUFFIX)?.parse().ok().map(Offset));
-        let offsets = offsets.filter(|offset| offset.0 >= 0).collect();
-        Ok(Self { fs, dir, offsets })
+    /// The snapshots of `dir`.
+    pub(super) fn known(fs: Arc<dyn Fs>, dir: PathBuf, offsets: BTreeSet<Offset>) -> Self {
+        Self { fs, dir, offsets }
     }
 
     pub(super) fn oldest(&self) -> Option<Offset> {

@@ -10,7 +10,12 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const NOW: Timestamp = Timestamp(1_000_000);
 
 fn open(dir: &TempDir) -> ProducerStateManager {
-    ProducerStateManager::open(Arc::new(RealFs), dir.path().to_owned(), DAY).expect("a readable directory")
+    let entries = std::fs::read_dir(dir.path()).expect("a readable directory");
+    let names = entries.map(|entry| entry.expect("an entry").file_name());
+    let snapshots = names
+        .filter_map(|name| snapshot_offset(&name.to_string_lossy()))
+        .collect();
+    ProducerStateManager::open(Arc::new(RealFs), dir.path().to_owned(), snapshots, DAY)
 }
 
 /// `count` records of producer `P`, from sequence `first` on, at `offset`.

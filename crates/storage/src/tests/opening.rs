@@ -287,3 +287,24 @@ fn what_was_flushed_is_not_read_again_after_a_crash() {
         }
     }
 }
+
+#[test]
+fn the_producers_of_a_long_segment_are_written_down_now_and_then() {
+    let mut bench = Bench::new(LogConfig::default());
+    let mut log = bench.open();
+    let snapshots = |bench: &Bench| -> Vec<String> {
+        let files = bench.files().into_iter();
+        files.filter(|name| name.ends_with(".snapshot")).collect()
+    };
+    for at in 0..80 {
+        append(&mut log, batch(1, 1 << 20, at));
+        flush(&mut log);
+    }
+    let newest = snapshots(&bench);
+    assert_eq!(newest.len(), 1, "of those amid a segment the newest stays: {newest:?}");
+    assert!(newest[0].as_str() > "00000000000000000060", "{newest:?}");
+    bench.options.recovery_point = log.recovery_point();
+    drop(log);
+    assert_eq!(bench.open().log_end_offset(), Offset(80));
+    assert_eq!(snapshots(&bench), newest, "a start after a crash replays from there");
+}
