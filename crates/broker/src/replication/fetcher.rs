@@ -203,7 +203,7 @@ impl Fetcher {
             .partitions
             .next_look(now)
             .map(|at| at.saturating_duration_since(now));
-        let request = request::build(&self.broker, plan, again);
+        let request = request::build(&self.broker, version, plan, again);
         let timeout = self.broker.config.load().replication.replica_socket_timeout;
         let sent = Instant::now();
         let answering = channel.send_within(&request, version, timeout);

@@ -11,6 +11,9 @@ use protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+/// The first version in which a follower tells its registration too (KIP-903).
+const STATES_FROM: i16 = 15;
+
 /// The version in which to fetch: what the cluster's metadata.version lets brokers speak among themselves, and no more
 /// than the leader knows.
 pub(super) fn version(broker: &Broker, channel: &Channel) -> Result<i16, ClientError> {
@@ -47,17 +50,26 @@ pub(super) fn position(source: NodeId, follow: &Follow, max_bytes: i32) -> Optio
 }
 
 /// The request. It waits at the leader no longer than `until_due`, when a partition that pauses is to be asked for again.
-pub(super) fn build(broker: &Broker, plan: Plan, until_due: Option<Duration>) -> FetchRequest {
+pub(super) fn build(broker: &Broker, version: i16, plan: Plan, until_due: Option<Duration>) -> FetchRequest {
     let config = broker.config.load();
     let replication = &config.replication;
     let due_ms = until_due.map_or(i32::MAX, |due| i32::try_from(due.as_millis() + 1).unwrap_or(i32::MAX));
     let replica_epoch = broker.epoch.load(Ordering::Acquire);
+    let (replica_id, replica_state) = if version >= STATES_FROM {
+        let replica_id = broker.node.0;
+        (
+            -1,
+            ReplicaState {
+                replica_id,
+                replica_epoch,
+            },
+        )
+    } else {
+        (broker.node.0, ReplicaState::default())
+    };
     FetchRequest {
-        replica_id: broker.node.0,
-        replica_state: ReplicaState {
-            replica_id: broker.node.0,
-            replica_epoch,
-        },
+        replica_id,
+        replica_state,
         max_wait_ms: replication.replica_fetch_wait_max_ms.min(due_ms),
         min_bytes: replication.replica_fetch_min_bytes,
         max_bytes: replication.replica_fetch_response_max_bytes,
