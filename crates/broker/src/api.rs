@@ -40,12 +40,15 @@ network::apis! {
     ElectLeaders, 0..=2 => raw elect_leaders;
     DeleteGroups, 0..=2 => delete_groups;
     IncrementalAlterConfigs, 0..=1 => raw incremental_alter_configs;
+    AlterPartitionReassignments, 0..=1 => raw alter_partition_reassignments;
+    ListPartitionReassignments, 0..=0 => raw list_partition_reassignments;
     OffsetDelete, 0..=0 => offset_delete;
     DescribeClientQuotas, 0..=1 => describe_client_quotas;
     AlterClientQuotas, 0..=1 => raw alter_client_quotas;
     DescribeQuorum, 0..=2 => raw describe_quorum;
     UpdateFeatures, 0..=2 => raw update_features;
     DescribeCluster, 0..=2 => describe_cluster;
+    UnregisterBroker, 0..=0 => raw unregister_broker;
     DescribeProducers, 0..=0 => describe_producers;
     DescribeTransactions, 0..=0 => describe_transactions;
     ListTransactions, 0..=2 => list_transactions;

@@ -3,8 +3,9 @@
 use crate::channel::Channel;
 use crate::error::ClientError;
 use crate::retry::Retry;
-use crate::settings::{Address, Settings};
+use crate::settings::{Address, Entrance, Settings};
 use base::{LeaderEpoch, NodeId, Uuid};
+use protocol::messages::describe_cluster_request::DescribeClusterRequest;
 use protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use protocol::messages::metadata_response::{MetadataResponse, MetadataResponsePartition, MetadataResponseTopic};
 use protocol::{ErrorCode, Request};
@@ -67,6 +68,9 @@ pub enum Topics<'a> {
     /// These, and the broker may create the ones that are missing.
     NamedOrCreated(&'a [String]),
 }
+
+/// The endpoint type of controllers in DescribeCluster.
+pub(crate) const CONTROLLERS: i8 = 2;
 
 /// A slot for the connection to one address, locked while it is being made.
 type Slot = Arc<tokio::sync::Mutex<Option<Channel>>>;
@@ -186,6 +190,41 @@ impl Cluster {
         }
     }
 
+    /// Asks the active controller: any broker, which forwards, or, where the addresses are those of controllers, the one
+    /// that they name. `code` is where the answer says whether it was obeyed: who is not the controller, is asked no more.
+    pub async fn call_controller<R: Request>(
+        &self,
+        what: &'static str,
+        request: &R,
+        code: impl Fn(&R::Response) -> i16,
+    ) -> Result<R::Response, ClientError> {
+        let mut retry = self.retry(what);
+        loop {
+            let attempt = async {
+                let answer = self.controller().await?.send(request).await?;
+                match ErrorCode::from(code(&answer)) {
+                    moved @ (ErrorCode::NotController | ErrorCode::NotLeaderOrFollower) => Err(refused(moved)),
+                    _ => Ok(answer),
+                }
+            };
+            match attempt.await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => retry.pause(error).await?,
+            }
+        }
+    }
+
+    async fn controller(&self) -> Result<Channel, ClientError> {
+        match self.settings().entrance {
+            Entrance::Brokers => self.any().await,
+            Entrance::Controllers => {
+                self.refresh(Topics::Named(&[])).await?;
+                let controller = self.state().controller.ok_or(refused(ErrorCode::NotController))?;
+                self.node(controller).await
+            }
+        }
+    }
+
     /// Asks broker `id`, again if that may help.
     pub async fn call_node<R: Request>(
         &self,
@@ -226,6 +265,9 @@ impl Cluster {
 
     async fn refresh(&self, topics: Topics<'_>) -> Result<Vec<Arc<TopicMetadata>>, ClientError> {
         let channel = self.any().await?;
+        if self.settings().entrance == Entrance::Controllers {
+            return self.refresh_controllers(&channel).await;
+        }
         let named = |names: &[String]| {
             let topic = |name: &String| MetadataRequestTopic {
                 name: Some(name.clone()),
@@ -246,6 +288,29 @@ impl Cluster {
         let answer = channel.send(&request).await?;
         ClientError::check(answer.error_code, None)?;
         Ok(self.keep(answer))
+    }
+
+    /// Controllers know no topics that a client may ask for: only one another, and who of them is active.
+    async fn refresh_controllers(&self, channel: &Channel) -> Result<Vec<Arc<TopicMetadata>>, ClientError> {
+        let request = DescribeClusterRequest {
+            endpoint_type: CONTROLLERS,
+            ..Default::default()
+        };
+        let answer = channel.send(&request).await?;
+        ClientError::check(answer.error_code, answer.error_message)?;
+        let nodes = answer.brokers.into_iter().filter_map(|found| {
+            let address = Address {
+                host: found.host,
+                port: u16::try_from(found.port).ok()?,
+            };
+            let (id, rack) = (NodeId(found.broker_id), found.rack);
+            Some((id, Node { id, address, rack }))
+        });
+        let mut state = self.state();
+        state.nodes = nodes.collect();
+        state.controller = (answer.controller_id >= 0).then_some(NodeId(answer.controller_id));
+        state.cluster_id = Some(answer.cluster_id);
+        Ok(Vec::new())
     }
 
     fn keep(&self, answer: MetadataResponse) -> Vec<Arc<TopicMetadata>> {

@@ -19,4 +19,4 @@ pub use channel::Channel;
 pub use cluster::{Cluster, Node, PartitionMetadata, TopicMetadata, Topics};
 pub use coordinator::{CoordinatorType, find_coordinator};
 pub use error::ClientError;
-pub use settings::{Address, Applied, SettingError, Settings};
+pub use settings::{Address, Applied, Entrance, SettingError, Settings};

@@ -77,11 +77,22 @@ impl FromStr for Address {
     }
 }
 
+/// Who is behind the addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entrance {
+    /// Brokers: `bootstrap.servers`.
+    Brokers,
+    /// Controllers: `bootstrap.controllers` (KIP-919). The cluster's nodes are the controllers then.
+    Controllers,
+}
+
 /// How to reach a cluster. The defaults are those of Kafka's admin client.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `bootstrap.servers`: where to ask first.
     pub bootstrap: Vec<Address>,
+    /// Who is there.
+    pub entrance: Entrance,
     /// `client.id`: the name that brokers log and count quotas by.
     pub client_id: String,
     /// `socket.connection.setup.timeout.ms`: how long a connection may take.
@@ -116,6 +127,7 @@ impl Settings {
     pub fn new(bootstrap: &str) -> Result<Self, SettingError> {
         Ok(Self {
             bootstrap: addresses(bootstrap)?,
+            entrance: Entrance::Brokers,
             client_id: String::from("riverrun"),
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),

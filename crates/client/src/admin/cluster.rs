@@ -1,12 +1,14 @@
-//! The cluster itself: its brokers, its named resources.
+//! The cluster itself: its nodes, its named resources.
 
 use super::outcome;
-use crate::cluster::{Cluster, Node};
+use crate::cluster::{CONTROLLERS, Cluster, Node};
 use crate::error::ClientError;
-use crate::settings::Address;
+use crate::settings::{Address, Entrance};
 use base::NodeId;
 use protocol::messages::describe_cluster_request::DescribeClusterRequest;
 use protocol::messages::list_config_resources_request::ListConfigResourcesRequest;
+use protocol::messages::unregister_broker_request::UnregisterBrokerRequest;
+use std::collections::BTreeSet;
 
 /// A cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,16 +17,39 @@ pub struct ClusterDescription {
     pub cluster_id: String,
     /// The broker that takes the controller's requests.
     pub controller: Option<NodeId>,
-    /// Its brokers, by id.
+    /// Its brokers, by id; its controllers, where those are asked.
     pub nodes: Vec<Node>,
+    /// Which of the brokers are fenced.
+    pub fenced: BTreeSet<NodeId>,
+}
+
+/// Whether fenced brokers are among the nodes (KIP-1073).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fenced {
+    /// They are left out.
+    Excluded,
+    /// They are named, too.
+    Included,
+}
+
+/// Describes the cluster, without fenced brokers.
+pub async fn describe_cluster(cluster: &Cluster) -> Result<ClusterDescription, ClientError> {
+    describe_cluster_with(cluster, Fenced::Excluded).await
 }
 
 /// Describes the cluster.
-pub async fn describe_cluster(cluster: &Cluster) -> Result<ClusterDescription, ClientError> {
-    let answer = cluster
-        .call("describeCluster", &DescribeClusterRequest::default())
-        .await?;
+pub async fn describe_cluster_with(cluster: &Cluster, fenced: Fenced) -> Result<ClusterDescription, ClientError> {
+    let mut request = DescribeClusterRequest {
+        include_fenced_brokers: fenced == Fenced::Included,
+        ..Default::default()
+    };
+    if cluster.settings().entrance == Entrance::Controllers {
+        request.endpoint_type = CONTROLLERS;
+    }
+    let answer = cluster.call("describeCluster", &request).await?;
     outcome(answer.error_code, answer.error_message)?;
+    let fenced = answer.brokers.iter().filter(|broker| broker.is_fenced);
+    let fenced = fenced.map(|broker| NodeId(broker.broker_id)).collect();
     let node = |broker: protocol::messages::describe_cluster_response::DescribeClusterBroker| {
         let port = u16::try_from(broker.port).ok()?;
         let address = Address {
@@ -44,7 +69,17 @@ pub async fn describe_cluster(cluster: &Cluster) -> Result<ClusterDescription, C
         cluster_id: answer.cluster_id,
         controller,
         nodes,
+        fenced,
     })
+}
+
+/// Forgets a broker that will not come back.
+pub async fn unregister_broker(cluster: &Cluster, broker: NodeId) -> Result<(), ClientError> {
+    let request = UnregisterBrokerRequest { broker_id: broker.0 };
+    let answer = cluster
+        .call_controller("unregisterBroker", &request, |answer| answer.error_code)
+        .await?;
+    outcome(answer.error_code, answer.error_message)
 }
 
 /// The names of resources of one type that have settings (KIP-1142); an old broker knows only client metrics.

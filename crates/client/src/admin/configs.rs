@@ -3,6 +3,7 @@
 use super::{Each, outcome};
 use crate::cluster::Cluster;
 use crate::error::ClientError;
+use crate::settings::Entrance;
 use base::NodeId;
 use protocol::Request;
 use protocol::messages::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
@@ -238,8 +239,9 @@ async fn call<R: Request>(
     node: Option<NodeId>,
     request: &R,
 ) -> Result<R::Response, ClientError> {
-    match node {
-        Some(node) => cluster.call_node(what, node, request).await,
-        None => cluster.call(what, request).await,
+    match (cluster.settings().entrance, node) {
+        (Entrance::Brokers, Some(node)) => cluster.call_node(what, node, request).await,
+        (Entrance::Brokers, None) => cluster.call(what, request).await,
+        (Entrance::Controllers, _) => cluster.call_controller(what, request, |_| 0).await,
     }
 }

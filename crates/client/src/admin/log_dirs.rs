@@ -5,6 +5,9 @@ use crate::cluster::Cluster;
 use crate::error::ClientError;
 use base::{NodeId, TopicPartition};
 use protocol::ErrorCode;
+use protocol::messages::alter_replica_log_dirs_request::{
+    AlterReplicaLogDir, AlterReplicaLogDirTopic, AlterReplicaLogDirsRequest,
+};
 use protocol::messages::describe_log_dirs_request::DescribeLogDirsRequest;
 use std::sync::Arc;
 
@@ -63,4 +66,25 @@ pub async fn describe_log_dirs(cluster: &Cluster, node: NodeId) -> Result<Vec<Lo
         });
     }
     Ok(dirs)
+}
+
+/// Asks `node` to keep a replica in the log directory `path` from now on.
+pub async fn alter_replica_log_dirs(
+    cluster: &Cluster,
+    node: NodeId,
+    replica: &TopicPartition,
+    path: &str,
+) -> Result<(), ClientError> {
+    let request = AlterReplicaLogDirsRequest {
+        dirs: vec![AlterReplicaLogDir {
+            path: path.to_owned(),
+            topics: vec![AlterReplicaLogDirTopic {
+                name: replica.topic.to_string(),
+                partitions: vec![replica.partition],
+            }],
+        }],
+    };
+    let answer = cluster.call_node("alterReplicaLogDirs", node, &request).await?;
+    let mut results = answer.results.iter().flat_map(|topic| &topic.partitions);
+    results.try_for_each(|partition| outcome(partition.error_code, None))
 }

@@ -3,7 +3,7 @@
 use super::{Each, millis, outcome};
 use crate::cluster::{Cluster, TopicMetadata, Topics};
 use crate::error::ClientError;
-use base::{NodeId, TopicPartition, Uuid};
+use base::{NodeId, Uuid};
 use protocol::messages::create_partitions_request::{
     CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsTopic,
 };
@@ -13,7 +13,6 @@ use protocol::messages::create_topics_request::{
 use protocol::messages::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
 use protocol::messages::describe_topic_partitions_request::{Cursor, DescribeTopicPartitionsRequest, TopicRequest};
 use protocol::messages::describe_topic_partitions_response::DescribeTopicPartitionsResponseTopic;
-use protocol::messages::list_partition_reassignments_request::ListPartitionReassignmentsRequest;
 use protocol::{ApiKey, ErrorCode};
 use std::sync::Arc;
 
@@ -81,17 +80,6 @@ pub struct TopicPartitionDescription {
     pub elr: Option<Vec<NodeId>>,
     /// The last known eligible leader replicas; none if the broker does not tell.
     pub last_known_elr: Option<Vec<NodeId>>,
-}
-
-/// Replicas that are on the move.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reassignment {
-    /// All replicas, new and old.
-    pub replicas: Vec<NodeId>,
-    /// The ones being added.
-    pub adding: Vec<NodeId>,
-    /// The ones being removed.
-    pub removing: Vec<NodeId>,
 }
 
 /// All topics, sorted by name.
@@ -340,31 +328,4 @@ pub async fn create_partitions(cluster: &Cluster, topics: &[NewPartitions]) -> R
     Ok(each
         .map(|topic| (topic.name, outcome(topic.error_code, topic.error_message)))
         .collect())
-}
-
-/// All replicas on the move.
-pub async fn list_reassignments(cluster: &Cluster) -> Result<Vec<(TopicPartition, Reassignment)>, ClientError> {
-    let nodes = |ids: Vec<i32>| ids.into_iter().map(NodeId).collect();
-    let request = ListPartitionReassignmentsRequest {
-        timeout_ms: millis(cluster.settings().request_timeout),
-        ..Default::default()
-    };
-    let answer = cluster.call("listPartitionReassignments", &request).await?;
-    outcome(answer.error_code, answer.error_message)?;
-    let mut found = Vec::new();
-    for topic in answer.topics {
-        let name: Arc<str> = topic.name.into();
-        for partition in topic.partitions {
-            let moving = Reassignment {
-                replicas: nodes(partition.replicas),
-                adding: nodes(partition.adding_replicas),
-                removing: nodes(partition.removing_replicas),
-            };
-            found.push((
-                TopicPartition::new(Arc::clone(&name), partition.partition_index),
-                moving,
-            ));
-        }
-    }
-    Ok(found)
 }

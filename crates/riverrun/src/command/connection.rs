@@ -4,7 +4,7 @@ use super::Form;
 use super::options::{Options, Refusal};
 use super::progress;
 use anyhow::Context;
-use client::{Applied, Cluster, SettingError, Settings};
+use client::{Applied, Cluster, Entrance, SettingError, Settings};
 use config::Properties;
 use std::future::Future;
 
@@ -86,6 +86,23 @@ pub fn admin_settings(options: &Options, bootstrap: &str, client_id: &str) -> an
         properties.apply(|key, value| settings.apply(key, value))?;
     }
     Ok(settings)
+}
+
+/// The cluster behind the addresses of brokers or of controllers, with the client properties of a file.
+pub fn cluster_behind(
+    addresses: &str,
+    entrance: Entrance,
+    properties: &ClientProperties,
+    client_id: &str,
+) -> anyhow::Result<Cluster> {
+    let mut settings = Settings::new(addresses)?;
+    settings.entrance = entrance;
+    client_id.clone_into(&mut settings.client_id);
+    properties.apply(|key, value| match key {
+        "bootstrap.servers" | "bootstrap.controllers" => Ok(Applied::Yes),
+        key => settings.apply(key, value),
+    })?;
+    Ok(Cluster::new(settings))
 }
 
 /// Runs a tool's work to its end, on this thread alone: a tool lives for milliseconds.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 mod closed_pipe;
+mod cluster;
 mod columns;
 mod configs;
 mod connection;
@@ -14,16 +15,22 @@ mod console_producer;
 mod consumer_groups;
 mod consumer_perf_test;
 mod dump_log;
+mod features;
 mod fsck;
 mod get_offsets;
 mod java;
 mod java_exception;
+mod leader_election;
 mod log_dirs;
+mod metadata_quorum;
 mod options;
 mod producer_perf_test;
 mod progress;
+mod reassign_partitions;
 mod serve;
 mod storage;
+mod subcommands;
+mod table;
 mod topic_filter;
 mod topics;
 mod transactions;
@@ -119,6 +126,36 @@ const TOOLS: &[Tool] = &[
         script: "kafka-log-dirs",
         summary: "show what lies in the brokers' log directories",
         run: log_dirs::run,
+    },
+    Tool {
+        name: "reassign-partitions",
+        script: "kafka-reassign-partitions",
+        summary: "move replicas to other brokers and directories",
+        run: reassign_partitions::run,
+    },
+    Tool {
+        name: "leader-election",
+        script: "kafka-leader-election",
+        summary: "elect the preferred leaders, or any where none is left",
+        run: leader_election::run,
+    },
+    Tool {
+        name: "cluster",
+        script: "kafka-cluster",
+        summary: "show the cluster's id and nodes, forget a broker",
+        run: cluster::run,
+    },
+    Tool {
+        name: "metadata-quorum",
+        script: "kafka-metadata-quorum",
+        summary: "show the controllers' quorum, and who votes in it",
+        run: metadata_quorum::run,
+    },
+    Tool {
+        name: "features",
+        script: "kafka-features",
+        summary: "show and change the levels of features",
+        run: features::run,
     },
     Tool {
         name: "producer-perf-test",

@@ -1,7 +1,7 @@
 //! `riverrun storage`: formats log directories, shows what is in them, and makes ids, as `kafka-storage` does.
 
 mod arguments;
-mod features;
+pub(super) mod features;
 mod format;
 mod info;
 mod voters;

@@ -6,7 +6,7 @@ use metadata::feature::{self, DEPENDENCIES, FEATURES};
 use std::process::ExitCode;
 
 /// `version-mapping`: the levels that a release begins with.
-pub(super) fn version_mapping(release: Option<&str>) -> Result<ExitCode> {
+pub(in crate::command) fn version_mapping(release: Option<&str>) -> Result<ExitCode> {
     let latest = MetadataVersion::LATEST_PRODUCTION.to_string();
     let release = release.unwrap_or(&latest);
     let version = parse_release(release)?;
@@ -42,7 +42,8 @@ pub(super) fn dependencies(features: &[&str]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_dependencies(name: &str, level: i16) {
+/// Prints the levels that a level rests on.
+pub(in crate::command) fn print_dependencies(name: &str, level: i16) {
     let rests_on: Vec<_> = DEPENDENCIES
         .iter()
         .filter(|dependency| dependency.feature == name && dependency.level == level)
@@ -63,7 +64,7 @@ fn print_dependencies(name: &str, level: i16) {
 }
 
 /// The level of a release such as `4.3` or `3.7-IV2`.
-pub(super) fn parse_release(text: &str) -> Result<MetadataVersion> {
+pub(in crate::command) fn parse_release(text: &str) -> Result<MetadataVersion> {
     text.parse().ok().with_context(|| {
         let levels = MetadataVersion::MINIMUM.0..=MetadataVersion::LATEST_PRODUCTION.0;
         let known: Vec<String> = levels.map(|level| MetadataVersion(level).to_string()).collect();

@@ -74,7 +74,7 @@ pub async fn describe(cluster: &Cluster, options: &Options) -> anyhow::Result<()
         .map(|node| node.id)
         .collect();
     // A cluster that does not tell of moves is described without them, as Kafka's script does.
-    let moving = admin::list_reassignments(cluster)
+    let moving = admin::list_reassignments(cluster, None)
         .await
         .unwrap_or_default()
         .into_iter()

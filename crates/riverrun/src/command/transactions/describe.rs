@@ -2,8 +2,8 @@
 
 use super::Failure;
 use super::command_line::Values;
-use super::table;
 use crate::command::java::partition_hash_order;
+use crate::command::table;
 use base::{NodeId, TopicPartition};
 use client::Cluster;
 use client::admin;

@@ -3,8 +3,8 @@
 use super::Failure;
 use super::command_line::Values;
 use super::describe::now;
-use super::table;
 use crate::command::java::{long_hash_order, partition_hash_order};
+use crate::command::table;
 use crate::command::topic_filter::is_internal;
 use base::{NodeId, ProducerId, TopicPartition};
 use client::admin::{self, ProducerState, TransactionFilter};

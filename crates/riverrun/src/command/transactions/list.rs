@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::command_line::Values;
-use super::table;
+use crate::command::table;
 use client::Cluster;
 use client::admin::{self, TransactionFilter};
 

@@ -6,7 +6,6 @@ mod command_line;
 mod describe;
 mod find_hanging;
 mod list;
-mod table;
 
 use super::connection::{ClientProperties, LOCAL, block_on};
 use super::java_exception::message;

@@ -1,4 +1,4 @@
-//! Tables as this tool prints them: columns as wide as they must be, a tab after each.
+//! Tables as Kafka's newer tools print them: columns as wide as they must be, a tab after each.
 
 use crate::command::columns::{padded, width};
 
