@@ -438,7 +438,8 @@ fn check(
 fn complete(arguments: Arguments, values: &[(&'static str, String)], entrance: Need) -> Result<(), String> {
     let is_given = |argument: &&Argument| values.iter().any(|(name, _)| *name == argument.name);
     let absent = |argument: &&Argument| argument.need == Need::Required && !is_given(argument);
-    if let Some(argument) = arguments.single.iter().find(absent) {
+    // The last one first, as that library does.
+    if let Some(argument) = arguments.single.iter().rev().find(absent) {
         return Err(format!("argument {} is required", argument.shown()));
     }
     let must = arguments.need == Need::Required && entrance == Need::Required;
