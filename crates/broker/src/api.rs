@@ -56,6 +56,8 @@ network::apis! {
     ConsumerGroupDescribe, 0..=1 => consumer_group_describe;
     ListConfigResources, 0..=1 => list_config_resources;
     DescribeTopicPartitions, 0..=0 => describe_topic_partitions;
+    AddRaftVoter, 0..=1 => raw add_raft_voter;
+    RemoveRaftVoter, 0..=0 => raw remove_raft_voter;
 }
 
 /// PRODUCER_FENCED as clients of versions before `since` know it.

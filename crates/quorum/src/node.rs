@@ -242,6 +242,7 @@ fn asker(options: &QuorumOptions) -> Asker {
 fn outgoing(config: &BrokerConfig) -> client::Settings {
     let timeout = config.quorum.controller_quorum_request_timeout;
     client::Settings {
+        entrance: client::Entrance::Controllers,
         bootstrap: Vec::new(),
         client_id: format!("raft-client-{}", config.node_id),
         connect_timeout: timeout,
