@@ -17,7 +17,7 @@ use protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, 
 use testkit::batch::{Batch, Record};
 use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings, Wire};
 
-/// One tool a line; a line that begins with `<` is the stdin of the next one, its lines separated by `|`. A tool after
+/// One tool a line, which gets `--bootstrap-server`, or the broker's address where `@` stands; a line that begins with `<` is the stdin of the next one, its lines separated by `|`. A tool after
 /// `until TEXT =>` or `without TEXT =>` is called until it prints the text, or no longer does: brokers take settings over a
 /// moment after they were made. A tool after `&` goes on in the background until the line `kill`, which ends it by SIGTERM.
 const SCRIPT: &str = include_str!("tools/script.txt");
@@ -28,6 +28,9 @@ const GROUPS: &str = include_str!("tools/groups.txt");
 /// The same for transactions.
 const TRANSACTIONS: &str = include_str!("tools/transactions.txt");
 
+/// The same for what concerns the cluster as a whole.
+const CLUSTER: &str = include_str!("tools/cluster.txt");
+
 /// How long the whole script may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -36,6 +39,7 @@ fn the_tools_print_the_same_with_apache_kafka() {
     let kafka = KafkaBroker::start(&settings()).expect("Kafka starts");
     expect_file!["tools/transcript.txt"].assert_eq(&play(&kafka, SCRIPT));
     expect_file!["tools/groups-transcript.txt"].assert_eq(&play(&kafka, GROUPS));
+    expect_file!["tools/cluster-transcript.txt"].assert_eq(&without_progress(&play(&kafka, CLUSTER)));
     leave_transactions(&kafka).expect("transactions are left");
     expect_file!["tools/transactions-transcript.txt"].assert_eq(&without_moments(&play(&kafka, TRANSACTIONS)));
 }
@@ -45,6 +49,7 @@ fn the_tools_print_the_same_with_riverrun() {
     let riverrun = RiverrunBroker::start(&settings()).expect("Riverrun starts");
     expect_file!["tools/transcript.txt"].assert_eq(&play(&riverrun, SCRIPT));
     expect_file!["tools/groups-transcript.txt"].assert_eq(&play(&riverrun, GROUPS));
+    expect_file!["tools/cluster-transcript.txt"].assert_eq(&without_progress(&play(&riverrun, CLUSTER)));
     leave_transactions(&riverrun).expect("transactions are left");
     expect_file!["tools/transactions-transcript.txt"].assert_eq(&without_moments(&play(&riverrun, TRANSACTIONS)));
 }
@@ -185,6 +190,53 @@ fn without_moments(transcript: &str) -> String {
     result + rest
 }
 
+/// What differs with the id of the cluster, and with how far its metadata is.
+fn without_progress(transcript: &str) -> String {
+    let mut result = String::new();
+    for line in transcript.lines() {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let shown = match columns[..] {
+            [node, _, _, lag, _, _, role, ""] => format!("{node}|{lag}|{role}"),
+            _ => match [
+                "Epoch: ",
+                "HighWatermark: ",
+                "ClusterId: ",
+                "Cluster ID: ",
+                "LeaderEpoch: ",
+            ]
+            .iter()
+            .find_map(|label| Some((label, line.find(label)?)))
+            {
+                Some((label, at)) => format!("{}{label}..", &line[..at]),
+                None => without_ids(line),
+            },
+        };
+        writeln!(result, "{shown}").expect("a string takes any text");
+    }
+    result
+}
+
+/// A line without ids, addresses of controllers, directories, and ports in a column of their own.
+fn without_ids(line: &str) -> String {
+    let is_own = |part: &&str| part.len() == ID.len() || part.starts_with("CONTROLLER://");
+    let parts = line.split('"').map(|part| if is_own(&part) { ID } else { part });
+    let line = parts.collect::<Vec<_>>().join("\"");
+    match (
+        line.split_once("VoterNotFoundException: "),
+        line.split_once("127.0.0.1 "),
+    ) {
+        (Some((before, _)), _) => format!("{before}VoterNotFoundException: .."),
+        (None, Some((before, after))) => {
+            let digits = after.find(' ').unwrap_or(after.len());
+            format!("{before}127.0.0.1 {}{}", "#".repeat(digits), &after[digits..])
+        }
+        (None, None) => line,
+    }
+}
+
+/// Something as long as an id.
+const ID: &str = "iiiiiiiiiiiiiiiiiiiiii";
+
 fn play(broker: &impl Cluster, script: &str) -> String {
     let mut transcript = String::new();
     let mut stdin = String::new();
@@ -239,10 +291,12 @@ fn awaited(line: &str) -> (&str, Option<(&str, bool)>) {
 }
 
 fn start(bootstrap: &str, line: &str) -> Child {
-    let mut words = line.split(' ');
+    let mut words: Vec<&str> = line.split(' ').collect();
+    match words.iter().position(|word| *word == "@") {
+        Some(at) => words[at] = bootstrap,
+        None => drop(words.splice(1..1, ["--bootstrap-server", bootstrap])),
+    }
     Command::new(env!("CARGO_BIN_EXE_riverrun"))
-        .arg(words.next().expect("a tool"))
-        .args(["--bootstrap-server", bootstrap])
         .args(words)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

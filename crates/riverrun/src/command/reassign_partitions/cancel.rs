@@ -1,10 +1,10 @@
 //! `--cancel`: what is on the move goes back.
 
 use super::Failure;
-use super::execute::{failed, joined, plural, refusals};
 use super::moves::{self, Progress};
 use super::plan_file::Plan;
 use super::throttles::{self, AtTheEnd};
+use super::words::{failed, joined, plural, refusals};
 use base::TopicPartition;
 use client::Cluster;
 use client::admin::{self, ReplicationFactorChange};

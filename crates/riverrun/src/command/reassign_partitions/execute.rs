@@ -3,8 +3,8 @@
 use super::assignment::{self, Assignment};
 use super::plan_file::{self, Plan};
 use super::throttles::{self, Moves};
+use super::words::{failed, joined, plural, refusals};
 use super::{Failure, generate, moves, plan};
-use crate::command::java_exception::message;
 use crate::command::options::Options;
 use base::{NodeId, TopicPartition};
 use client::Cluster;
@@ -157,31 +157,4 @@ async fn begin(cluster: &Cluster, proposed: &Assignment, factor: ReplicationFact
         joined(proposed.keys())
     );
     Ok(())
-}
-
-/// What was refused, and why.
-pub(super) fn failed(each: admin::Each<TopicPartition, ()>) -> Vec<(TopicPartition, String)> {
-    let failed = each.into_iter().filter_map(|(partition, result)| {
-        let error = result.err()?;
-        Some((partition, message(&error)))
-    });
-    failed.collect()
-}
-
-/// A line for each refusal.
-pub(super) fn refusals(failed: &[(TopicPartition, String)]) -> String {
-    let lines = failed
-        .iter()
-        .map(|(partition, message)| format!("{partition}: {message}"));
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-/// The end of a word that is about so many things.
-pub(super) fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
-}
-
-/// Partitions, separated by commas.
-pub(super) fn joined<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> String {
-    partitions.map(TopicPartition::to_string).collect::<Vec<_>>().join(",")
 }

@@ -9,6 +9,7 @@ mod moves;
 mod plan_file;
 mod throttles;
 mod verify;
+mod words;
 
 use super::Invocation;
 use super::connection::{ClientProperties, LOCAL, block_on, cluster_behind};

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::assignment::{Directories, Replica, directories};
-use super::execute::plural;
+use super::words::plural;
 use client::admin;
 use client::{ClientError, Cluster};
 use protocol::ErrorCode;

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::assignment::{self, Assignment};
-use super::execute::plural;
+use super::words::plural;
 use crate::command::java_exception::thrown;
 use base::{NodeId, TopicPartition};
 use client::Cluster;
