@@ -17,6 +17,7 @@ mod handle;
 mod incoming_snapshot;
 mod leader;
 mod load;
+mod measures;
 mod metadata_log;
 mod node;
 mod operation;

@@ -15,7 +15,7 @@ use crate::registration::Registration;
 use crate::replica::Replica;
 use crate::snapshotter::Snapshotter;
 use base::fs::Fs;
-use base::{Clock, Rng, Uuid};
+use base::{Clock, NodeId, Rng, Uuid};
 use config::BrokerConfig;
 use config::listener::Endpoint;
 use controller::{ControllerSettings, Origin, Periodic, Sessions};
@@ -57,6 +57,9 @@ pub struct QuorumNode {
     pub controller: ControllerHandle,
     /// Whatever is served on the controller's listener.
     pub service: Arc<Entrance>,
+    pub(crate) own: NodeId,
+    pub(crate) is_controller: bool,
+    pub(crate) log_ends: watch::Receiver<LogEnds>,
     commands: mpsc::Sender<crate::driver::Command>,
     ended: oneshot::Receiver<Result<(), QuorumError>>,
     /// Registers this controller with the active one.
@@ -182,6 +185,8 @@ fn assemble(
     ended: oneshot::Receiver<Result<(), QuorumError>>,
     registering: Option<JoinHandle<()>>,
 ) -> QuorumNode {
+    let (own, is_controller) = (options.config.node_id, options.config.roles.controller);
+    let ends = log_ends.clone();
     let quorum = Arc::new(Quorum {
         cluster_id: options.cluster_id,
         listener: listener(&options.config),
@@ -194,6 +199,9 @@ fn assemble(
         active,
         service: Arc::new(Entrance::new(&quorum, Origin::Direct)),
         controller: ControllerHandle { quorum },
+        own,
+        is_controller,
+        log_ends: ends,
         commands,
         ended,
         registering,

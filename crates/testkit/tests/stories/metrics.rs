@@ -58,6 +58,20 @@ fn what_happens_shows_in_the_metrics() -> Result<()> {
     let slowest = value("kafka_network_requestmetrics_totaltimems{request=\"Produce\",quantile=\"0.999\"}");
     assert!(slowest.is_some_and(|slowest| slowest > 0.0), "{slowest:?}");
     assert_eq!(value("kafka_server_replicamanager_partitioncount"), Some(2.0));
+    let of_controller = |name: &str| value(&format!("kafka_controller_kafkacontroller_{name}"));
+    assert_eq!(
+        [
+            "activecontrollercount",
+            "activebrokercount",
+            "globaltopiccount",
+            "offlinepartitionscount"
+        ]
+        .map(of_controller),
+        [Some(1.0), Some(1.0), Some(1.0), Some(0.0)]
+    );
+    let of_raft = |name: &str| value(&format!("kafka_server_raft_metrics_{name}"));
+    assert_eq!(of_raft("current_leader"), Some(1.0));
+    assert!(of_raft("high_watermark") > Some(0.0) && of_raft("high_watermark") <= of_raft("log_end_offset"));
     assert_eq!(value("kafka_server_replicamanager_leadercount"), Some(2.0));
     assert_eq!(
         value("kafka_server_replicamanager_underreplicatedpartitions"),

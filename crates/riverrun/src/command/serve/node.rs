@@ -126,6 +126,7 @@ async fn start(parts: Parts) -> Result<Node> {
     let tokio = tokio::runtime::Handle::current();
     let quorum =
         tokio::task::block_in_place(|| quorum::start(options, quorum_fs, quorum_clock, Rng::from_seed(seed), tokio))?;
+    quorum.show(&metrics);
     // Before the broker starts: the other controllers need this one to elect the one that it registers with.
     let controllers = controllers
         .into_iter()
