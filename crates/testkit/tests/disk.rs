@@ -6,12 +6,13 @@
 mod disk {
     pub mod compacted;
     pub mod dump;
+    pub mod offsets;
     pub mod producer;
     pub mod workload;
 }
 
 use disk::producer::IdempotentProducer;
-use disk::{compacted, dump, workload};
+use disk::{compacted, dump, offsets, workload};
 use testkit::{Cluster, KafkaBroker, Settings, chosen};
 
 /// How a broker goes away before the other one takes the directory.
@@ -140,6 +141,33 @@ fn what_one_compacts_the_other_reads_and_compacts_on() {
         }
         compacted::write(&*broker, phase, &mut left)
             .unwrap_or_else(|error| panic!("{turn:?}: {error:#}\n{}", broker.log_tail()));
+        turn.end(&mut *broker);
+        dump::judge_logs(broker.data_dir(), dump::Offsets::Compacted)
+            .unwrap_or_else(|error| panic!("the files after {turn:?}, phase {phase}: {error:#}"));
+    }
+}
+
+#[test]
+fn committed_offsets_survive_the_cleaner_whoever_runs_it() {
+    let turns = [
+        Turn::Riverrun(End::Killed),
+        Turn::Riverrun(End::Clean),
+        Turn::Kafka(End::Clean),
+        Turn::Riverrun(End::Clean),
+    ];
+    let dir = tempfile::TempDir::with_prefix("riverrun-disk-").expect("a temporary directory");
+    let settings = offsets::settings().on(dir.path().join("data"));
+    let mut left = offsets::Committed::default();
+    for (turn, phase) in turns.iter().zip(1..) {
+        let mut broker = turn.start(&settings);
+        let found = if phase > 1 {
+            offsets::check(&*broker, &left)
+        } else {
+            Ok(())
+        };
+        found
+            .and_then(|()| offsets::write(&*broker, phase, &mut left))
+            .unwrap_or_else(|error| panic!("{turn:?}, phase {phase}: {error:#}\n{}", broker.log_tail()));
         turn.end(&mut *broker);
         dump::judge_logs(broker.data_dir(), dump::Offsets::Compacted)
             .unwrap_or_else(|error| panic!("the files after {turn:?}, phase {phase}: {error:#}"));

@@ -9,6 +9,9 @@ use tempfile::TempDir;
 use testkit::power_cut::{Cut, Disk, Order, Volume, differences, monotonic, recording_to};
 use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
 
+/// How often a recording is tried.
+const TRIES: usize = 3;
+
 /// Whose power is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum System {
@@ -109,7 +112,20 @@ impl Rig {
         }
     }
 
+    /// Records, anew if the broker was killed between doing something and noting it; what is missed each time is missed by the shim.
     fn record(&self, seed: u64, volume: Volume) -> Recorded {
+        let mut missed = Vec::new();
+        for _ in 0..TRIES {
+            match self.try_to_record(seed, volume) {
+                Ok(recorded) => return recorded,
+                Err(different) => missed.push(different),
+            }
+        }
+        panic!("the recording misses something: {missed:#?}");
+    }
+
+    /// The recording, or what the directory has otherwise.
+    fn try_to_record(&self, seed: u64, volume: Volume) -> Result<Recorded, Vec<String>> {
         let home = TempDir::with_prefix("riverrun-power-").unwrap();
         let (root, trace) = (home.path().join("data"), home.path().join("trace"));
         // Formatted and once stopped in order before the recording begins.
@@ -126,22 +142,24 @@ impl Rig {
         let ended = monotonic();
         broker.kill9().unwrap();
         let disk = before.recorded(&root, &trace).unwrap();
-        self.check_recording(&disk, &root);
-        Recorded {
+        let missed = self.missed(&disk, &root);
+        if !missed.is_empty() {
+            return Err(missed);
+        }
+        Ok(Recorded {
             disk,
             history,
             volume,
             begun,
             ended,
-        }
+        })
     }
 
     /// A recording that missed something would judge wrongly: with nothing lost it must give what lies there.
-    fn check_recording(&self, disk: &Disk, root: &Path) {
+    fn missed(&self, disk: &Disk, root: &Path) -> Vec<String> {
         let rebuilt = TempDir::with_prefix("riverrun-power-").unwrap();
         disk.write_whole(rebuilt.path()).unwrap();
-        let different = differences(root, rebuilt.path(), |file| self.system.is_mapped(file)).unwrap();
-        assert!(different.is_empty(), "the recording misses something: {different:#?}");
+        differences(root, rebuilt.path(), |file| self.system.is_mapped(file)).unwrap()
     }
 
     /// Cuts the power and answers what was wrong afterwards.

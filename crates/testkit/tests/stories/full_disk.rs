@@ -141,3 +141,22 @@ fn a_full_disk_refuses_records_until_there_is_space() -> Result<()> {
     })?;
     broker.stop_cleanly()
 }
+
+/// The same with librdkafka and kafka-python: what their users see.
+#[test]
+fn stock_clients_get_over_a_full_disk() -> Result<()> {
+    if std::env::var("RIVERRUN_STORIES_OF").is_ok() {
+        return Ok(());
+    }
+    let Some(volume) = Volume::mount("64m")? else {
+        eprintln!("not told: this process may not mount a volume");
+        return Ok(());
+    };
+    let mut broker = super::broker(&settings(&volume.data()))?;
+    let program = testkit::dependencies::workspace().join("tests/clients/python/full_disk.py");
+    let mut command = testkit::suite::python(&program)?;
+    command.env("BOOTSTRAP", broker.bootstrap());
+    let told = testkit::suite::run("full_disk.py", &mut command);
+    println!("{}", told.with_context(|| broker.log_tail())?);
+    broker.stop_cleanly()
+}

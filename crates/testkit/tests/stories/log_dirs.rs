@@ -7,6 +7,7 @@ use protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use testkit::ailments::{Ailments, Disk};
 use testkit::talk::{LATEST, batch_of, eventually, until};
 use testkit::{Cluster, Settings, Talk};
 
@@ -21,7 +22,10 @@ struct TwoDirs {
 
 impl TwoDirs {
     fn start() -> Result<TwoDirs> {
-        let home = TempDir::with_prefix("riverrun-dirs-")?;
+        TwoDirs::start_in(TempDir::with_prefix("riverrun-dirs-")?, Vec::new())
+    }
+
+    fn start_in(home: TempDir, environment: Vec<(String, String)>) -> Result<TwoDirs> {
         let dirs = format!(
             "{},{}",
             home.path().join("a").display(),
@@ -31,7 +35,8 @@ impl TwoDirs {
             .on(home.path().join("a"))
             .with("log.dirs", dirs)
             .with("metadata.log.dir", home.path().join("metadata").display())
-            .with("broker.heartbeat.interval.ms", 50);
+            .with("broker.heartbeat.interval.ms", 50)
+            .in_environment(environment);
         Ok(TwoDirs {
             broker: super::broker(&settings)?,
             home,
@@ -195,6 +200,65 @@ fn a_directory_that_fails_takes_only_its_own_partitions_offline() -> Result<()> 
         let wanted = if in_a.contains(&index) { 2 } else { 1 };
         assert_eq!(talk.offset("t", index, LATEST)?, wanted, "t-{index}");
         assert_eq!(produce(&mut talk, index)?, 0);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_disk_that_answers_with_errors_takes_only_its_own_partitions_offline() -> Result<()> {
+    if std::env::var("RIVERRUN_STORIES_OF").is_ok() {
+        // Kafka maps its index files, which no preloaded library can make fail.
+        return Ok(());
+    }
+    let home = TempDir::with_prefix("riverrun-dirs-")?;
+    let ailments = Ailments::none(&home.path().join("ailments"))?;
+    let failing = home.path().join("b").display().to_string();
+    let environment = ailments.environment(failing.trim_start_matches('/'))?;
+    let mut two = TwoDirs::start_in(home, environment.to_vec())?;
+    let mut talk = Talk::to(&*two.broker)?;
+    talk.create_topic("t", PARTITIONS, &[])?;
+    let mut acknowledged = BTreeMap::new();
+    for index in 0..PARTITIONS {
+        talk.append("t", index, 1_000)?;
+        acknowledged.insert(index, 1);
+    }
+    let places = two.places()?;
+    ailments.disk(Disk::Failing)?;
+    for (index, place) in &places {
+        let error = produce(&mut talk, *index)?;
+        assert_eq!(error, if *place == "a" { 0 } else { KAFKA_STORAGE_ERROR }, "t-{index}");
+        *acknowledged.entry(*index).or_insert(0) += i64::from(error == 0);
+    }
+    for (index, place) in &places {
+        let error = talk.fetch("t", *index, 0)?.error_code;
+        assert_eq!(error, if *place == "a" { 0 } else { KAFKA_STORAGE_ERROR }, "t-{index}");
+    }
+    until("the cluster knows that they have no leader", || {
+        let leaders = leaders(&mut talk)?;
+        Ok(places
+            .iter()
+            .all(|(index, place)| (leaders[index].0 == -1) == (*place == "b")))
+    })?;
+    let results = describe(&mut talk)?;
+    assert_eq!(described(&results, &two.dir("b"))?.error_code, KAFKA_STORAGE_ERROR);
+    assert_eq!(described(&results, &two.dir("a"))?.error_code, 0);
+
+    // A disk that failed is not trusted again by itself, however well it seems.
+    ailments.disk(Disk::Well)?;
+    for (index, place) in &places {
+        let error = produce(&mut talk, *index)?;
+        assert_eq!(error == 0, *place == "a", "t-{index}: error {error}");
+        *acknowledged.entry(*index).or_insert(0) += i64::from(error == 0);
+    }
+    two.broker.stop_cleanly()?;
+    two.broker.restart()?;
+    let mut talk = Talk::to(&*two.broker)?;
+    eventually("a disk that is well again serves", || {
+        Ok((leaders(&mut talk)?.values().all(|(leader, _)| *leader == 1)).then_some(()))
+    })?;
+    for (index, count) in &acknowledged {
+        assert_eq!(talk.offset("t", *index, LATEST)?, *count, "t-{index}");
+        assert_eq!(produce(&mut talk, *index)?, 0, "t-{index}");
     }
     Ok(())
 }

@@ -284,3 +284,20 @@ fn what_cannot_be_done_is_refused() {
         Some("Cannot parse argument 'x' of option max-bytes")
     );
 }
+
+#[test]
+fn only_the_last_segment_may_end_amid_a_batch() {
+    let mut torn = fixture!("transactions.log").to_vec();
+    torn.extend_from_slice(b"the beginning of a batch");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(SEGMENT);
+    fs::write(&path, &torn).unwrap();
+    let said = || {
+        let mut out = Vec::new();
+        verify::verify(std::slice::from_ref(&path), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    assert!(said().contains("no whole batch"), "a crash does that: {}", said());
+    fs::write(dir.path().join("00000000000000009000.log"), b"").unwrap();
+    assert!(said().contains("are no batch"), "others follow: {}", said());
+}

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use storage::fsck::partition::check_segment;
 use storage::fsck::segment::{Depth, Place, Walk};
+use storage::names::SegmentFile;
 use storage::producer_state::snapshot;
 
 /// What came of it.
@@ -41,7 +42,7 @@ fn problems(path: &Path) -> anyhow::Result<Vec<String>> {
         Some("log" | "index" | "timeindex" | "txnindex") => {
             let base = Offset(base_offset(path)?);
             let dir = path.parent().unwrap_or(Path::new("."));
-            check_segment(&RealFs, dir, base, Place::Last, Depth::Records, &mut findings)?;
+            check_segment(&RealFs, dir, base, place(dir, base)?, Depth::Records, &mut findings)?;
         }
         Some("checkpoint") => {
             let mut walk = Walk::open(&RealFs, path, Offset(0), Place::Closed, Depth::Records)?;
@@ -59,4 +60,12 @@ fn problems(path: &Path) -> anyhow::Result<Vec<String>> {
         Some(_) | None => return Ok(vec![format!("{}: not a file of a log", path.display())]),
     }
     Ok(findings.iter().map(ToString::to_string).collect())
+}
+
+/// Where the segment at `base` is in its log: only the last one may end amid a batch, as a crash leaves it.
+fn place(dir: &Path, base: Offset) -> anyhow::Result<Place> {
+    let names = RealFs.list(dir)?.into_iter().map(|entry| entry.name);
+    let mut others = names.filter_map(|name| SegmentFile::parse(&name));
+    let is_closed = others.any(|(kind, other)| kind == SegmentFile::Log && other > base);
+    Ok(if is_closed { Place::Closed } else { Place::Last })
 }
