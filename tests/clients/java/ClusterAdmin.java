@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.Properties;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -13,7 +14,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.Node;
-import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
@@ -34,9 +35,6 @@ class ClusterAdmin {
             describe(admin);
             admin.createTopics(List.of(new NewTopic(topic, Optional.of(PARTITIONS), Optional.of(replicas)))).all().get();
             untilInSync(admin, topic, replicas);
-            var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
-            var config = admin.describeConfigs(List.of(resource)).all().get().get(resource);
-            System.out.println("min.insync.replicas " + config.get("min.insync.replicas").value());
         }
         produce(bootstrap, topic);
         System.out.println("consumed " + consume(bootstrap, topic));
@@ -58,15 +56,29 @@ class ClusterAdmin {
 
     private static void untilInSync(Admin admin, String topic, int replicas) throws Exception {
         while (true) {
-            var described = admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic);
-            boolean inSync = described.partitions().size() == PARTITIONS && described.partitions().stream()
-                .allMatch(partition -> partition.isr().size() == replicas && partition.leader() != null);
-            if (inSync) {
-                var leaders = described.partitions().stream().map(partition -> partition.leader().id()).collect(Collectors.toCollection(TreeSet::new));
-                System.out.println("leaders " + leaders);
+            var leaders = leadersIfInSync(admin, topic, replicas);
+            if (leaders.isPresent()) {
+                System.out.println("leaders " + leaders.get());
                 return;
             }
             Thread.sleep(20);
+        }
+    }
+
+    /** Nothing while a replica lags, or the broker asked has not heard of the topic yet. */
+    private static Optional<TreeSet<Integer>> leadersIfInSync(Admin admin, String topic, int replicas) throws Exception {
+        try {
+            var partitions = admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions();
+            boolean inSync = partitions.size() == PARTITIONS
+                && partitions.stream().allMatch(partition -> partition.isr().size() == replicas && partition.leader() != null);
+            return inSync
+                ? Optional.of(partitions.stream().map(partition -> partition.leader().id()).collect(Collectors.toCollection(TreeSet::new)))
+                : Optional.empty();
+        } catch (ExecutionException error) {
+            if (error.getCause() instanceof UnknownTopicOrPartitionException) {
+                return Optional.empty();
+            }
+            throw error;
         }
     }
 

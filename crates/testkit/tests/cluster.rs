@@ -1,0 +1,217 @@
+//! Clusters of several nodes, with combined and with separate roles: what every broker must know alike, and that the
+//! cluster goes on without the controller that led it.
+//!
+//! With `RIVERRUN_STORIES_OF=kafka` in the environment they are Apache Kafka's, which proves the tests.
+
+use protocol::messages::describe_cluster_request::DescribeClusterRequest;
+use testkit::batch::{Batch, Record};
+use testkit::nodes::TopicsView;
+use testkit::talk::{Resource, until};
+use testkit::{Cluster, Nodes, Plan, Voters, kafka_broker};
+
+/// Three brokers' worth of waiting for a session is long: these are short.
+fn plan(plan: Plan) -> Plan {
+    plan.with("broker.session.timeout.ms", 6_000)
+        .with("broker.heartbeat.interval.ms", 500)
+        .with("min.insync.replicas", 1)
+}
+
+fn start(plan: &Plan) -> Nodes {
+    Nodes::start(plan).unwrap_or_else(|error| panic!("the cluster starts: {error:#}"))
+}
+
+/// Waits until every broker says the same of every topic; answers what.
+fn agreed(cluster: &Nodes) -> TopicsView {
+    let mut views = Vec::new();
+    until("all brokers know the same topics", || {
+        views = cluster
+            .brokers()
+            .map(|node| node.topics(None))
+            .collect::<Result<_, _>>()?;
+        Ok(views.windows(2).all(|pair| pair[0] == pair[1]))
+    })
+    .unwrap_or_else(|error| panic!("{error:#}: {views:#?}\n{}", cluster.log_tails()));
+    views.pop().expect("there is a broker")
+}
+
+/// A topic through each of the brokers, with a replica at every one.
+fn a_topic_through_each(cluster: &Nodes, prefix: &str) {
+    let all = cluster.running_brokers();
+    for (at, through) in all.iter().enumerate() {
+        let mut replicas = all.clone();
+        replicas.rotate_left(at);
+        let assignments: Vec<&[i32]> = vec![&replicas, &all];
+        let name = format!("{prefix}-{through}");
+        cluster
+            .create_topic(*through, &name, &assignments, &[("retention.ms", "123456")])
+            .unwrap_or_else(|error| panic!("{name}: {error:#}"));
+    }
+    let topics = agreed(cluster);
+    for through in &all {
+        assert!(topics.contains_key(&format!("{prefix}-{through}")), "{topics:?}");
+    }
+}
+
+/// What each broker says of the cluster.
+fn described_alike(cluster: &Nodes) {
+    let all = cluster.running_brokers();
+    for node in cluster.brokers() {
+        let answer = node
+            .talk()
+            .and_then(|mut talk| talk.ask(&DescribeClusterRequest::default(), 1));
+        let answer = answer.expect("DescribeCluster");
+        let mut brokers: Vec<i32> = answer.brokers.iter().map(|broker| broker.broker_id).collect();
+        brokers.sort_unstable();
+        assert_eq!(brokers, all, "node {}", node.id());
+        assert_eq!(answer.cluster_id, testkit::maker::CLUSTER_ID, "node {}", node.id());
+        assert!(
+            all.contains(&answer.controller_id),
+            "node {}: {}",
+            node.id(),
+            answer.controller_id
+        );
+    }
+}
+
+/// What a config is at each broker once it was changed through one.
+fn a_config_changed_everywhere(cluster: &Nodes, topic: &str, through: i32, value: &str) {
+    let change = cluster
+        .node(through)
+        .talk()
+        .and_then(|mut talk| talk.set(Resource::Topic(topic), &[("retention.ms", value)]));
+    change.expect("the config is changed");
+    for node in cluster.brokers() {
+        until("the config is known", || {
+            let (known, _) = node.talk()?.config(Resource::Topic(topic), "retention.ms")?;
+            Ok(known.as_deref() == Some(value))
+        })
+        .unwrap_or_else(|error| panic!("node {}: {error:#}", node.id()));
+    }
+}
+
+fn append(cluster: &Nodes, topic: &str, text: &str) {
+    let batch = Batch::new(testkit::talk::now_ms(), vec![Record::value(text)]);
+    cluster
+        .append(topic, 0, &batch)
+        .unwrap_or_else(|error| panic!("{topic}: {error:#}"));
+}
+
+fn texts(cluster: &Nodes, topic: &str) -> Vec<String> {
+    let found = cluster
+        .read(topic, 0)
+        .unwrap_or_else(|error| panic!("{topic}: {error:#}\n{}", cluster.log_tails()));
+    let text = |value: Option<Vec<u8>>| String::from_utf8(value.unwrap_or_default()).expect("text");
+    found.into_iter().map(|(_, value)| text(value)).collect()
+}
+
+/// What the Java clients say of the cluster, line by line.
+fn told_by_java(cluster: &Nodes, topic: &str, replicas: usize) -> Vec<String> {
+    let input = format!("{}\n{topic}\n{replicas}\n", cluster.bootstrap());
+    let told = kafka_broker::answers("ClusterAdmin.java", &input);
+    let told = told.unwrap_or_else(|error| panic!("{error:#}\n{}", cluster.log_tails()));
+    told.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn three_combined_nodes_go_on_without_the_active_controller() {
+    let mut cluster = start(&plan(Plan::combined(3)));
+    let quorum = cluster.quorum().expect("a quorum");
+    assert_eq!(quorum.voters.iter().map(|(id, ..)| *id).collect::<Vec<_>>(), [1, 2, 3]);
+    described_alike(&cluster);
+    a_topic_through_each(&cluster, "before");
+    append(&cluster, "before-1", "with three");
+    let told = told_by_java(&cluster, "java-before", 3);
+    assert!(
+        told.starts_with(&[
+            format!("cluster {}", testkit::maker::CLUSTER_ID),
+            "brokers [1, 2, 3]".to_owned(),
+            "voters [1, 2, 3]".to_owned(),
+            "observers []".to_owned(),
+            "leader is a voter: true".to_owned(),
+            "leaders [1, 2, 3]".to_owned(),
+        ]),
+        "{told:#?}"
+    );
+    assert_eq!(told.last().map(String::as_str), Some("consumed 300"), "{told:#?}");
+
+    let dead = cluster.quorum().expect("a quorum").leader;
+    cluster.node_mut(dead).kill9().expect("it dies");
+    let next = cluster.controller_after(dead).expect("another controller");
+    let left: Vec<i32> = [1, 2, 3].into_iter().filter(|id| *id != dead).collect();
+    for index in 0..2 {
+        cluster
+            .until_in_sync("before-1", index, &left)
+            .expect("the dead node leaves the ISR");
+    }
+    append(&cluster, "before-1", "with two");
+    a_topic_through_each(&cluster, "between");
+    a_config_changed_everywhere(&cluster, "before-1", left[0], "654321");
+
+    cluster
+        .node_mut(dead)
+        .restart()
+        .unwrap_or_else(|error| panic!("node {dead} returns: {error:#}"));
+    cluster.wait_until_complete().expect("three again");
+    for index in 0..2 {
+        cluster
+            .until_in_sync("before-1", index, &[1, 2, 3])
+            .expect("it is in sync again");
+    }
+    described_alike(&cluster);
+    agreed(&cluster);
+    append(&cluster, "before-1", "with three again");
+    assert_eq!(
+        texts(&cluster, "before-1"),
+        ["with three", "with two", "with three again"]
+    );
+
+    cluster.node_mut(next).stop_cleanly().expect("it stops");
+    let third = cluster.controller_after(next).expect("a third controller");
+    assert_ne!(third, next);
+    append(&cluster, "before-1", "after a stop");
+    assert_eq!(
+        texts(&cluster, "before-1").last().map(String::as_str),
+        Some("after a stop")
+    );
+}
+
+#[test]
+fn brokers_alone_follow_a_controller_alone() {
+    for voters in [Voters::Dynamic, Voters::Static] {
+        let mut cluster = start(&plan(Plan::separate(1, 2)).voters(voters));
+        let quorum = cluster.quorum().expect("a quorum");
+        assert_eq!(quorum.leader, 101);
+        assert_eq!(
+            quorum.observers.iter().map(|(id, ..)| *id).collect::<Vec<_>>(),
+            [1, 2],
+            "{voters:?}"
+        );
+        described_alike(&cluster);
+        a_topic_through_each(&cluster, "before");
+        append(&cluster, "before-2", "with both");
+        if voters == Voters::Dynamic {
+            let told = told_by_java(&cluster, "java-before", 2);
+            assert!(told.contains(&"brokers [1, 2]".to_owned()), "{told:#?}");
+            assert!(told.contains(&"voters [101]".to_owned()), "{told:#?}");
+            assert!(told.contains(&"observers [1, 2]".to_owned()), "{told:#?}");
+            assert_eq!(told.last().map(String::as_str), Some("consumed 300"), "{told:#?}");
+        }
+
+        // Without a controller clients go on; what only a controller can do waits for it.
+        cluster.node_mut(101).kill9().expect("it dies");
+        append(&cluster, "before-2", "without a controller");
+        cluster.node_mut(101).restart().expect("it returns");
+        cluster.wait_until_complete().expect("all three again");
+        a_topic_through_each(&cluster, "after");
+
+        cluster.node_mut(2).kill9().expect("it dies");
+        cluster.until_in_sync("before-2", 0, &[1]).expect("the ISR shrinks");
+        append(&cluster, "before-2", "with one");
+        cluster.node_mut(2).restart().expect("it returns");
+        cluster.until_in_sync("before-2", 0, &[1, 2]).expect("the ISR grows");
+        assert_eq!(
+            texts(&cluster, "before-2"),
+            ["with both", "without a controller", "with one"]
+        );
+    }
+}
