@@ -49,6 +49,10 @@ pub(crate) fn load(log: &mut MetadataLog, static_voters: VoterSet) -> Result<Loa
         bytes_since_snapshot: 0,
         last_timestamp: Timestamp(0),
     };
+    let before_start = state.snapshots.iter().find(|file| file.id.end == log.start());
+    if let Some(file) = before_start {
+        state.shape.set_start_epoch(file.id.epoch);
+    }
     if let Some(id) = newest {
         state.take_snapshot(log, id)?;
     }
@@ -94,7 +98,7 @@ impl Loaded {
     ) -> Result<(), QuorumError> {
         tracing::info!(snapshot = %id, end = %log.end(), "the metadata log ends before the snapshot and begins anew there");
         log.restart_at(id.end)?;
-        self.shape = LogShape::new(id.end, id.end, Vec::new(), Some(id));
+        self.shape.install(id);
         self.history = QuorumHistory::new(static_voters);
         self.bytes_since_snapshot = 0;
         self.take_snapshot(log, id)

@@ -28,6 +28,8 @@ pub enum Divergence {
 pub struct LogShape {
     start: Offset,
     end: Offset,
+    /// The epoch of the last record before `start`; 0 if there is none.
+    start_epoch: LeaderEpoch,
     /// Epochs by the first offset written in them, both increasing.
     epochs: Vec<(LeaderEpoch, Offset)>,
     /// The newest finished snapshot; never the bootstrap snapshot.
@@ -40,9 +42,15 @@ impl LogShape {
         Self {
             start,
             end,
+            start_epoch: LeaderEpoch(0),
             epochs,
             snapshot: snapshot.filter(|id| *id != SnapshotId::BOOTSTRAP),
         }
+    }
+
+    /// The last record before the first offset is of `epoch`: the snapshot that ends there says so.
+    pub fn set_start_epoch(&mut self, epoch: LeaderEpoch) {
+        self.start_epoch = epoch;
     }
 
     /// The first offset.
@@ -96,9 +104,12 @@ impl LogShape {
     /// Compares a follower's position with this log.
     pub fn divergence(&self, follower: LogPosition) -> Divergence {
         if let Some(snapshot) = self.snapshot {
-            // KIP-630: a follower at 0 takes the snapshot even if the log still has everything.
-            let covered = follower.offset < self.start || follower.offset == Offset::ZERO;
-            if covered {
+            // What lies before the start can be compared no more. KIP-630: a follower at 0 takes the snapshot even if the log
+            // still has everything.
+            let is_covered = follower.offset < self.start || follower.offset == Offset::ZERO;
+            let leaves_before = follower.epoch < self.start_epoch
+                || follower.offset == self.start && follower.epoch != self.start_epoch;
+            if is_covered || leaves_before {
                 return Divergence::Snapshot(snapshot);
             }
         }
@@ -107,10 +118,7 @@ impl LogShape {
         }
         let ours = self.end_of(follower.epoch);
         if ours.epoch != follower.epoch || ours.offset < follower.offset {
-            match self.snapshot {
-                Some(snapshot) if ours.offset < self.start => Divergence::Snapshot(snapshot),
-                _ => Divergence::At(ours),
-            }
+            Divergence::At(ours)
         } else {
             Divergence::None
         }
@@ -121,16 +129,16 @@ impl LogShape {
         let later = self.epochs.partition_point(|(known, _)| *known <= epoch);
         let end = self.epochs.get(later).map_or(self.end, |(_, first)| *first);
         let known = later.checked_sub(1).and_then(|at| self.epochs.get(at));
-        match (known, self.snapshot) {
-            (Some((known, _)), _) => LogPosition {
+        match known {
+            Some((known, _)) => LogPosition {
                 epoch: *known,
                 offset: end,
             },
-            (None, Some(snapshot)) if snapshot.epoch <= epoch => LogPosition {
-                epoch: snapshot.epoch,
-                offset: end.max(snapshot.end),
+            None if self.start_epoch <= epoch => LogPosition {
+                epoch: self.start_epoch,
+                offset: end,
             },
-            _ => LogPosition {
+            None => LogPosition {
                 epoch: LeaderEpoch(0),
                 offset: self.start,
             },
@@ -182,6 +190,7 @@ impl LogShape {
     /// A snapshot took the place of the whole log.
     pub fn install(&mut self, id: SnapshotId) {
         *self = Self::new(id.end, id.end, Vec::new(), Some(id));
+        self.start_epoch = id.epoch;
     }
 
     /// A snapshot was finished.
@@ -193,6 +202,8 @@ impl LogShape {
 
     /// The log now begins at `start`; what was before is in a snapshot.
     pub fn start_at(&mut self, start: Offset) {
+        let before = self.epoch_at(Offset(start.0 - 1));
+        self.start_epoch = before.unwrap_or(self.start_epoch);
         self.start = self.start.max(start);
         let later = self.epochs.partition_point(|(_, first)| *first <= self.start);
         if let Some(covering) = later.checked_sub(1) {
@@ -262,6 +273,12 @@ mod tests {
         shape.start_at(Offset(12));
         assert_eq!(shape.divergence(at(1, 5)), Divergence::Snapshot(id));
         assert_eq!(shape.divergence(at(3, 12)), Divergence::None);
+        assert_eq!(shape.divergence(at(1, 12)), Divergence::Snapshot(id));
+        assert_eq!(
+            shape.divergence(at(2, 14)),
+            Divergence::Snapshot(id),
+            "an epoch that may have ended before the start"
+        );
         assert_eq!(shape.divergence(at(3, 16)), Divergence::At(at(3, 15)));
         assert_eq!(shape.epoch_at(Offset(11)), None);
         assert_eq!(shape.epoch_at(Offset(12)), Some(LeaderEpoch(3)));

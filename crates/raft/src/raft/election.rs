@@ -8,6 +8,7 @@ use crate::message::{Answer, BeginQuorumEpochRequest, EndQuorumEpochRequest, Req
 use crate::quorum_state::QuorumState;
 use crate::replica::ReplicaKey;
 use crate::state::{Contact, State, Unattached};
+use crate::voters::Endpoint;
 use base::{Instant, LeaderEpoch, NodeId, Offset};
 use protocol::ErrorCode;
 use std::time::Duration;
@@ -322,13 +323,14 @@ impl Raft {
         &mut self,
         epoch: LeaderEpoch,
         leader: Option<NodeId>,
-        endpoints: Vec<crate::voters::Endpoint>,
+        endpoints: Vec<Endpoint>,
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Result<(), Fault> {
         if epoch < self.epoch() {
             return Ok(());
         }
+        self.look_elsewhere(epoch, leader, &endpoints, out);
         let endpoints = match leader {
             Some(leader) if endpoints.is_empty() => self.endpoints_of(leader),
             _ => endpoints,
@@ -359,6 +361,25 @@ impl Raft {
             Some(_) | None => {}
         }
         Ok(())
+    }
+
+    /// A leader that could not be reached where it was looked for may have moved since the voters were written.
+    fn look_elsewhere(
+        &mut self,
+        epoch: LeaderEpoch,
+        leader: Option<NodeId>,
+        endpoints: &[Endpoint],
+        out: &mut Vec<Effect>,
+    ) {
+        if let State::Follower(state) = &mut self.state
+            && (state.epoch, Some(state.leader)) == (epoch, leader)
+            && state.contact != Contact::Held
+            && !endpoints.is_empty()
+            && state.endpoints != endpoints
+        {
+            state.endpoints = endpoints.to_vec();
+            out.push(Effect::Following(self.leadership()));
+        }
     }
 
     /// Who leads the current epoch, this replica included.

@@ -222,8 +222,8 @@ impl Raft {
             | State::Candidate(_)
             | State::Resigned(_) => committed,
         };
-        let Some(committed) = committed.filter(|committed| self.high_watermark.is_none_or(|known| known < *committed))
-        else {
+        let known = self.high_watermark.unwrap_or(Offset::ZERO);
+        let Some(committed) = committed.filter(|committed| *committed > known) else {
             return;
         };
         self.high_watermark = Some(committed);

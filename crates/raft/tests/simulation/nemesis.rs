@@ -1,0 +1,269 @@
+//! What goes wrong, and the end of it.
+
+use crate::node::{FETCH_TIMEOUT, endpoint, key};
+use crate::world::{Event, World};
+use base::LeaderEpoch;
+use std::collections::BTreeSet;
+
+/// A leader that hears of nobody for so long must have stepped down.
+const STALE: u64 = FETCH_TIMEOUT * 3 / 2 + 100;
+
+/// What is going wrong.
+#[derive(Debug, Default)]
+pub struct Nemesis {
+    /// The trouble is over.
+    pub is_over: bool,
+    /// One voter is of a release before pre-votes.
+    pub has_old_voter: bool,
+    /// Nodes that are down.
+    pub down: BTreeSet<usize>,
+    /// The leader that was cut off, its epoch and since when.
+    cut_off: Option<(usize, LeaderEpoch, u64)>,
+}
+
+impl Nemesis {
+    pub fn may_crash(&self) -> bool {
+        !self.is_over && self.down.len() < 2
+    }
+
+    pub fn leading(&mut self, at: usize, epoch: LeaderEpoch) {
+        self.cut_off
+            .take_if(|(known, known_epoch, _)| *known == at && *known_epoch != epoch);
+    }
+}
+
+impl World {
+    /// Something goes wrong, or is mended.
+    pub fn trouble(&mut self) {
+        if self.nemesis.is_over {
+            return;
+        }
+        self.check_cut_off();
+        let nodes = self.nodes.len();
+        match self.rng.below(100) {
+            0..18 => self.crash_someone(),
+            18..40 => self.revive(),
+            40..48 => self.isolate_leader(),
+            48..56 => {
+                let (from, to) = (self.any(nodes), self.any(nodes));
+                self.network.cut(from, to);
+            }
+            56..62 => {
+                let at = self.any(nodes);
+                self.network.isolate(at, nodes);
+            }
+            62..76 => self.heal(),
+            76..84 => {
+                self.network.loss = [0, 2, 20][self.any(3)];
+                self.network.doubling = [0, 5][self.any(2)];
+                self.network.delay = [2, 5, 30, 300][self.any(4)];
+            }
+            84..96 => self.operate(),
+            96..98 => self.replace_a_disk(),
+            _ => self.resign_someone(),
+        }
+        let pause = 50 + self.rng.below(900);
+        self.timeline.after(pause, Event::Trouble);
+    }
+
+    fn crash_someone(&mut self) {
+        let at = self.any(self.nodes.len());
+        if self.nemesis.may_crash() {
+            self.crash(at);
+        }
+    }
+
+    /// A node is killed, or loses power.
+    pub fn crash(&mut self, at: usize) {
+        if self.nodes[at].raft.is_none() {
+            return;
+        }
+        self.nodes[at].die();
+        self.nemesis.down.insert(at);
+        self.nemesis.cut_off.take_if(|(known, ..)| *known == at);
+        if self.rng.below(2) == 0 {
+            self.nodes[at].disk.lose_power();
+            self.done.power_failures += 1;
+            self.note(format_args!("{at} loses power"));
+        } else {
+            self.done.kills += 1;
+            self.note(format_args!("{at} is killed"));
+        }
+    }
+
+    fn revive(&mut self) {
+        let down: Vec<usize> = self.nemesis.down.iter().copied().collect();
+        if down.is_empty() {
+            return;
+        }
+        let at = down[self.any(down.len())];
+        self.nemesis.down.remove(&at);
+        // Who cannot be found cannot be asked for its vote, so one moves at a time, and none of a pair.
+        let is_dynamic = self.nodes[at].static_voters.is_empty();
+        if is_dynamic && self.rng.below(4) == 0 && self.all_are_found(3) {
+            self.nodes[at].moves += 1;
+        }
+        self.start(at);
+    }
+
+    /// Whether the voters of every log are where it says, and at least so many.
+    pub fn all_are_found(&self, voters: usize) -> bool {
+        self.nodes.iter().all(|node| {
+            let mut disk = node.disk.clone();
+            let history = disk.load(node.static_voters.clone()).1;
+            let known = node
+                .raft
+                .as_ref()
+                .map_or(history.voters(), |raft| raft.history().voters());
+            let mut all = known.iter();
+            known.is_empty()
+                || known.len() >= voters
+                    && all.all(|voter| {
+                        let at = usize::try_from(voter.key.id.0).unwrap();
+                        voter.endpoints == [endpoint(at, self.nodes[at].moves)]
+                    })
+        })
+    }
+
+    fn heal(&mut self) {
+        self.network.heal();
+        self.nemesis.cut_off = None;
+    }
+
+    fn isolate_leader(&mut self) {
+        let Some(at) = self.leader() else { return };
+        let Some(epoch) = self.nodes[at].raft.as_ref().and_then(raft::Raft::leading) else {
+            return;
+        };
+        self.note(format_args!("{at} is cut off"));
+        self.network.isolate(at, self.nodes.len());
+        self.nemesis.cut_off = Some((at, epoch, self.timeline.now()));
+    }
+
+    fn check_cut_off(&self) {
+        let Some((at, epoch, since)) = self.nemesis.cut_off else {
+            return;
+        };
+        // Messages may have been under way when it was cut off.
+        if self.timeline.now() < since + 6_400 + STALE || self.nodes[at].is_at_work {
+            return;
+        }
+        let raft = self.nodes[at].raft.as_ref();
+        let leads = raft.and_then(raft::Raft::leading) == Some(epoch);
+        let has_others = raft.is_some_and(|raft| raft.history().voters().ids().any(|id| id != raft.own().id));
+        assert!(
+            !leads || !has_others,
+            "{at} still leads epoch {epoch}, heard of by nobody"
+        );
+    }
+
+    /// Who leads the newest epoch.
+    pub fn leader(&self) -> Option<usize> {
+        let leaders = self.nodes.iter().enumerate().filter_map(|(at, node)| {
+            let epoch = node.raft.as_ref()?.leading()?;
+            Some((epoch, at))
+        });
+        leaders.max().map(|(_, at)| at)
+    }
+
+    fn resign_someone(&mut self) {
+        let Some(at) = self.leader() else { return };
+        let millis = self.timeline.now();
+        self.nodes[at].tell(|raft, out| raft.resign(crate::node::now(millis), out));
+        self.work(at);
+        // It is given a moment to tell the others, and then it is gone.
+        let life = self.nodes[at].life;
+        self.timeline.after(50, Event::Stop { at, life });
+    }
+
+    /// A node comes back with an empty disk: another replica, of the same id. That is only done to one that no voter set in
+    /// anyone's log has: what a voter promised must not be forgotten.
+    fn replace_a_disk(&mut self) {
+        let down: Vec<usize> = self.nemesis.down.iter().copied().collect();
+        for at in down {
+            let is_promised = self.nodes.iter().any(|node| {
+                let mut disk = node.disk.clone();
+                let cached = disk.load(node.static_voters.clone()).1;
+                disk.lose_power();
+                let durable = disk.load(node.static_voters.clone()).1;
+                let running = node
+                    .raft
+                    .as_ref()
+                    .map(|raft| raft.history().voters().contains(&self.nodes[at].key));
+                [cached, durable]
+                    .iter()
+                    .any(|history| history.voters().contains(&self.nodes[at].key))
+                    || running == Some(true)
+            });
+            if !is_promised && self.nodes[at].is_controller() {
+                let directory = self.nodes[at].key.directory.unwrap().0[1];
+                self.nodes[at].key = key(at, directory + 1);
+                self.nodes[at].disk = crate::disk::Disk::formatted(None);
+                self.done.lost_disks += 1;
+                self.note(format_args!("{at} gets a new disk"));
+                return;
+            }
+        }
+    }
+
+    /// The trouble is over: the quorum finds a leader, commits what it is given, and everybody has it. After that it is
+    /// left in peace by a voter that comes back from where it heard of nobody.
+    pub fn recover(&mut self) {
+        self.nemesis.is_over = true;
+        self.network = crate::network::Network::calm();
+        self.nemesis.has_old_voter = false;
+        self.sloth = 1;
+        for at in 0..self.nodes.len() {
+            if self.nodes[at].raft.is_none() {
+                self.start(at);
+            }
+        }
+        let before = self.checks.committed_end();
+        let end = self.timeline.now() + 12_000;
+        self.run_until(end);
+        let leader = self.leader().expect("there is a leader once the trouble is over");
+        assert!(
+            self.checks.committed_end() > before,
+            "something is committed once the trouble is over"
+        );
+        self.check_agreement(leader);
+        self.check_peace();
+    }
+
+    fn check_agreement(&self, leader: usize) {
+        let epoch = self.nodes[leader].raft.as_ref().unwrap().epoch();
+        for (at, node) in self.nodes.iter().enumerate() {
+            let raft = node.raft.as_ref().unwrap();
+            assert_eq!(raft.epoch(), epoch, "{at} knows the epoch");
+            let behind = self.checks.committed_end().0 - node.high_watermark.0;
+            assert!(behind < 20, "{at} is {behind} records behind");
+        }
+    }
+
+    /// KIP-996: a voter that was cut off does not depose the leader when it is back.
+    fn check_peace(&mut self) {
+        let leader = self.leader().unwrap();
+        let raft = self.nodes[leader].raft.as_ref().unwrap();
+        let epoch = raft.epoch();
+        let voters = raft.history().voters().clone();
+        let mut others = voters
+            .ids()
+            .map(|id| usize::try_from(id.0).unwrap())
+            .filter(|at| *at != leader);
+        let lonely = others.next();
+        if let Some(lonely) = lonely.filter(|_| voters.len() > 2) {
+            self.network.isolate(lonely, self.nodes.len());
+            let end = self.timeline.now() + 6_000;
+            self.run_until(end);
+            self.network.heal();
+            let end = self.timeline.now() + 3_000;
+            self.run_until(end);
+            let raft = self.nodes[leader].raft.as_ref().unwrap();
+            assert_eq!(
+                raft.leading(),
+                Some(epoch),
+                "{lonely} deposed the leader when it came back"
+            );
+        }
+    }
+}

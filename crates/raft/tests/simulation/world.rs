@@ -1,0 +1,629 @@
+//! One history: everything that exists, and one thing after the other that happens to it.
+
+use crate::checks::Checks;
+use crate::disk::{self, Disk};
+use crate::nemesis::Nemesis;
+use crate::network::Network;
+use crate::node::{Asker, Node, at_port, endpoint, key, now, port};
+use crate::parked::{self, Parked};
+use crate::telling::{Heard, Told};
+use base::{NodeId, Offset, Rng, Timestamp};
+use bytes::Bytes;
+use protocol::ErrorCode;
+use raft::message::{Destination, VoteKind};
+use raft::snapshot::SnapshotHeader;
+use raft::voters::{KRaftVersionRange, Voter, VoterSet};
+use raft::{Answer, Cut, Effect, Join, Participation, Request, RequestId, SendFailure, Ticket};
+use sim::{Timeline, Trace};
+
+/// How long the trouble lasts, in milliseconds.
+const TROUBLE: u64 = 20_000;
+
+/// What comes.
+#[derive(Debug)]
+pub enum Event {
+    Ask {
+        from: usize,
+        life: u64,
+        id: RequestId,
+        to: u16,
+        request: Request,
+    },
+    Reply {
+        to: usize,
+        life: u64,
+        id: RequestId,
+        answer: Answer,
+    },
+    Fail {
+        to: usize,
+        life: u64,
+        id: RequestId,
+        failure: SendFailure,
+    },
+    Work {
+        at: usize,
+        life: u64,
+    },
+    Look {
+        at: usize,
+        life: u64,
+    },
+    Write,
+    Trouble,
+    /// A node that stepped down ends.
+    Stop {
+        at: usize,
+        life: u64,
+    },
+}
+
+/// What was seen, for a simulation in which nothing happens finds nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Done {
+    pub elections: u64,
+    pub committed: u64,
+    pub truncations: u64,
+    pub snapshots: u64,
+    pub voters_added: u64,
+    pub voters_removed: u64,
+    pub upgrades: u64,
+    pub kills: u64,
+    pub power_failures: u64,
+    pub lost_disks: u64,
+}
+
+impl Done {
+    pub fn add(&mut self, other: &Self) {
+        self.elections += other.elections;
+        self.committed += other.committed;
+        self.truncations += other.truncations;
+        self.snapshots += other.snapshots;
+        self.voters_added += other.voters_added;
+        self.voters_removed += other.voters_removed;
+        self.upgrades += other.upgrades;
+        self.kills += other.kills;
+        self.power_failures += other.power_failures;
+        self.lost_disks += other.lost_disks;
+    }
+}
+
+pub struct World {
+    pub rng: Rng,
+    pub timeline: Timeline<Event>,
+    pub nodes: Vec<Node>,
+    pub network: Network,
+    pub nemesis: Nemesis,
+    pub checks: Checks,
+    pub done: Done,
+    tickets: u64,
+    values: u64,
+    /// In a thousand effects, a node is killed, or loses power, before so many.
+    pub fragility: u64,
+    /// The longest time before effects are executed.
+    pub sloth: u64,
+    trace: Trace,
+}
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        let mut rng = Rng::from_seed(seed);
+        let voters = if rng.below(3) == 0 { 5 } else { 3 };
+        let is_static = rng.below(3) == 0;
+        let set = VoterSet::new((0..voters).map(|at| voter(at, is_static)).collect()).unwrap();
+        let mut world = Self {
+            timeline: Timeline::starting(0),
+            nodes: Vec::new(),
+            network: Network::calm(),
+            nemesis: Nemesis::default(),
+            checks: Checks::default(),
+            done: Done::default(),
+            tickets: 0,
+            values: 0,
+            fragility: rng.below(4),
+            sloth: [1, 1, 5, 40][usize::try_from(rng.below(4)).unwrap()],
+            trace: Trace::begin(),
+            rng,
+        };
+        let join = if world.rng.below(2) == 0 {
+            Join::Automatic
+        } else {
+            Join::ByOperator
+        };
+        for at in 0..voters + 2 {
+            let is_broker = at == voters + 1;
+            let participation = if is_broker {
+                Participation::Broker
+            } else {
+                Participation::Controller { join }
+            };
+            let formatted = (!is_static && at < voters).then(|| set.clone());
+            let static_voters = if is_static { set.clone() } else { VoterSet::default() };
+            world
+                .nodes
+                .push(Node::new(at, participation, Disk::formatted(formatted), static_voters));
+        }
+        world.nemesis.has_old_voter = world.rng.below(5) == 0;
+        for at in 0..world.nodes.len() {
+            world.start(at);
+        }
+        world.timeline.after(10, Event::Write);
+        world.timeline.after(1_000, Event::Trouble);
+        world
+    }
+
+    pub fn trace(&self) -> u64 {
+        self.trace.finish()
+    }
+
+    pub fn done(&self) -> Done {
+        Done {
+            elections: self.checks.elections(),
+            committed: u64::try_from(self.checks.committed_end().0).unwrap(),
+            ..self.done
+        }
+    }
+
+    /// Something happened; shown if `RIVERRUN_SIM_TRACE` is set.
+    pub fn note(&mut self, what: std::fmt::Arguments<'_>) {
+        self.trace.note(self.timeline.now(), what);
+    }
+
+    pub fn any(&mut self, count: usize) -> usize {
+        usize::try_from(self.rng.below(count as u64)).unwrap()
+    }
+
+    /// Everything happens.
+    pub fn live(&mut self) {
+        self.run_until(TROUBLE);
+    }
+
+    /// Runs until a time.
+    pub fn run_until(&mut self, end: u64) {
+        loop {
+            let deadlines = self.nodes.iter().enumerate().filter_map(|(at, node)| {
+                let due = node.raft.as_ref()?.next_deadline()?;
+                let since_zero = due.since_zero();
+                let millis = u64::try_from(since_zero.as_nanos().div_ceil(1_000_000)).unwrap();
+                // Who is at work is told when it is done.
+                (!node.is_at_work).then_some((millis, at))
+            });
+            let deadline = deadlines.min();
+            let event = self.timeline.next_at();
+            let next = deadline.map(|(at, _)| at).into_iter().chain(event).min();
+            if next.is_none_or(|next| next > end) {
+                self.timeline.move_to(end);
+                return;
+            }
+            match deadline {
+                Some((due, at)) if event.is_none_or(|event| due < event) => {
+                    self.timeline.move_to(due);
+                    let millis = self.timeline.now();
+                    self.nodes[at].tell(|raft, out| raft.on_timeout(now(millis), out));
+                    self.work(at);
+                }
+                _ => {
+                    let event = self.timeline.take_next().unwrap();
+                    self.happen(event);
+                }
+            }
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        let millis = self.timeline.now();
+        match event {
+            Event::Ask {
+                from,
+                life,
+                id,
+                to,
+                request,
+            } => self.receive(from, life, id, to, request),
+            Event::Reply { to, life, id, answer } => {
+                if self.nodes[to].life == life {
+                    self.note(format_args!("{to} <- {}", Heard(&answer)));
+                    self.nodes[to].tell(|raft, out| raft.on_answer(now(millis), id, answer, out));
+                    self.work(to);
+                }
+            }
+            Event::Fail { to, life, id, failure } => {
+                if self.nodes[to].life == life {
+                    self.nodes[to].tell(|raft, out| raft.on_failed(now(millis), id, failure, out));
+                    self.work(to);
+                }
+            }
+            Event::Work { at, life } => {
+                if self.nodes[at].life == life && self.nodes[at].is_at_work {
+                    self.nodes[at].is_at_work = false;
+                    self.execute(at);
+                }
+            }
+            Event::Look { at, life } => {
+                if self.nodes[at].life == life {
+                    self.look(at);
+                }
+            }
+            Event::Write => {
+                self.write();
+                let pause = 20 + self.rng.below(if self.nemesis.is_over { 500 } else { 100 });
+                self.timeline.after(pause, Event::Write);
+            }
+            Event::Trouble => self.trouble(),
+            Event::Stop { at, life } => {
+                if self.nodes[at].life == life && self.nodes[at].raft.is_some() {
+                    self.nodes[at].die();
+                    self.nemesis.down.insert(at);
+                    if self.nemesis.is_over {
+                        self.start(at);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Brings a node to life.
+    pub fn start(&mut self, at: usize) {
+        let millis = self.timeline.now();
+        let others: Vec<Destination> = (0..self.nodes.len().max(4))
+            .filter(|other| *other != at && *other < 4)
+            .map(|other| Destination {
+                node: None,
+                host: "node".to_owned(),
+                port: port(other, self.nodes.get(other).map_or(0, |node| node.moves)),
+            })
+            .collect();
+        let node = &mut self.nodes[at];
+        node.bootstrap = others;
+        node.start(millis, &mut self.rng);
+        self.note(format_args!("{at} starts"));
+        self.work(at);
+    }
+
+    /// A message to whoever has the port `to` arrives.
+    fn receive(&mut self, from: usize, life: u64, id: RequestId, to: u16, request: Request) {
+        let millis = self.timeline.now();
+        let (at, moves) = at_port(to);
+        let is_there = self
+            .nodes
+            .get(at)
+            .is_some_and(|node| node.raft.is_some() && node.moves == moves);
+        if !is_there {
+            return self.fail(from, life, id, SendFailure::Disconnected, 1);
+        }
+        self.note(format_args!("{at} <- {from}: {request:?}"));
+        match request {
+            Request::Fetch(request) => {
+                let parked = Parked::new(from, life, id, request, millis);
+                self.nodes[at].parked.push(parked);
+                self.timeline.after(
+                    500,
+                    Event::Look {
+                        at,
+                        life: self.nodes[at].life,
+                    },
+                );
+                self.look(at);
+            }
+            Request::FetchSnapshot(request) => {
+                if let Some(answer) = parked::piece(&mut self.nodes[at], &request, millis) {
+                    self.reply(at, from, life, id, answer);
+                }
+                self.work(at);
+            }
+            Request::ApiVersions => {
+                let kraft_versions = Some(KRaftVersionRange::SUPPORTED);
+                let error = ErrorCode::None;
+                self.reply(at, from, life, id, Answer::ApiVersions { error, kraft_versions });
+            }
+            Request::Vote(request) if request.kind == VoteKind::PreVote && at == 2 && self.nemesis.has_old_voter => {
+                self.fail(from, life, id, SendFailure::UnsupportedVersion, 3);
+            }
+            request => {
+                let vote = match &request {
+                    Request::Vote(vote) if vote.kind == VoteKind::Vote => Some((vote.epoch, vote.candidate)),
+                    _ => None,
+                };
+                let asker = Asker::Node {
+                    at: from,
+                    life,
+                    id,
+                    vote,
+                };
+                self.ask(at, asker, request);
+            }
+        }
+    }
+
+    /// Gives a node a request whose answer comes as an effect.
+    pub fn ask(&mut self, at: usize, asker: Asker, request: Request) {
+        let millis = self.timeline.now();
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.nodes[at].askers.insert(ticket, asker);
+        self.nodes[at].tell(|raft, out| raft.on_request(now(millis), ticket, request, out));
+        self.work(at);
+    }
+
+    fn reply(&mut self, from: usize, to: usize, life: u64, id: RequestId, answer: Answer) {
+        for delay in self.network.carry(&mut self.rng, from, to) {
+            let answer = answer.clone();
+            self.timeline.after(delay, Event::Reply { to, life, id, answer });
+        }
+    }
+
+    fn fail(&mut self, to: usize, life: u64, id: RequestId, failure: SendFailure, delay: u64) {
+        self.timeline.after(delay, Event::Fail { to, life, id, failure });
+    }
+
+    /// The fetches that wait at a node are looked at again.
+    fn look(&mut self, at: usize) {
+        let millis = self.timeline.now();
+        for parked in std::mem::take(&mut self.nodes[at].parked) {
+            if self.nodes[at].raft.is_none() {
+                return;
+            }
+            match parked::look(&mut self.nodes[at], &parked, millis, &mut self.rng) {
+                Some(answer) => self.reply(at, parked.from, parked.life, parked.id, answer),
+                None => self.nodes[at].parked.push(parked),
+            }
+        }
+        self.work(at);
+    }
+
+    /// Whoever leads, or thinks so, is given a record.
+    fn write(&mut self) {
+        let millis = self.timeline.now();
+        for at in 0..self.nodes.len() {
+            let leads = self.nodes[at]
+                .raft
+                .as_ref()
+                .is_some_and(|raft| raft.leading().is_some());
+            if !leads || self.rng.below(4) == 0 {
+                continue;
+            }
+            self.values += 1;
+            let size = 8 + self.any(60);
+            let mut value = vec![0; size];
+            value[..8].copy_from_slice(&self.values.to_be_bytes());
+            let value = Bytes::from(value);
+            self.nodes[at].tell(|raft, _| raft.append(now(millis), &[value], Cut::Never).unwrap());
+            self.work(at);
+        }
+    }
+
+    /// Executes what a node's machine wants done, soon.
+    pub fn work(&mut self, at: usize) {
+        let node = &mut self.nodes[at];
+        if node.is_at_work || node.raft.is_none() {
+            return;
+        }
+        node.is_at_work = true;
+        let delay = self.rng.below(self.sloth);
+        if delay == 0 {
+            self.nodes[at].is_at_work = false;
+            self.execute(at);
+        } else {
+            let life = self.nodes[at].life;
+            self.timeline.after(delay, Event::Work { at, life });
+        }
+    }
+
+    fn execute(&mut self, at: usize) {
+        self.nodes[at].tell(|raft, out| raft.seal(out));
+        let has_news = !self.nodes[at].queue.is_empty();
+        while let Some(effect) = self.nodes[at].queue.pop_front() {
+            if self.fragility > 0 && self.rng.below(1_000) < self.fragility && self.nemesis.may_crash() {
+                return self.crash(at);
+            }
+            self.note(format_args!("{at}: {}", Told(&effect)));
+            self.do_one(at, effect);
+            self.check(at);
+        }
+        if has_news && !self.nodes[at].parked.is_empty() {
+            let life = self.nodes[at].life;
+            self.timeline.after(0, Event::Look { at, life });
+        }
+        self.snapshot_now_and_then(at);
+    }
+
+    fn do_one(&mut self, at: usize, effect: Effect) {
+        let millis = self.timeline.now();
+        let key = self.nodes[at].key;
+        let committed = self.nodes[at].high_watermark;
+        let disk = &mut self.nodes[at].disk;
+        match effect {
+            Effect::Persist(election) => {
+                self.checks.persisted(key, &disk.election, &election);
+                disk.election = election;
+            }
+            Effect::Append(sealed) => {
+                let mut bytes = sealed.batch.header_at(sealed.base, sealed.epoch).to_vec();
+                bytes.extend_from_slice(sealed.batch.body());
+                disk.append(&bytes.into());
+                self.checks.appended(&self.nodes[at].disk.cached, sealed.base);
+            }
+            Effect::AppendFetched { bytes, base, end } => {
+                assert_eq!(base, disk.cached.end(), "what is appended continues the log");
+                disk.append(&bytes);
+                assert_eq!(end, disk.cached.end());
+                self.checks.appended(&self.nodes[at].disk.cached, base);
+            }
+            Effect::Flush => {
+                disk.flush();
+                self.nodes[at].tell(|raft, out| raft.on_flushed(now(millis), out));
+            }
+            Effect::Truncate(to) => {
+                assert!(to >= committed, "what is committed is never cut off");
+                disk.truncate(to);
+                self.done.truncations += 1;
+            }
+            Effect::BeginSnapshot(id) => disk.begin_snapshot(id),
+            Effect::WriteSnapshot { id, position, bytes } => disk.write_snapshot(id, position, &bytes),
+            Effect::AbandonSnapshot(id) => disk.abandon_snapshot(id),
+            Effect::InstallSnapshot(id) => self.install(at, id),
+            Effect::Send { id, to, request } => self.send(at, id, &to, request),
+            Effect::Answer { ticket, answer } => self.answer(at, ticket, answer),
+            Effect::Leading { epoch, .. } => {
+                // What it took for its log before is on the way there.
+                self.checks.leads(key, epoch, &self.nodes[at].disk.cached);
+                self.nemesis.leading(at, epoch);
+            }
+            Effect::Deposed | Effect::Following(_) => {}
+            Effect::HighWatermark(end) => self.commit(at, end),
+            Effect::Fault(fault) => panic!("{at}: {fault}"),
+        }
+    }
+
+    fn install(&mut self, at: usize, id: raft::SnapshotId) {
+        let millis = self.timeline.now();
+        // A bit may have flipped on the way.
+        let installed = if self.rng.below(10) == 0 {
+            None
+        } else {
+            self.nodes[at].disk.install_snapshot(id)
+        };
+        let Some((header, chain)) = installed else {
+            self.nodes[at].disk.abandon_snapshot(id);
+            self.nodes[at].tell(|raft, out| raft.on_snapshot_rejected(now(millis), id, out));
+            return;
+        };
+        assert_eq!(
+            Some(chain),
+            self.checks.committed_at(id.end),
+            "a snapshot is what was committed"
+        );
+        self.nodes[at].checked = id.end;
+        self.done.snapshots += 1;
+        self.nodes[at].tell(|raft, out| raft.on_snapshot_installed(now(millis), id, &header, out));
+    }
+
+    fn commit(&mut self, at: usize, end: Offset) {
+        let node = &mut self.nodes[at];
+        assert!(end > node.high_watermark, "the high watermark only rises");
+        node.high_watermark = end;
+        self.checks.commits(&node.disk.cached, node.checked, end);
+        node.checked = end;
+        if let Some((_, epoch, voters)) = node.promises.pop_front_if(|(promised, ..)| *promised == end) {
+            let nodes = &self.nodes;
+            let disk_of = |id: NodeId| {
+                let node = nodes.get(usize::try_from(id.0).unwrap())?;
+                Some((node.key, &node.disk))
+            };
+            self.checks.leader_commits(epoch, &voters, end, disk_of);
+        }
+    }
+
+    fn send(&mut self, at: usize, id: RequestId, to: &Destination, request: Request) {
+        if let Request::Fetch(fetch) = &request
+            && self.nodes[at].is_controller()
+        {
+            let durable = self.nodes[at].disk.durable.end();
+            assert!(
+                fetch.position.offset <= durable,
+                "{at} says it has {} and has {durable}",
+                fetch.position.offset
+            );
+        }
+        let life = self.nodes[at].life;
+        let (other, _) = at_port(to.port);
+        let arrivals = self.network.carry(&mut self.rng, at, other);
+        if arrivals.is_empty() && self.rng.below(2) == 0 {
+            let delay = 1 + self.rng.below(300);
+            self.fail(at, life, id, SendFailure::Disconnected, delay);
+        }
+        for delay in arrivals {
+            let request = request.clone();
+            let ask = Event::Ask {
+                from: at,
+                life,
+                id,
+                to: to.port,
+                request,
+            };
+            self.timeline.after(delay, ask);
+        }
+    }
+
+    fn answer(&mut self, at: usize, ticket: Ticket, answer: Answer) {
+        let Some(asker) = self.nodes[at].askers.remove(&ticket) else {
+            panic!("{at} answers {ticket:?} twice");
+        };
+        match asker {
+            Asker::Node { at: to, life, id, vote } => {
+                if let (Some((epoch, candidate)), Answer::Vote { granted: true, .. }) = (vote, &answer) {
+                    self.checks
+                        .granted(self.nodes[at].key, epoch, candidate, &self.nodes[at].disk);
+                }
+                self.reply(at, to, life, id, answer);
+            }
+            Asker::Operator => self.note(format_args!("operator: {answer:?}")),
+        }
+    }
+
+    /// What holds of a node at any time.
+    fn check(&mut self, at: usize) {
+        let node = &self.nodes[at];
+        if node.queue.is_empty()
+            && let Some(raft) = &node.raft
+        {
+            assert_eq!(
+                raft.shape().end(),
+                node.disk.cached.end(),
+                "the machine knows where the log ends"
+            );
+            let last = node.disk.cached.batches.last();
+            assert!(last.is_none_or(|last| last.epoch == raft.shape().last_epoch()));
+        }
+    }
+
+    fn snapshot_now_and_then(&mut self, at: usize) {
+        let is_time = self.nodes[at].queue.is_empty() && self.rng.below(400) == 0;
+        let node = &mut self.nodes[at];
+        let Some(raft) = node.raft.as_mut().filter(|_| is_time) else {
+            return;
+        };
+        let end = node.high_watermark;
+        let newest = raft.shape().snapshot();
+        let Some(id) = raft
+            .shape()
+            .snapshot_id(end)
+            .filter(|id| newest.is_none_or(|newest| newest < *id))
+        else {
+            return;
+        };
+        let Some(chain) = node.disk.cached.chain_at(end) else {
+            return;
+        };
+        let header = SnapshotHeader {
+            last_contained_timestamp: Timestamp(1),
+            kraft_version: raft.history().kraft_version_at(end),
+            voters: raft.history().voters_at(end).cloned(),
+        };
+        let padding = usize::try_from(self.rng.below(800)).unwrap();
+        node.disk.snapshots.insert(id, disk::write(id, &header, chain, padding));
+        raft.on_snapshot(id);
+        if self.rng.below(2) == 0
+            && let Some(start) = node.disk.clean()
+        {
+            raft.on_log_start(start);
+        }
+    }
+}
+
+/// The voter numbered `at` of a new quorum.
+fn voter(at: usize, is_static: bool) -> Voter {
+    let mut key = key(at, 1);
+    if is_static {
+        key.directory = None;
+    }
+    Voter {
+        key,
+        endpoints: vec![endpoint(at, 0)],
+        kraft_versions: if is_static {
+            KRaftVersionRange { min: 0, max: 0 }
+        } else {
+            KRaftVersionRange::SUPPORTED
+        },
+    }
+}
