@@ -7,4 +7,5 @@ mod mixed {
     mod brokers;
     mod controllers;
     mod files;
+    mod swap;
 }
