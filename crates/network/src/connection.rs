@@ -7,11 +7,11 @@ use crate::service::{Admission, Reply, Service};
 use bytes::Bytes;
 use protocol::{ApiKey, frame};
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -40,63 +40,115 @@ pub(crate) enum Closed {
 }
 
 /// Serves requests until the peer closes, breaks the protocol, falls idle, or the listener stops.
-pub(crate) async fn serve<S: Service>(
-    mut stream: TcpStream,
+///
+/// Most connections are idle most of the time, and what they are then is all this future holds: what it takes to work on
+/// requests is on the heap while there are any.
+pub(crate) async fn serve<S: Service>(mut connection: Connection<S>) -> Result<(), Closed> {
+    while connection.wait().await? == Next::GoOn {
+        if Box::pin(connection.work()).await? == Next::End {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a connection has more to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    End,
+}
+
+/// A connection's own.
+pub(crate) struct Connection<S> {
+    stream: TcpStream,
     context: Arc<ConnectionContext>,
     limits: Limits,
     service: Arc<S>,
-    mut stopped: watch::Receiver<bool>,
-) -> Result<(), Closed> {
-    let mut inbox = FrameBuffer::default();
-    let mut outbox = Outbox::default();
-    let mut client_id: Arc<str> = Arc::from("");
-    loop {
-        if let Some(frame) = inbox.next_frame(limits.max_request_bytes)? {
-            let (request, body) = open_frame(&frame, &context, &mut client_id, &*service)?;
-            drop(frame);
-            match answer(&mut stream, &mut outbox, service.handle(&request, body)).await? {
-                Reply::Answer(segments) => {
-                    outbox.push(segments)?;
-                    if outbox.is_full() {
-                        outbox.flush(&mut stream).await?;
-                    }
-                }
-                Reply::Nothing => {}
-                Reply::Close(reason) => {
-                    outbox.flush(&mut stream).await?;
-                    return Err(Closed::Service(reason));
-                }
-            }
-            if *stopped.borrow() {
-                outbox.flush(&mut stream).await?;
-                return Ok(());
-            }
-            continue;
-        }
-        outbox.flush(&mut stream).await?;
-        if inbox.is_empty() {
-            inbox.release();
-        }
-        let received = tokio::select! {
-            biased;
-            received = receive(&mut stream, &mut inbox, limits.max_idle) => received?,
-            _ = stopped.wait_for(|stop| *stop) => return Ok(()),
-        };
-        if received == 0 {
-            return Ok(());
-        }
-    }
+    stopped: watch::Receiver<bool>,
+    client_id: Arc<str>,
+    inbox: FrameBuffer,
+    outbox: Outbox,
 }
 
-/// Waits for bytes, holding no buffer while an idle peer sends none. Answers 0 when the peer has closed.
-async fn receive(stream: &mut TcpStream, inbox: &mut FrameBuffer, max_idle: Duration) -> Result<usize, Closed> {
-    let reading = async {
-        stream.readable().await?;
-        stream.read_buf(inbox.for_reading()).await
-    };
-    match tokio::time::timeout(max_idle, reading).await {
-        Ok(received) => Ok(received?),
-        Err(_) => Err(Closed::Idle),
+impl<S: Service> Connection<S> {
+    pub(crate) fn new(
+        stream: TcpStream,
+        context: Arc<ConnectionContext>,
+        limits: Limits,
+        service: Arc<S>,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            stream,
+            context,
+            limits,
+            service,
+            stopped,
+            client_id: Arc::from(""),
+            inbox: FrameBuffer::default(),
+            outbox: Outbox::default(),
+        }
+    }
+
+    pub(crate) fn context(&self) -> &Arc<ConnectionContext> {
+        &self.context
+    }
+
+    /// Waits for bytes, holding no buffer while an idle peer sends none.
+    async fn wait(&mut self) -> Result<Next, Closed> {
+        let readable = tokio::time::timeout(self.limits.max_idle, self.stream.readable());
+        tokio::select! {
+            biased;
+            readable = readable => match readable {
+                Ok(ready) => ready.map(|()| Next::GoOn).map_err(Closed::from),
+                Err(_) => Err(Closed::Idle),
+            },
+            _ = self.stopped.wait_for(|stop| *stop) => Ok(Next::End),
+        }
+    }
+
+    /// Reads what has come, answers every request that is whole, and sends the answers.
+    async fn work(&mut self) -> Result<Next, Closed> {
+        match self.stream.try_read_buf(self.inbox.for_reading()) {
+            Ok(0) => return Ok(Next::End),
+            Ok(_) => {}
+            // Readiness is a hint: a new socket is said to be readable once although nothing has come.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error.into()),
+        }
+        while let Some(frame) = self.inbox.next_frame(self.limits.max_request_bytes)? {
+            self.request(frame).await?;
+            if *self.stopped.borrow() {
+                self.outbox.flush(&mut self.stream).await?;
+                return Ok(Next::End);
+            }
+        }
+        self.outbox.flush(&mut self.stream).await?;
+        if self.inbox.is_empty() {
+            self.inbox.release();
+        }
+        Ok(Next::GoOn)
+    }
+
+    async fn request(&mut self, frame: Bytes) -> Result<(), Closed> {
+        let (request, body) = open_frame(&frame, &self.context, &mut self.client_id, &*self.service)?;
+        drop(frame);
+        let handling = self.service.handle(&request, body);
+        match answer(&mut self.stream, &mut self.outbox, handling).await? {
+            Reply::Answer(segments) => {
+                self.outbox.push(segments)?;
+                if self.outbox.is_full() {
+                    self.outbox.flush(&mut self.stream).await?;
+                }
+                Ok(())
+            }
+            Reply::Nothing => Ok(()),
+            Reply::Close(reason) => {
+                self.outbox.flush(&mut self.stream).await?;
+                Err(Closed::Service(reason))
+            }
+        }
     }
 }
 

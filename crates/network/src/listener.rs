@@ -1,6 +1,6 @@
 //! A bound port and the connections it has accepted.
 
-use crate::connection::{self, Limits};
+use crate::connection::{self, Connection, Limits};
 use crate::context::{ConnectionContext, Principal};
 use crate::service::Service;
 use rustc_hash::FxHashMap;
@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
@@ -134,12 +134,17 @@ impl Listener {
 }
 
 impl Serving {
+    /// How many connections are open.
+    pub fn connections(&self) -> watch::Receiver<usize> {
+        self.open.total.subscribe()
+    }
+
     /// Accepts no more, lets every connection finish the request it is in, then closes it. Connections still busy after
     /// `patience` are dropped with their tasks.
     pub async fn stop(self, patience: Duration) {
         self.stop.send_replace(true);
         self.accepting.abort();
-        let mut total = self.open.total.subscribe();
+        let mut total = self.connections();
         let emptied = total.wait_for(|count| *count == 0);
         if tokio::time::timeout(patience, emptied).await.is_err() {
             warn!(
@@ -209,6 +214,9 @@ async fn accept<S: Service>(
             warn!(listener = %settings.name, %peer, "connection refused: too many connections");
             continue;
         };
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(listener = %settings.name, %peer, %error, "TCP_NODELAY could not be set");
+        }
         let context = Arc::new(ConnectionContext {
             id: NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed),
             listener: Arc::clone(&settings.name),
@@ -216,28 +224,18 @@ async fn accept<S: Service>(
             principal: Principal::anonymous(),
             client_software: Mutex::default(),
         });
-        let service = Arc::clone(&service);
-        let stopped = stopped.clone();
-        tokio::spawn(async move {
-            serve_one(stream, context, limits, service, stopped).await;
-            drop(place);
-        });
+        let connection = Connection::new(stream, context, limits, Arc::clone(&service), stopped.clone());
+        tokio::spawn(serve_one(connection, place));
     }
 }
 
-async fn serve_one<S: Service>(
-    stream: TcpStream,
-    context: Arc<ConnectionContext>,
-    limits: Limits,
-    service: Arc<S>,
-    stopped: watch::Receiver<bool>,
-) {
-    let peer = context.peer;
-    let listener = Arc::clone(&context.listener);
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%listener, %peer, %error, "TCP_NODELAY could not be set");
-    }
-    match connection::serve(stream, context, limits, service, stopped).await {
+/// Serves a connection, and gives its place back when it ends.
+async fn serve_one<S: Service>(connection: Connection<S>, place: Place) {
+    let context = Arc::clone(connection.context());
+    let ended = connection::serve(connection).await;
+    drop(place);
+    let (listener, peer) = (&context.listener, context.peer);
+    match ended {
         Ok(()) => debug!(%listener, %peer, "connection closed"),
         Err(connection::Closed::Io(error)) => debug!(%listener, %peer, %error, "connection lost"),
         Err(reason) => warn!(%listener, %peer, %reason, "connection closed by us"),

@@ -54,3 +54,8 @@ pub fn allocations_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let value = work();
     (value, ALLOCATIONS.get() - before)
 }
+
+/// The bytes that this thread has allocated and not freed.
+pub fn live() -> isize {
+    NOW.get()
+}
