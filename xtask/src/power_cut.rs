@@ -1,7 +1,7 @@
 //! `cargo xtask power-cut`: the power-cut rig with as many cuts as one likes.
 
 use super::test;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 
 /// What `cargo xtask power-cut` can be told.
@@ -13,6 +13,9 @@ pub struct Options {
     /// Where randomness begins; a failure prints its own.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How many nodes lose their power at once: 1, or 3 with every partition on all of them.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
+    nodes: u8,
     /// Apache Kafka too, as it comes and flushing every message; its starts are slow, so with a hundredth of the cuts.
     #[arg(long)]
     kafka: bool,
@@ -20,7 +23,12 @@ pub struct Options {
 
 /// Builds everything and runs the rig.
 pub fn run(options: &Options) -> Result<()> {
-    run_test(options.cuts, options.seed, "nothing_acknowledged_is_lost_by_riverrun")?;
+    let name = match options.nodes {
+        1 => "nothing_acknowledged_is_lost_by_riverrun",
+        3 => "nothing_acknowledged_is_lost_by_three_nodes_at_once",
+        other => bail!("one node or three, not {other}"),
+    };
+    run_test(options.cuts, options.seed, name)?;
     if options.kafka {
         run_test((options.cuts / 100).max(10), options.seed, "kafka_for_comparison")?;
     }

@@ -6,6 +6,8 @@
 
 #[path = "power_cut/history.rs"]
 mod history;
+#[path = "power_cut/nodes.rs"]
+mod nodes;
 #[path = "power_cut/rig.rs"]
 mod rig;
 #[path = "power_cut/verdict.rs"]
@@ -18,6 +20,9 @@ use rig::{Rig, System};
 /// How many cuts one recording is good for.
 const CUTS_PER_RECORDING: u64 = 25;
 
+/// Cuts of three nodes when nobody says how many: each starts three processes.
+const CUTS_OF_NODES: u64 = 4;
+
 fn from_environment(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |value| value.parse().unwrap())
 }
@@ -28,6 +33,25 @@ fn nothing_acknowledged_is_lost_by_riverrun() {
     let result = Rig::new(System::Riverrun, from_environment("POWER_CUT_SEED", 0x0c07)).run(cuts, CUTS_PER_RECORDING);
     println!("{result}");
     assert!(result.failures.is_empty(), "{result}");
+}
+
+/// All three nodes of a cluster lose their power at the same moment.
+#[test]
+fn nothing_acknowledged_is_lost_by_three_nodes_at_once() {
+    let cuts = from_environment("POWER_CUTS", CUTS_OF_NODES);
+    let seed = from_environment("POWER_CUT_SEED", 0x0c0a);
+    let result = nodes::run(System::ThreeNodes, seed, cuts, CUTS_PER_RECORDING);
+    println!("{result}");
+    assert!(result.failures.is_empty(), "{result}");
+}
+
+/// That there are three of them does not help where none of them flushes.
+#[test]
+fn three_nodes_that_do_not_flush_lose_records() {
+    let seed = from_environment("POWER_CUT_SEED", 0x0c0b);
+    let result = nodes::run(System::ThreeNodesWithoutFlush, seed, 3, 3);
+    println!("{result}");
+    assert!(!result.failures.is_empty(), "the rig sees nothing: {result}");
 }
 
 /// The rig must be able to see a loss: without flushing there is one.

@@ -19,6 +19,10 @@ pub enum System {
     Riverrun,
     /// With `riverrun.durability=os`.
     RiverrunWithoutFlush,
+    /// Three nodes as they come, all at once.
+    ThreeNodes,
+    /// The same with `riverrun.durability=os`.
+    ThreeNodesWithoutFlush,
     /// As it comes.
     Kafka,
     /// With `log.flush.interval.messages=1`.
@@ -30,16 +34,18 @@ impl System {
         // Checkpoints are written all the time, so that cuts fall beside them too.
         let settings = Settings::default().with("log.flush.offset.checkpoint.interval.ms", 20);
         match self {
-            System::Riverrun | System::Kafka => settings,
-            System::RiverrunWithoutFlush => settings.with("riverrun.durability", "os"),
+            System::Riverrun | System::ThreeNodes | System::Kafka => settings,
+            System::RiverrunWithoutFlush | System::ThreeNodesWithoutFlush => settings.with("riverrun.durability", "os"),
             System::KafkaFlushingEach => settings.with("log.flush.interval.messages", 1),
         }
     }
 
     fn start(self, settings: &Settings) -> anyhow::Result<Box<dyn Cluster>> {
         Ok(match self {
-            System::Riverrun | System::RiverrunWithoutFlush => Box::new(RiverrunBroker::start(settings)?),
             System::Kafka | System::KafkaFlushingEach => Box::new(KafkaBroker::start(settings)?),
+            System::Riverrun | System::RiverrunWithoutFlush | System::ThreeNodes | System::ThreeNodesWithoutFlush => {
+                Box::new(RiverrunBroker::start(settings)?)
+            }
         })
     }
 
@@ -58,6 +64,13 @@ pub struct Outcome {
     cuts: u64,
     /// One line for each cut after which something was wrong.
     pub failures: Vec<String>,
+}
+
+impl Outcome {
+    /// So many cuts, and what was wrong after some of them.
+    pub fn new(system: System, cuts: u64, failures: Vec<String>) -> Self {
+        Outcome { system, cuts, failures }
+    }
 }
 
 impl fmt::Display for Outcome {
@@ -99,7 +112,7 @@ impl Rig {
             let recorded = self.record(seed, volume);
             let mut rng = Rng::from_seed(seed);
             for _ in 0..per_recording.min(cuts - done) {
-                let cut = recorded.choose(&mut rng);
+                let cut = recorded.moments.choose(&recorded.history, &mut rng);
                 let wrong = self.cut(&recorded, cut, &mut rng);
                 failures.extend(wrong.map(|what| format!("seed {seed:#x}, {cut:?}: {what}")));
                 done += 1;
@@ -149,9 +162,7 @@ impl Rig {
         Ok(Recorded {
             disk,
             history,
-            volume,
-            begun,
-            ended,
+            moments: Moments { begun, ended, volume },
         })
     }
 
@@ -181,15 +192,22 @@ impl Rig {
 struct Recorded {
     disk: Disk,
     history: History,
-    volume: Volume,
-    begun: u64,
-    ended: u64,
+    moments: Moments,
 }
 
-impl Recorded {
+/// When the power may go.
+#[derive(Clone, Copy, Debug)]
+pub struct Moments {
+    pub begun: u64,
+    pub ended: u64,
+    /// What the recorded was told of its volume.
+    pub volume: Volume,
+}
+
+impl Moments {
     /// A moment: any, or, half of the time, just when an acknowledgement was there.
-    fn choose(&self, rng: &mut Rng) -> Cut {
-        let times = self.history.acknowledgements();
+    pub fn choose(&self, history: &History, rng: &mut Rng) -> Cut {
+        let times = history.acknowledgements();
         let at = if rng.below(2) == 0 {
             times[usize::try_from(rng.below(times.len() as u64)).unwrap()]
         } else {

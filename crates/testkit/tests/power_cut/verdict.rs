@@ -77,7 +77,8 @@ fn read(talk: &mut Talk, (topic, partition): &Place) -> Result<BTreeMap<i64, Vec
     Ok(found)
 }
 
-fn judge_records(place: &Place, found: &BTreeMap<i64, Vec<u8>>, history: &History, at: u64) -> Result<()> {
+/// All that was acknowledged before `at` is there, in its place and once, and nothing that nobody had sent.
+pub fn judge_records(place: &Place, found: &BTreeMap<i64, Vec<u8>>, history: &History, at: u64) -> Result<()> {
     let sent = history.sent.lock().unwrap();
     let mut known = BTreeSet::new();
     for sent in sent.iter().filter(|sent| sent.place == *place && sent.sent_at <= at) {
