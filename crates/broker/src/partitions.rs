@@ -130,7 +130,8 @@ impl Hosted {
 
 /// Queues many partitions to be flushed, those of a directory at once: its flusher takes them as one.
 pub fn request_flushes<'a>(partitions: impl IntoIterator<Item = &'a Arc<Hosted>>) {
-    let mut queues: Vec<(&Arc<FlushQueue<Hosted>>, Vec<Arc<Hosted>>)> = Vec::new();
+    type Together<'a> = (&'a Arc<FlushQueue<Hosted>>, Vec<Arc<Hosted>>);
+    let mut queues: Vec<Together<'a>> = Vec::new();
     for hosted in partitions {
         let Some(this) = hosted.enqueue() else { continue };
         match queues.iter_mut().find(|(queue, _)| Arc::ptr_eq(queue, &hosted.flushes)) {

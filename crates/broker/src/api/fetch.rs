@@ -7,6 +7,7 @@
 //! Records leave as file regions and are never copied here.
 
 mod consumer;
+mod looked;
 mod read;
 mod reader;
 mod replica;
@@ -24,7 +25,8 @@ use protocol::ErrorCode;
 use protocol::messages::fetch_response::FetchResponse;
 use protocol::views::TopicRef;
 use protocol::views::fetch::FetchView;
-use read::{Limits, Read, Turn};
+use looked::Turn;
+use read::{Limits, Read};
 use reader::Reader;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;

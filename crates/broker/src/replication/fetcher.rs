@@ -4,14 +4,13 @@
 use super::answer;
 use super::connection::{self, FetchFailed};
 use super::durable;
-use super::followed::{Partitions, Urgency};
-use super::lane::{Follow, Lane};
+use super::followed::Urgency;
+use super::following::Following;
+use super::lane::Lane;
 use super::request;
-use super::session::{Plan, Session};
+use super::session::Plan;
 use crate::Broker;
-use base::NodeId;
 use client::Channel;
-use partition::Truncated;
 use protocol::messages::fetch_response::FetchResponse;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,12 +36,10 @@ pub(super) async fn run(broker: Arc<Broker>, lane: Arc<Lane>) {
 }
 
 /// A fetcher.
-pub(super) struct Fetcher {
-    pub(super) broker: Arc<Broker>,
+struct Fetcher {
     lane: Arc<Lane>,
+    following: Following,
     channel: Option<Channel>,
-    pub(super) session: Session,
-    pub(super) partitions: Partitions,
     gave_up: Instant,
     looked: Instant,
 }
@@ -59,11 +56,9 @@ impl Fetcher {
     fn new(broker: Arc<Broker>, lane: Arc<Lane>) -> Self {
         let now = Instant::now();
         Self {
-            broker,
+            following: Following::new(broker, lane.source),
             lane,
             channel: None,
-            session: Session::default(),
-            partitions: Partitions::default(),
             gave_up: now,
             looked: now,
         }
@@ -72,8 +67,8 @@ impl Fetcher {
     async fn run(&mut self) {
         let mut failures = 0_u32;
         loop {
-            self.partitions.take(self.lane.take());
-            if self.partitions.is_empty() {
+            self.following.partitions.take(self.lane.take());
+            if self.following.partitions.is_empty() {
                 self.disconnect();
                 self.lane.report(0, 0);
                 self.lane.changed().await;
@@ -87,7 +82,7 @@ impl Fetcher {
                     self.tell(&error, failures);
                     // A connection that worked until now may only have been cut.
                     if failures > 1 {
-                        self.pause(self.broker.config.load().replication.replica_fetch_backoff)
+                        self.pause(self.following.broker.config.load().replication.replica_fetch_backoff)
                             .await;
                     }
                 }
@@ -105,7 +100,7 @@ impl Fetcher {
     }
 
     fn disconnect(&mut self) {
-        self.session.lose();
+        self.following.session.lose();
         self.channel = None;
     }
 
@@ -122,15 +117,15 @@ impl Fetcher {
         let Some(channel) = self.connected().await? else {
             return Ok(());
         };
-        durable::settle(&self.broker, &self.partitions.touched()).await;
+        durable::settle(&self.following.broker, &self.following.partitions.touched()).await;
         let Some(plan) = self.plan() else {
-            let again = self.partitions.next_look(Instant::now());
+            let again = self.following.partitions.next_look(Instant::now());
             self.pause(again.map_or(LOOK_AT_ALL, |at| at.saturating_duration_since(Instant::now())))
                 .await;
             return Ok(());
         };
         match self.fetch(&channel, plan).await? {
-            Round::Answered(response) => answer::take(self, &channel, *response).await,
+            Round::Answered(response) => answer::take(&mut self.following, &channel, *response).await,
             Round::Interrupted => Ok(()),
         }
     }
@@ -140,12 +135,12 @@ impl Fetcher {
         if let Some(channel) = self
             .channel
             .as_ref()
-            .filter(|channel| connection::is_good(&self.broker, self.lane.source, channel))
+            .filter(|channel| connection::is_good(&self.following.broker, self.lane.source, channel))
         {
             return Ok(Some(channel.clone()));
         }
         self.disconnect();
-        let connecting = connection::connect(&self.broker, self.lane.source);
+        let connecting = connection::connect(&self.following.broker, self.lane.source);
         let channel = tokio::select! {
             channel = connecting => channel?,
             () = self.lane.changed() => return Ok(None),
@@ -159,52 +154,24 @@ impl Fetcher {
         let now = Instant::now();
         if now.duration_since(self.looked) >= LOOK_AT_ALL {
             self.looked = now;
-            self.partitions.touch_all();
-            self.lane.report(self.partitions.max_lag(), self.partitions.failed());
+            self.following.partitions.touch_all();
+            self.lane
+                .report(self.following.partitions.max_lag(), self.following.partitions.failed());
         }
-        let most = self.broker.config.load().replication.replica_fetch_max_bytes;
-        let is_exceeded = self.broker.throttles.follower.is_exceeded(self.broker.clock.now());
-        let is_held = |follow: &Follow| is_exceeded && follow.hosted.throttled().as_follower;
-        let source = self.lane.source;
-        let position = |follow: &Follow| request::position(source, follow, most);
-        self.partitions.plan(&mut self.session, now, position, is_held)
-    }
-
-    /// The leader.
-    pub(super) fn source(&self) -> NodeId {
-        self.lane.source
-    }
-
-    /// Counts what came for a partition.
-    pub(super) fn count(&self, follow: &Follow, bytes: usize) {
-        if bytes == 0 {
-            return;
-        }
-        self.broker.measures.replication.bytes_in.add(bytes as u64);
-        if follow.hosted.throttled().as_follower {
-            self.broker
-                .throttles
-                .follower
-                .count(bytes as u64, self.broker.clock.now());
-        }
-    }
-
-    /// What was cut off goes once its delay is over.
-    pub(super) fn remove_later(&self, follow: &Follow, truncated: Truncated) {
-        let delay = follow.hosted.lock_quietly().log().config().file_delete_delay_ms;
-        self.broker.fetchers.removals().files(truncated.doomed, delay);
+        self.following.plan(now)
     }
 
     /// Sends a request and waits for its answer.
     async fn fetch(&mut self, channel: &Channel, plan: Plan) -> Result<Round, FetchFailed> {
-        let version = request::version(&self.broker, channel)?;
+        let version = request::version(&self.following.broker, channel)?;
         let now = Instant::now();
         let again = self
+            .following
             .partitions
             .next_look(now)
             .map(|at| at.saturating_duration_since(now));
-        let request = request::build(&self.broker, version, plan, again);
-        let timeout = self.broker.config.load().replication.replica_socket_timeout;
+        let request = request::build(&self.following.broker, version, plan, again);
+        let timeout = self.following.broker.config.load().replication.replica_socket_timeout;
         let sent = Instant::now();
         let answering = channel.send_within(&request, version, timeout);
         tokio::pin!(answering);
@@ -220,8 +187,8 @@ impl Fetcher {
                 biased;
                 response = &mut answering => return Ok(Round::Answered(Box::new(response?))),
                 () = self.lane.changed() => {
-                    let urgency = self.partitions.take(self.lane.take());
-                    if self.partitions.is_empty() {
+                    let urgency = self.following.partitions.take(self.lane.take());
+                    if self.following.partitions.is_empty() {
                         break;
                     }
                     if urgency == Urgency::Added && give_up.is_none() {

@@ -37,10 +37,13 @@ pub enum Task {
     Rest,
 }
 
+/// A lane, and what changes for it.
+type ToldLane = (Arc<Lane>, Vec<(PartitionId, Option<Follow>)>);
+
 /// What to tell each lane: collected first, so that thousands of partitions wake a lane once.
 #[derive(Default)]
 struct Told {
-    lanes: BTreeMap<(NodeId, usize), (Arc<Lane>, Vec<(PartitionId, Option<Follow>)>)>,
+    lanes: BTreeMap<(NodeId, usize), ToldLane>,
 }
 
 impl Told {

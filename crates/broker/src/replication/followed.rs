@@ -13,6 +13,9 @@ use tokio::time::Instant;
 /// leader has not heard of its leadership yet, which is over in milliseconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
+/// A partition that failed so often in a row (by then two seconds have passed) is told of; most never fail so often.
+const TOLD_AT: u32 = 8;
+
 /// How long a partition that is throttled is left alone.
 const HELD_BACK: Duration = Duration::from_millis(100);
 
@@ -34,6 +37,8 @@ pub(super) struct Followed {
     state: State,
     /// The pause after the next failure; grows while nothing but failures come.
     pause: Duration,
+    /// How many have come in a row.
+    failures: u32,
     /// When it last brought records, in rounds: who brought some goes behind the others.
     served: u64,
     /// How many records it lacks of what the leader has committed; none before the first answer.
@@ -77,6 +82,7 @@ impl Partitions {
                         follow,
                         state: State::Ready,
                         pause: FIRST_PAUSE,
+                        failures: 0,
                         served: 0,
                         lag: None,
                     };
@@ -101,7 +107,7 @@ impl Partitions {
     /// It moved: the leader is to be told where it stands.
     pub(super) fn moved(&mut self, id: PartitionId) {
         if let Some(followed) = self.all.get_mut(&id) {
-            followed.pause = FIRST_PAUSE;
+            (followed.pause, followed.failures) = (FIRST_PAUSE, 0);
             followed.served = self.round;
             self.touched.insert(id);
         }
@@ -110,7 +116,7 @@ impl Partitions {
     /// The leader answered well, but had nothing.
     pub(super) fn answered(&mut self, id: PartitionId) {
         if let Some(followed) = self.all.get_mut(&id) {
-            followed.pause = FIRST_PAUSE;
+            (followed.pause, followed.failures) = (FIRST_PAUSE, 0);
         }
     }
 
@@ -119,10 +125,16 @@ impl Partitions {
         if let Some(followed) = self.all.get_mut(&id) {
             let pause = followed.pause.min(longest);
             followed.pause = pause.saturating_mul(2);
+            followed.failures += 1;
             followed.state = State::Paused(now + pause);
             self.paused.insert(id);
             self.touched.insert(id);
         }
+    }
+
+    /// Whether it has failed just as often as shall be told.
+    pub(super) fn is_to_be_told(&self, id: PartitionId) -> bool {
+        self.all.get(&id).is_some_and(|followed| followed.failures == TOLD_AT)
     }
 
     /// It failed, and only another assignment can help.

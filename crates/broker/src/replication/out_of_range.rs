@@ -1,9 +1,9 @@
 //! A follower whose log ends outside the leader's: it asks where the leader's begins and ends, and goes on from there.
 
-use super::answer::{self, Outcome};
 use super::connection::FetchFailed;
-use super::fetcher::Fetcher;
+use super::following::Following;
 use super::lane::Follow;
+use super::outcome::{Outcome, refused};
 use super::session::{PartitionId, Position};
 use base::Offset;
 use client::Channel;
@@ -23,44 +23,44 @@ const EARLIEST: i64 = -2;
 /// not fetched begins behind our end: then everything goes. Else the leader has moved on meanwhile, and it is fetched
 /// from where we end.
 pub(super) async fn reset(
-    fetcher: &Fetcher,
+    following: &Following,
     channel: &Channel,
     id: PartitionId,
     follow: &Follow,
     position: &Position,
 ) -> Result<Outcome, FetchFailed> {
-    let end = match ask(fetcher, channel, id, follow, LATEST).await? {
+    let end = match ask(following, channel, id, follow, LATEST).await? {
         Ok(end) => end,
         Err(outcome) => return Ok(outcome),
     };
-    let start = match ask(fetcher, channel, id, follow, EARLIEST_LOCAL).await? {
+    let start = match ask(following, channel, id, follow, EARLIEST_LOCAL).await? {
         Ok(start) => start,
         Err(outcome) => return Ok(outcome),
     };
     let (topic, partition, from) = (&follow.topic, id.index, position.fetch_offset);
     warn!(%topic, partition, from, leader_starts = %start, leader_ends = %end, "the leader's log does not reach where this one ends");
-    let asked = position.as_asked(fetcher.source());
-    let now = fetcher.broker.clock.wall();
+    let asked = position.as_asked(following.source);
+    let now = following.broker.clock.wall();
     let extent = LeaderExtent { start, end };
     let cut = tokio::task::block_in_place(|| follow.hosted.lock_quietly().out_of_range(&asked, extent, now));
     Ok(match cut {
         Ok((truncated, wakes)) => {
             wakes.fire();
             if let Some(truncated) = truncated {
-                fetcher.remove_later(follow, truncated);
+                following.remove_later(follow, truncated);
                 Outcome::Moved
             } else {
                 // The leader has reached it by now; should it not have, it is not asked without a pause.
                 Outcome::Again
             }
         }
-        Err(error) => answer::refused(id, follow, &error),
+        Err(error) => refused(id, follow, &error),
     })
 }
 
 /// One offset of the leader's log.
 async fn ask(
-    fetcher: &Fetcher,
+    following: &Following,
     channel: &Channel,
     id: PartitionId,
     follow: &Follow,
@@ -78,14 +78,14 @@ async fn ask(
         timestamp: which,
     };
     let request = ListOffsetsRequest {
-        replica_id: fetcher.broker.node.0,
+        replica_id: following.broker.node.0,
         topics: vec![ListOffsetsTopic {
             name: follow.topic.to_string(),
             partitions: vec![partition],
         }],
         ..ListOffsetsRequest::default()
     };
-    let timeout = fetcher.broker.config.load().replication.replica_socket_timeout;
+    let timeout = following.broker.config.load().replication.replica_socket_timeout;
     let response = channel.send_within(&request, version, timeout).await?;
     let mut partitions = response.topics.into_iter().flat_map(|topic| topic.partitions);
     let Some(answer) = partitions.next().filter(|answer| answer.partition_index == id.index) else {

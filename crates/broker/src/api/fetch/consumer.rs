@@ -1,6 +1,6 @@
 //! A consumer's look at a partition: up to what is committed, here or at a replica that is nearer.
 
-use super::read::{End, Looked};
+use super::looked::{End, Looked};
 use super::reader::Reader;
 use crate::Broker;
 use crate::api::list_offsets::epoch_error;

@@ -1,6 +1,7 @@
 //! Reading the partitions of one Fetch.
 
 use crate::Broker;
+use super::looked::{End, Looked, Turn};
 use super::reader::Reader;
 use super::{consumer, replica};
 use crate::api::list_offsets::{absent, read_error};
@@ -38,15 +39,6 @@ impl Limits {
             reader,
         }
     }
-}
-
-/// Whether a partition is read for the first time for a request, or again after it waited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// What a follower says of itself counts now.
-    First,
-    /// It counted when the request came.
-    Again,
 }
 
 /// What was read of one partition.
@@ -168,7 +160,6 @@ fn find(broker: &Broker, key: &FetchPartitionKey) -> Result<Arc<Hosted>, ErrorCo
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the request's, the partition's, and what it does")]
 fn one(
     broker: &Broker,
     hosted: Arc<Hosted>,
@@ -224,26 +215,6 @@ fn one(
     }
     read.hosted = Some(hosted);
     read
-}
-
-/// A partition as a fetcher sees it.
-pub(super) struct Looked {
-    pub(super) view: PartitionView,
-    /// Up to where it may read.
-    pub(super) bound: Offset,
-    pub(super) end: End,
-}
-
-/// What a fetcher is to be given.
-pub(super) enum End {
-    /// Records.
-    Records,
-    /// Where its log and ours part.
-    Diverging(storage::EpochEndOffset),
-    /// Nothing: it is to read from that replica.
-    ElseWhere(NodeId),
-    /// Nothing now: it is throttled.
-    HeldBack,
 }
 
 fn fill(read: &mut Read, view: &PartitionView, request: ReadRequest) -> Result<(), ReadError> {

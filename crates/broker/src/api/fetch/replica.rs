@@ -1,6 +1,6 @@
 //! A follower's look at a partition: to the end of the log, and what it says of itself counts (KIP-595, KIP-903).
 
-use super::read::{End, Looked, Turn};
+use super::looked::{End, Looked, Turn};
 use crate::Broker;
 use crate::api::list_offsets::epoch_error;
 use crate::fetch_session::{Position, Wanted};
