@@ -5,6 +5,7 @@
 
 mod broker;
 mod durable;
+mod failover;
 mod groups;
 mod load;
 mod machine;
@@ -32,6 +33,8 @@ pub enum Bench {
     Durable(Options),
     /// How long a start takes after kill -9 with ten thousand partitions.
     Recovery(Options),
+    /// How long clients wait when a node of three is killed, frozen or cut off.
+    Failover(failover::Failover),
 }
 
 /// How it is measured.
@@ -61,6 +64,7 @@ const IDLE: Duration = Duration::from_secs(5);
 pub fn run(bench: &Bench) -> Result<()> {
     let options = match bench {
         Bench::Quick(options) | Bench::Groups(options) | Bench::Durable(options) | Bench::Recovery(options) => options,
+        Bench::Failover(options) => return failover::run(options),
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
@@ -77,7 +81,7 @@ pub fn run(bench: &Bench) -> Result<()> {
     std::fs::create_dir_all(&home)?;
     let makes = [Make::Riverrun(binary.clone()), Make::Kafka(jars)];
     match bench {
-        Bench::Quick(_) => {}
+        Bench::Quick(_) | Bench::Failover(_) => {}
         Bench::Groups(_) => return groups::run(options, &makes, &groups::generator(root)?, root, &home),
         Bench::Durable(_) => return durable::run(options, &makes, &binary, root, &home),
         Bench::Recovery(_) => return recovery::run(options, &makes, &binary, root, &home),

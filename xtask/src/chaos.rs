@@ -19,6 +19,9 @@ pub struct Options {
     /// What goes wrong; drawn from the time if not given, and printed.
     #[arg(long)]
     seed: Option<u64>,
+    /// Producers with acks=1 and leaders cut off: the harness must find records lost.
+    #[arg(long)]
+    careless: bool,
     /// Apache Kafka suffers instead of us.
     #[arg(long)]
     kafka: bool,
@@ -53,5 +56,9 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(binary) = &options.riverrun {
         environment.push(("RIVERRUN_BIN", binary.clone()));
     }
-    test::one("testkit", "chaos", "nothing_that_was_promised_is_broken", &environment)
+    let name = match options.careless {
+        true => "careless_producers_lose_records",
+        false => "nothing_that_was_promised_is_broken",
+    };
+    test::one("testkit", "chaos", name, &environment)
 }

@@ -64,9 +64,16 @@ impl Suite {
 
     /// Runs the suite against a broker and returns what it printed; an error holds that too.
     pub fn run(self, cluster: &dyn Cluster) -> Result<String> {
+        self.run_at(cluster.bootstrap())
+            .with_context(|| format!("against {}", cluster.name()))
+    }
+
+    /// Runs the suite against a cluster of as many brokers as `HOST:PORT,HOST:PORT` names, with as many replicas of every
+    /// topic as there may be, up to three.
+    pub fn run_at(self, bootstrap: &str) -> Result<String> {
         let mut command = self.command()?;
-        command.env("BOOTSTRAP", cluster.bootstrap());
-        run(&format!("{self:?} against {}", cluster.name()), &mut command)
+        command.env("BOOTSTRAP", bootstrap);
+        run(&format!("{self:?}"), &mut command)
     }
 }
 

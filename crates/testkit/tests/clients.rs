@@ -1,7 +1,8 @@
-//! Every stock client's suite, against Apache Kafka (which proves the suite) and against Riverrun.
+//! Every stock client's suite, against Apache Kafka (which proves the suite) and against Riverrun: one node, and three with
+//! three replicas of everything.
 
 use testkit::suite::Suite;
-use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
+use testkit::{Cluster, KafkaBroker, Nodes, Plan, RiverrunBroker, Settings};
 
 /// Room for records of 10 MB, and heartbeats as often as the clients of the classic protocol send theirs.
 fn settings() -> Settings {
@@ -36,4 +37,29 @@ fn every_stock_client_works_with_kafka() {
 #[test]
 fn every_stock_client_works_with_riverrun() {
     run_all(&RiverrunBroker::start(&settings()).expect("Riverrun starts"));
+}
+
+/// The same settings; ours, or Kafka with `RIVERRUN_STORIES_OF=kafka` in the environment, which proves the test.
+#[test]
+fn every_stock_client_works_with_three_nodes() {
+    let plan = settings()
+        .properties
+        .iter()
+        .fold(Plan::combined(3), |plan, (key, value)| plan.with(key, value));
+    let plan = plan
+        .with("default.replication.factor", 3)
+        .with("min.insync.replicas", 2);
+    let cluster = Nodes::start(&plan).expect("three nodes start");
+    let chosen = std::env::var("SUITE").ok();
+    let suites = Suite::ALL
+        .into_iter()
+        .filter(|suite| chosen.as_deref().is_none_or(|chosen| chosen == format!("{suite:?}")));
+    let mut failures = Vec::new();
+    for suite in suites {
+        match suite.run_at(&cluster.bootstrap()) {
+            Ok(output) => println!("{output}"),
+            Err(error) => failures.push(format!("{error:#}")),
+        }
+    }
+    assert!(failures.is_empty(), "{}\n{}", failures.join("\n"), cluster.log_tails());
 }

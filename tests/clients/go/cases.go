@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -127,7 +126,7 @@ func topics(ctx context.Context) {
 }
 
 func thousandPartitions(ctx context.Context) {
-	topic := create(ctx, "fg-thousand", manyPartitions, nil)
+	topic := create(ctx, "fg-thousand", int32(manyPartitions), nil)
 	var records []*kgo.Record
 	places := map[int32]kgo.Offset{}
 	for n := range int32(manyPartitions) {
@@ -198,7 +197,7 @@ func cluster(ctx context.Context) {
 	produce(ctx, topic, values(3))
 	adm := admin()
 	defer adm.Close()
-	equal("brokers", len(must(adm.ListBrokers(ctx))), 1)
+	equal("brokers", len(must(adm.ListBrokers(ctx))), len(brokers))
 	dirs := must(adm.DescribeAllLogDirs(ctx, nil))
 	found := false
 	dirs.Each(func(dir kadm.DescribedLogDir) {
@@ -212,7 +211,7 @@ func groups(ctx context.Context) {
 	topic := create(ctx, "fg-group", 4, nil)
 	group := topic + "-readers"
 	member := func(options ...kgo.Opt) *kgo.Client {
-		return must(kgo.NewClient(append(options, kgo.SeedBrokers(os.Getenv("BOOTSTRAP")), kgo.ConsumerGroup(group),
+		return must(kgo.NewClient(append(options, kgo.SeedBrokers(brokers...), kgo.ConsumerGroup(group),
 			kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(), kgo.HeartbeatInterval(500*time.Millisecond))...))
 	}
 	adm := admin()

@@ -56,7 +56,7 @@ func (m *churnMember) live(group, balancer string, static []string) {
 	}()
 	session := 6 * time.Second
 	options := []kgo.Opt{
-		kgo.SeedBrokers(os.Getenv("BOOTSTRAP")), kgo.ClientID(m.name), kgo.ConsumerGroup(group), kgo.ConsumeTopics(m.topic),
+		kgo.SeedBrokers(brokers...), kgo.ClientID(m.name), kgo.ConsumerGroup(group), kgo.ConsumeTopics(m.topic),
 		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.HeartbeatInterval(500 * time.Millisecond),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200 * time.Millisecond),
 		kgo.OnPartitionsAssigned(m.assigned), kgo.OnPartitionsRevoked(m.gone("revoked")), kgo.OnPartitionsLost(m.gone("lost")),

@@ -7,15 +7,20 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-const (
-	big            = 10 << 20
-	manyPartitions = 1000
+const big = 10 << 20
+
+var (
+	brokers = strings.Split(os.Getenv("BOOTSTRAP"), ",")
+	// replicas that topics have: as many as they may, up to three.
+	replicas       = int16(min(len(brokers), 3))
+	manyPartitions = map[bool]int{true: 1000, false: 300}[len(brokers) == 1]
 )
 
 // run is at the end of every topic name, so that the suite can run twice against one broker.
@@ -76,7 +81,7 @@ func fails(what string, got, wanted error) {
 }
 
 func client(options ...kgo.Opt) *kgo.Client {
-	all := append([]kgo.Opt{kgo.SeedBrokers(os.Getenv("BOOTSTRAP"))}, options...)
+	all := append([]kgo.Opt{kgo.SeedBrokers(brokers...)}, options...)
 	return must(kgo.NewClient(all...))
 }
 
@@ -86,7 +91,7 @@ func admin() *kadm.Client { return kadm.NewClient(client()) }
 func create(ctx context.Context, name string, partitions int32, configs map[string]*string) string {
 	adm := admin()
 	defer adm.Close()
-	must(adm.CreateTopic(ctx, partitions, 1, configs, name+run))
+	must(adm.CreateTopic(ctx, partitions, replicas, configs, name+run))
 	for {
 		details := must(adm.ListTopics(ctx, name+run))
 		if topic := details[name+run]; topic.Err == nil && len(topic.Partitions) == int(partitions) {

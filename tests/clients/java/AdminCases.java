@@ -46,7 +46,7 @@ final class AdminCases {
     static String create(String name, int partitions, Map<String, String> configs) throws Exception {
         String topic = name + Suite.RUN;
         try (Admin admin = admin()) {
-            admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1).configs(configs))).all().get();
+            admin.createTopics(List.of(new NewTopic(topic, partitions, Suite.REPLICAS).configs(configs))).all().get();
             Suite.eventually(topic + " is known", () -> admin.listTopics().names().get().contains(topic));
         }
         return topic;
@@ -62,9 +62,9 @@ final class AdminCases {
         String topic = create("ja-admin", 2, Map.of());
         try (Admin admin = admin()) {
             Suite.fails(TopicExistsException.class,
-                () -> admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1))).all().get());
+                () -> admin.createTopics(List.of(new NewTopic(topic, 1, Suite.REPLICAS))).all().get());
             Suite.fails(InvalidReplicationFactorException.class,
-                () -> admin.createTopics(List.of(new NewTopic("ja-rf" + Suite.RUN, 1, (short) 3))).all().get());
+                () -> admin.createTopics(List.of(new NewTopic("ja-rf" + Suite.RUN, 1, (short) (Suite.BROKERS + 1)))).all().get());
             admin.createTopics(List.of(new NewTopic("ja-manual" + Suite.RUN, Map.of(0, List.of(1), 1, List.of(1))))).all().get();
             admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(5))).all().get();
             Suite.eventually("five partitions", () -> partitions(admin, topic) == 5);
@@ -139,9 +139,9 @@ final class AdminCases {
         String topic = create("ja-dirs", 1, Map.of());
         ClientCases.send(Map.of(), ClientCases.values(topic, 3));
         try (Admin admin = admin()) {
-            Suite.equal("nodes", admin.describeCluster().nodes().get().size(), 1);
+            Suite.equal("nodes", admin.describeCluster().nodes().get().size(), Suite.BROKERS);
             Suite.check(!admin.describeCluster().clusterId().get().isEmpty(), "a cluster id");
-            Suite.equal("voters", admin.describeMetadataQuorum().quorumInfo().get().voters().size(), 1);
+            Suite.equal("voters", admin.describeMetadataQuorum().quorumInfo().get().voters().size(), Suite.BROKERS);
             Suite.check(admin.describeFeatures().featureMetadata().get().finalizedFeatures().containsKey("metadata.version"),
                 "metadata.version is finalized");
             var dirs = admin.describeLogDirs(List.of(1)).allDescriptions().get().get(1);

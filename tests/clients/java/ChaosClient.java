@@ -130,8 +130,10 @@ public final class ChaosClient {
     }
 
     private static KafkaProducer<String, String> producer(Properties properties) {
-        properties.put("acks", "all");
-        properties.put("enable.idempotence", "true");
+        // Transactions have no choice.
+        String acks = properties.containsKey("transactional.id") ? "all" : System.getenv().getOrDefault("ACKS", "all");
+        properties.put("acks", acks);
+        properties.put("enable.idempotence", String.valueOf(acks.equals("all")));
         properties.put("max.in.flight.requests.per.connection", "5");
         properties.put("delivery.timeout.ms", "60000");
         properties.put("max.block.ms", "60000");

@@ -7,6 +7,9 @@ import java.util.concurrent.ExecutionException;
 /** The Java client and Kafka's tools against the broker at $BOOTSTRAP: a line per case, and an exit code. */
 public final class Suite {
     static final String BOOTSTRAP = System.getenv("BOOTSTRAP");
+    /** How many brokers there are, and how many replicas the topics have: all that there may be, up to three. */
+    static final int BROKERS = BOOTSTRAP.split(",").length;
+    static final short REPLICAS = (short) Math.min(BROKERS, 3);
     /** At the end of every topic name, so that the suite can run twice against one broker. */
     static final String RUN = "-" + ProcessHandle.current().pid();
 

@@ -34,11 +34,11 @@ final class ToolCases {
 
     private static void topics() throws Exception {
         String topic = "jt-topics" + Suite.RUN;
-        topicCommand("--create", "--topic", topic, "--partitions", "3", "--config", "retention.ms=86400000")
-            .succeeds().prints("Created topic " + topic + ".");
+        topicCommand("--create", "--topic", topic, "--partitions", "3", "--replication-factor",
+            String.valueOf(Suite.REPLICAS), "--config", "retention.ms=86400000").succeeds().prints("Created topic " + topic + ".");
         Suite.eventually("listed", () -> topicCommand("--list").succeeds().output().contains(topic));
         topicCommand("--describe", "--topic", topic).succeeds()
-            .prints("PartitionCount: 3").prints("ReplicationFactor: 1").prints("retention.ms=86400000").prints("Isr: 1");
+            .prints("PartitionCount: 3").prints("ReplicationFactor: " + Suite.REPLICAS).prints("retention.ms=86400000").prints("Isr: ");
         topicCommand("--alter", "--topic", topic, "--partitions", "4").succeeds();
         Suite.eventually("four", () -> topicCommand("--describe", "--topic", topic).output().contains("PartitionCount: 4"));
         Suite.equal("created twice", topicCommand("--create", "--topic", topic).prints("already exists").exitCode(), 1);

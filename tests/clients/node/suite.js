@@ -9,9 +9,12 @@ const { ZstdCodec } = require('zstd-codec')
 
 const RUN = process.pid
 const BIG = 10 * 1024 * 1024
-const MANY_PARTITIONS = 1000
+const BROKERS = process.env.BOOTSTRAP.split(',')
+// Topics have as many replicas as they may, up to three.
+const REPLICAS = Math.min(BROKERS.length, 3)
+const MANY_PARTITIONS = BROKERS.length === 1 ? 1000 : 300
 
-const kafka = new Kafka({ clientId: 'kafkajs-suite', brokers: [process.env.BOOTSTRAP], logLevel: logLevel.NOTHING })
+const kafka = new Kafka({ clientId: 'kafkajs-suite', brokers: BROKERS, logLevel: logLevel.NOTHING })
 const admin = kafka.admin()
 const cases = []
 const test = (name, body) => cases.push({ name, body })
@@ -19,7 +22,7 @@ const test = (name, body) => cases.push({ name, body })
 async function create(name, numPartitions = 1, configs = {}) {
   const topic = `kj-${name}-${RUN}`
   const configEntries = Object.entries(configs).map(([key, value]) => ({ name: key, value }))
-  await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions, replicationFactor: 1, configEntries }] })
+  await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions, replicationFactor: REPLICAS, configEntries }] })
   await eventually(`${topic} is led`, () => isLed(topic, numPartitions))
   return topic
 }
@@ -163,7 +166,7 @@ test('records before an offset are deleted', async () => {
 
 test('the cluster is described', async () => {
   const cluster = await admin.describeCluster()
-  assert.equal(cluster.brokers.length, 1)
+  assert.equal(cluster.brokers.length, BROKERS.length)
   assert(cluster.clusterId)
 })
 

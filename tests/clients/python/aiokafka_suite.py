@@ -5,8 +5,9 @@ import asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, errors
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.protocol.metadata import MetadataRequest
 
-from suite import BIG, BOOTSTRAP, CODECS, MANY_PARTITIONS, RUN, case, check, check_equal, main
+from suite import BIG, BOOTSTRAP, BROKERS, CODECS, MANY_PARTITIONS, REPLICAS, RUN, case, check, check_equal, main
 
 
 class Opened:
@@ -47,12 +48,15 @@ async def create(name, partitions=1, **configs):
     name = f"{name}-{RUN}"
     config = {key.replace("_", "."): value for key, value in configs.items()}
     async with admin() as client:
-        answer = await client.create_topics([NewTopic(name, partitions, 1, topic_configs=config)])
+        answer = await client.create_topics([NewTopic(name, partitions, REPLICAS, topic_configs=config)])
         check_equal([error[1] for error in answer.topic_errors], [0], f"{name} is created")
 
+        # At every broker: the client asks any of them.
         async def known():
-            found = (await client.describe_topics([name]))[0]
-            return found["error_code"] == 0 and len(found["partitions"]) == partitions
+            nodes = [broker.nodeId for broker in client._client.cluster.brokers()]
+            answers = [await client._send_request_to_node(node, MetadataRequest([name])) for node in nodes]
+            found = [answer.to_object()["topics"][0] for answer in answers]
+            return all(each["error_code"] == 0 and len(each["partitions"]) == partitions for each in found)
 
         await until(known, f"{name} is known")
     return name
@@ -64,7 +68,7 @@ async def read(reader, count):
 
 
 async def fill(topic, count):
-    async with producer() as sender:
+    async with producer(acks="all") as sender:
         for number in range(count):
             await sender.send_and_wait(topic, b"v%d" % number, timestamp_ms=1_000_000 + number * 1_000)
 
@@ -223,7 +227,7 @@ async def records_before_an_offset_are_deleted():
 async def the_cluster_is_described():
     async with admin() as client:
         cluster = await client.describe_cluster()
-        check_equal(len(cluster["brokers"]), 1, "brokers")
+        check_equal(len(cluster["brokers"]), BROKERS, "brokers")
 
 
 @case

@@ -8,7 +8,7 @@ from confluent_kafka.admin import (
     AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, OffsetSpec, ResourceType,
 )
 
-from suite import BIG, BOOTSTRAP, CODECS, MANY_PARTITIONS, RUN, case, check, check_equal, eventually, main
+from suite import BIG, BOOTSTRAP, BROKERS, CODECS, MANY_PARTITIONS, REPLICAS, RUN, case, check, check_equal, eventually, main
 
 
 ADMIN = AdminClient({"bootstrap.servers": BOOTSTRAP})
@@ -28,7 +28,7 @@ def create(name, partitions=1, **configs):
     name = f"{name}-{RUN}"
     config = {key.replace("_", "."): value for key, value in configs.items()}
     client = admin()
-    done(client.create_topics([NewTopic(name, partitions, 1, config=config)]))
+    done(client.create_topics([NewTopic(name, partitions, REPLICAS, config=config)]))
     eventually(lambda: name in client.list_topics(timeout=10).topics, f"{name} is known")
     return name
 
@@ -171,7 +171,7 @@ def a_record_over_the_limit_is_refused():
 def topics_are_created_described_grown_and_deleted():
     topic, client = create("ck-admin", partitions=2), admin()
     refused(lambda: done(client.create_topics([NewTopic(topic, 2, 1)])), KafkaError.TOPIC_ALREADY_EXISTS)
-    refused(lambda: done(client.create_topics([NewTopic(f"ck-rf-{RUN}", 1, 3)])), KafkaError.INVALID_REPLICATION_FACTOR)
+    refused(lambda: done(client.create_topics([NewTopic(f"ck-rf-{RUN}", 1, BROKERS + 1)])), KafkaError.INVALID_REPLICATION_FACTOR)
     refused(lambda: done(client.create_topics([NewTopic("bad/name", 1, 1)])), KafkaError.TOPIC_EXCEPTION)
     done(client.create_partitions([NewPartitions(topic, 5)]))
     eventually(lambda: len(client.list_topics(topic, timeout=10).topics[topic].partitions) == 5, "five partitions")
@@ -227,7 +227,7 @@ def records_before_an_offset_are_deleted():
 @case
 def the_cluster_is_described():
     cluster = admin().describe_cluster().result(timeout=30)
-    check_equal(len(cluster.nodes), 1, "nodes")
+    check_equal(len(cluster.nodes), BROKERS, "nodes")
     check(cluster.cluster_id and cluster.controller is not None, "cluster id and controller")
 
 

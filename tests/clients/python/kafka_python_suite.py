@@ -4,7 +4,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from suite import BIG, BOOTSTRAP, CODECS, MANY_PARTITIONS, RUN, case, check, check_equal, eventually, main
+from suite import BIG, BOOTSTRAP, BROKERS, CODECS, MANY_PARTITIONS, REPLICAS, RUN, case, check, check_equal, eventually, main
 
 
 def admin():
@@ -14,7 +14,7 @@ def admin():
 def create(name, partitions=1, **configs):
     name = f"{name}-{RUN}"
     client = admin()
-    topic = {"num_partitions": partitions, "replication_factor": 1}
+    topic = {"num_partitions": partitions, "replication_factor": REPLICAS}
     if configs:
         topic["configs"] = {key.replace("_", "."): value for key, value in configs.items()}
     client.create_topics({name: topic}, wait_for_metadata=True)
@@ -221,7 +221,7 @@ def the_cluster_and_its_log_dirs_are_described():
     fill(topic, 1)
     client = admin()
     cluster = client.describe_cluster()
-    check_equal(len(cluster["brokers"]), 1, "brokers")
+    check_equal(len(cluster["brokers"]), BROKERS, "brokers")
     check(cluster["cluster_id"], "a cluster id")
     dirs = client.describe_log_dirs()
     topics = {entry["name"] for log_dir in dirs[0]["log_dirs"] for entry in log_dir["topics"]}

@@ -11,7 +11,10 @@ BOOTSTRAP = os.environ.get("BOOTSTRAP", "127.0.0.1:9092")
 RUN = os.environ.get("RUN", str(os.getpid()))
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 BIG = 10 * 1024 * 1024
-MANY_PARTITIONS = 1000
+# Topics have as many replicas as they may, up to three.
+BROKERS = len(BOOTSTRAP.split(","))
+REPLICAS = min(BROKERS, 3)
+MANY_PARTITIONS = 1000 if BROKERS == 1 else 300
 
 _cases = []
 

@@ -39,7 +39,7 @@ impl Cluster {
                 node.on_host(&Network::host(id)).started_by(&[&start, &name_space])
             });
         }
-        let cluster = Cluster {
+        let mut cluster = Cluster {
             nodes: Nodes::start(&plan)?,
             network,
             partitions,
@@ -172,8 +172,9 @@ impl Cluster {
         }
     }
 
-    /// Waits until every replica is in sync.
-    pub fn recover(&self) -> Result<()> {
+    /// Waits until every node serves and every replica is in sync.
+    pub fn recover(&mut self) -> Result<()> {
+        self.nodes.wait_until_complete()?;
         let deadline = Instant::now() + RECOVERY;
         loop {
             let partitions = self.metadata().unwrap_or_default();

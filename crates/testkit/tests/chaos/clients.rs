@@ -8,6 +8,15 @@ use testkit::java::java_with;
 use testkit::process::{Process, tail};
 use testkit::{dependencies, suite};
 
+/// How much the producers of kafka-clients care for what they send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Care {
+    /// acks=all, and idempotence.
+    Full,
+    /// acks=1.
+    Little,
+}
+
 /// What all of them are told.
 pub struct Work {
     pub bootstrap: String,
@@ -18,6 +27,7 @@ pub struct Work {
     pub seed: u64,
     /// How long a producer pauses after each record, on average.
     pub pause: Duration,
+    pub care: Care,
     pub history: PathBuf,
 }
 
@@ -41,7 +51,8 @@ impl Work {
         java.args(["ChaosClient", self.plain, &self.plain_partitions.to_string()])
             .args([self.moved, &self.moved_partitions.to_string()])
             .args([self.seed.to_string(), self.pause.as_millis().to_string()])
-            .env("BOOTSTRAP", &self.bootstrap);
+            .env("BOOTSTRAP", &self.bootstrap)
+            .env("ACKS", if self.care == Care::Full { "all" } else { "1" });
         self.client("java", &mut java)
     }
 

@@ -106,6 +106,16 @@ pub struct Round {
     pub rest: Duration,
 }
 
+/// The leader of each partition in turn is kept from its followers, though not from clients, for longer than its session:
+/// what it alone acknowledges then is lost.
+pub fn leaders_cut_off(partitions: i32) -> impl Iterator<Item = Round> {
+    (0..partitions).map(|partition| Round {
+        faults: vec![Fault::CutOff(Victim::LeaderOf(partition))],
+        lasts: Duration::from_secs(6),
+        rest: Duration::from_secs(2),
+    })
+}
+
 /// One round after the other, without end. Every kind comes once before any comes again.
 pub struct Rounds {
     rng: Rng,

@@ -10,7 +10,7 @@ use testkit::ailments::Disk;
 use testkit::network::Peer;
 use testkit::{Cluster, Maker};
 
-use super::fault::{Fault, Rounds, Victim};
+use super::fault::{Fault, Round, Victim};
 use super::patient::Patient;
 
 /// What ends a fault.
@@ -66,7 +66,7 @@ impl<'a> Nemesis<'a> {
     }
 
     /// One round after the other for so long; everything is healed at the end.
-    pub fn rage(&mut self, rounds: Rounds, time: Duration) -> Result<()> {
+    pub fn rage(&mut self, rounds: impl Iterator<Item = Round>, time: Duration) -> Result<()> {
         for round in rounds {
             if self.began.elapsed() >= time {
                 break;
