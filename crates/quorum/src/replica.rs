@@ -9,8 +9,8 @@ use base::{Clock, LeaderEpoch, Offset, Timestamp};
 use bytes::Bytes;
 use raft::log_shape::LogPosition;
 use raft::{
-    Answer, Effect, FetchAnswer, FetchRefusal, Now, QuorumState, Raft, ReplicaKey, Request, RequestId, SealedBatch,
-    SendFailure, SnapshotId, Ticket,
+    Answer, Effect, Fault, FetchAnswer, FetchRefusal, Now, QuorumState, Raft, ReplicaKey, Request, RequestId,
+    SealedBatch, SendFailure, SnapshotId, Ticket,
 };
 use records::ReplicatedBatches;
 use std::collections::BTreeMap;
@@ -50,6 +50,8 @@ pub(crate) struct Replica {
     /// Who waits for the machine's answer.
     asked: BTreeMap<Ticket, oneshot::Sender<Answer>>,
     next_ticket: u64,
+    /// What was last said to be wrong with the quorum.
+    told: Option<Fault>,
 }
 
 impl Replica {
@@ -79,6 +81,7 @@ impl Replica {
             incoming: None,
             asked: BTreeMap::new(),
             next_ticket: 0,
+            told: None,
         })
     }
 
@@ -217,10 +220,17 @@ impl Replica {
                     self.high_watermark = offset;
                     progress.high_watermark = Some(offset);
                 }
-                Effect::Fault(fault) => tracing::error!(%fault, "the metadata quorum contradicts itself"),
+                Effect::Fault(fault) => self.tell(fault),
             }
         }
         self.save(&mut unsaved)
+    }
+
+    /// Says it once: whoever broke a promise tends to go on.
+    fn tell(&mut self, fault: Fault) {
+        if self.told.replace(fault) != Some(fault) {
+            tracing::error!(%fault, "the metadata quorum contradicts itself");
+        }
     }
 
     fn append(&mut self, sealed: &SealedBatch) -> Result<(), QuorumError> {

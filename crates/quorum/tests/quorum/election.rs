@@ -1,10 +1,11 @@
 //! Three voters: one leads, the others follow, and any one of them may go.
 
-use crate::members::{Members, directory};
+use crate::members::{Members, PATIENCE, directory};
 use crate::setup::{call, try_call};
 use protocol::messages::broker_registration_request::BrokerRegistrationRequest;
 use protocol::messages::describe_quorum_request::{DescribeQuorumRequest, PartitionData, TopicData};
 use quorum::RequestError;
+use tokio::time::timeout;
 
 const NOT_CONTROLLER: i16 = 41;
 const ALL: [i32; 3] = [1, 2, 3];
@@ -19,7 +20,8 @@ pub async fn register(members: &Members, id: i32, number: u8) -> i16 {
         log_dirs: vec![directory(100 + i32::from(number))],
         ..crate::setup::registration(node, number)
     };
-    match try_call(&node.controller, 4, &request).await {
+    let answer = timeout(PATIENCE, try_call(&node.controller, 4, &request)).await;
+    match answer.unwrap_or_else(|_| panic!("node {id} neither answers nor refuses")) {
         Ok(response) => response.error_code,
         Err(RequestError::NotController) => NOT_CONTROLLER,
         Err(error) => panic!("node {id}: {error}"),
@@ -143,7 +145,7 @@ async fn a_broker_observes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_was_cut_off_comes_back_without_another_election() {
-    let members = Members::start(6, 3, &["controller.quorum.fetch.timeout.ms=500"]).await;
+    let members = Members::start(6, 3, &[]).await;
     let (leader, epoch) = members.active_among(&ALL, 0).await;
     let alone = others(leader)[0];
     members.cut_off(alone);

@@ -349,6 +349,11 @@ impl Members {
         }
     }
 
+    /// Nothing gets through from one to the other; the other way it does.
+    pub fn cut(&self, from: i32, to: i32) {
+        self.network.cuts.lock().unwrap().insert((from, to));
+    }
+
     /// Everybody reaches everybody again.
     pub fn heal(&self) {
         self.network.cuts.lock().unwrap().clear();

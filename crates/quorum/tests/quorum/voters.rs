@@ -139,3 +139,29 @@ async fn a_controller_that_follows_is_registered_too() {
     }
     members.stop_all().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_addition_may_be_answered_before_it_is_committed() {
+    let mut members = Members::start_dynamic(15, 1, &[]).await;
+    let (leader, _) = members.active_among(&[1], 0).await;
+    members.join(2, "controller").await;
+    members.catches_up(2, members.end(leader)).await;
+    // What the newcomer is asked gets through, and what it fetches does not: nothing is committed from here on.
+    members.cut(2, leader);
+    let early = AddRaftVoterRequest {
+        ack_when_committed: false,
+        ..addition(&members, 2)
+    };
+    let added = call(members.node(leader), 1, &early).await;
+    assert_eq!(added.error_code, 0, "{added:?}");
+    let described = describe(&members, leader).await;
+    assert_eq!(described.current_voters.len(), 2);
+    assert!(
+        described.high_watermark < described.current_voters[0].log_end_offset,
+        "{described:?}"
+    );
+    members.heal();
+    members.active_among(&[1, 2], 0).await;
+    members.catches_up(2, described.current_voters[0].log_end_offset).await;
+    members.stop_all().await;
+}
