@@ -5,6 +5,7 @@ mod election;
 mod following;
 mod hearing;
 mod leading;
+mod snapshotting;
 mod transitions;
 
 pub use changing::UpgradeError;

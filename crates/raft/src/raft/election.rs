@@ -3,12 +3,10 @@
 use super::{Raft, Shutdown, Turn, earlier};
 use crate::config::Now;
 use crate::effect::Effect;
-use crate::fault::Fault;
 use crate::message::{Answer, BeginQuorumEpochRequest, EndQuorumEpochRequest, Request, VoteKind, VoteRequest};
 use crate::quorum_state::QuorumState;
 use crate::replica::ReplicaKey;
 use crate::state::{Contact, State, Unattached};
-use crate::voters::Endpoint;
 use base::{Instant, LeaderEpoch, NodeId, Offset};
 use protocol::ErrorCode;
 use std::time::Duration;
@@ -312,86 +310,6 @@ impl Raft {
                 longest / 1_u32.checked_shl(halvings).unwrap_or(u32::MAX)
             }
             None => longest,
-        }
-    }
-
-    /// Takes in who leads which epoch.
-    ///
-    /// # Errors
-    /// If that contradicts what is known. It is reported, and ignored.
-    pub(super) fn learn(
-        &mut self,
-        epoch: LeaderEpoch,
-        leader: Option<NodeId>,
-        endpoints: Vec<Endpoint>,
-        now: Now,
-        out: &mut Vec<Effect>,
-    ) -> Result<(), Fault> {
-        if epoch < self.epoch() {
-            return Ok(());
-        }
-        self.look_elsewhere(epoch, leader, &endpoints, out);
-        let endpoints = match leader {
-            Some(leader) if endpoints.is_empty() => self.endpoints_of(leader),
-            _ => endpoints,
-        };
-        if leader == Some(self.config.own.id) {
-            self.learn_of_own_epoch(epoch, now, out);
-            return Ok(());
-        }
-        let known = if epoch == self.epoch() {
-            self.known_leader()
-        } else {
-            None
-        };
-        if let (Some(known), Some(claimed)) = (known, leader)
-            && known != claimed
-        {
-            let fault = Fault::TwoLeaders { epoch, known, claimed };
-            out.push(Effect::Fault(fault));
-            return Err(fault);
-        }
-        let is_news = epoch > self.epoch() || known.is_none() || self.leadership().endpoints.is_empty();
-        match leader {
-            Some(leader) if is_news && !endpoints.is_empty() => {
-                self.become_follower(epoch, leader, endpoints, now, out)
-            }
-            Some(_) if is_news && epoch > self.epoch() => self.become_unattached(epoch, leader, now, out),
-            None if epoch > self.epoch() => self.become_unattached(epoch, None, now, out),
-            Some(_) | None => {}
-        }
-        Ok(())
-    }
-
-    /// A leader that could not be reached where it was looked for may have moved since the voters were written.
-    fn look_elsewhere(
-        &mut self,
-        epoch: LeaderEpoch,
-        leader: Option<NodeId>,
-        endpoints: &[Endpoint],
-        out: &mut Vec<Effect>,
-    ) {
-        if let State::Follower(state) = &mut self.state
-            && (state.epoch, Some(state.leader)) == (epoch, leader)
-            && state.contact != Contact::Held
-            && !endpoints.is_empty()
-            && state.endpoints != endpoints
-        {
-            state.endpoints = endpoints.to_vec();
-            out.push(Effect::Following(self.leadership()));
-        }
-    }
-
-    /// Who leads the current epoch, this replica included.
-    fn known_leader(&self) -> Option<NodeId> {
-        self.state.election(self.config.own).leader
-    }
-
-    /// Someone knows of an epoch that this replica led and has forgotten, as after the loss of its disk. It must not lead,
-    /// nor vote for anyone else, in that epoch.
-    fn learn_of_own_epoch(&mut self, epoch: LeaderEpoch, now: Now, out: &mut Vec<Effect>) {
-        if epoch > self.epoch() {
-            self.become_unattached(LeaderEpoch(epoch.0.saturating_add(1)), None, now, out);
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod checks;
 mod disk;
+mod execution;
 mod nemesis;
 mod network;
 mod node;
