@@ -73,15 +73,16 @@ impl Nodes {
         let id = node.id;
         let voters = VotersText::of(self.nodes.values().map(Node::place));
         let mut new = Node::new(self.home.path(), &self.plan, &node, place, &voters)?;
-        new.joins_later();
+        new.format_as_observer();
         new.format()?;
         self.nodes.insert(id, new);
         self.nodes.get_mut(&id).context("inserted above")
     }
 
-    /// Starts every node that does not run, and does not wait for them.
+    /// Starts every node that does not run and does not join later, and does not wait for them.
     pub fn launch_all(&mut self) -> Result<()> {
-        for node in self.nodes.values_mut().filter(|node| !node.is_running()) {
+        let waits = |node: &&mut Node| !node.is_running() && node.starts_with_the_others();
+        for node in self.nodes.values_mut().filter(waits) {
             node.launch()?;
         }
         Ok(())

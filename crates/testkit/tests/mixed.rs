@@ -7,5 +7,6 @@ mod mixed {
     mod brokers;
     mod controllers;
     mod files;
+    mod joining;
     mod swap;
 }

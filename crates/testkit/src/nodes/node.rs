@@ -36,6 +36,7 @@ pub struct Node {
     environment: Vec<(String, String)>,
     prefix: Vec<String>,
     process: Option<Process>,
+    later: bool,
 }
 
 impl Node {
@@ -49,11 +50,12 @@ impl Node {
         if node.roles.controller() && plan.voters == Voters::Dynamic {
             format_arguments.extend(["--initial-controllers".to_owned(), voters.initial.clone()]);
         }
+        let later = node.later;
         let mut environment = plan.settings.environment.clone();
         environment.extend(node.environment.iter().cloned());
         let first = voters.bootstrap.split(',').next().unwrap_or_default();
         let controller_address = place.controller_address();
-        Ok(Node {
+        let mut new = Node {
             a_controller: if place.is_controller() {
                 &controller_address
             } else {
@@ -71,7 +73,12 @@ impl Node {
             environment,
             prefix: node.prefix.clone(),
             process: None,
-        })
+            later,
+        };
+        if later {
+            new.format_as_observer();
+        }
+        Ok(new)
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -79,7 +86,7 @@ impl Node {
     }
 
     /// It is no voter of the quorum's first hour.
-    pub(super) fn joins_later(&mut self) {
+    pub(super) fn format_as_observer(&mut self) {
         if let Some(at) = self
             .format_arguments
             .iter()
@@ -96,6 +103,11 @@ impl Node {
             .maker
             .format(&self.home, &self.properties(), &self.format_arguments);
         formatted.with_context(|| format!("node {}", self.id()))
+    }
+
+    /// Whether it was planned to be started with the others.
+    pub(super) fn starts_with_the_others(&self) -> bool {
+        !self.later
     }
 
     /// `node.id`.

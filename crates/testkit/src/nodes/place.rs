@@ -12,6 +12,7 @@ pub(super) struct Place {
     pub(super) id: i32,
     pub(super) directory: Uuid,
     host: String,
+    later: bool,
     client: Option<Port>,
     controller: Option<Port>,
 }
@@ -23,6 +24,7 @@ impl Place {
             id: node.id,
             directory: Uuid::random_directory(&mut Rng::from_os()),
             host: node.host.clone(),
+            later: node.later,
             client: port(node.roles.broker())?,
             controller: port(node.roles.controller())?,
         })
@@ -71,17 +73,18 @@ pub(super) struct VotersText {
 impl VotersText {
     pub(super) fn of<'a>(places: impl Iterator<Item = &'a Place>) -> VotersText {
         let controllers: Vec<&Place> = places.filter(|place| place.is_controller()).collect();
-        let join = |text: fn(&Place) -> String| {
-            controllers
-                .iter()
-                .map(|place| text(place))
-                .collect::<Vec<_>>()
-                .join(",")
-        };
+        let join = |text: fn(&Place) -> String| texts(controllers.iter().copied(), text);
+        let first = controllers.iter().copied().filter(|place| !place.later);
         VotersText {
             bootstrap: join(Place::controller_address),
             fixed: join(|place| format!("{}@{}", place.id, place.controller_address())),
-            initial: join(|place| format!("{}@{}:{}", place.id, place.controller_address(), place.directory)),
+            initial: texts(first, |place| {
+                format!("{}@{}:{}", place.id, place.controller_address(), place.directory)
+            }),
         }
     }
+}
+
+fn texts<'a>(places: impl Iterator<Item = &'a Place>, text: fn(&Place) -> String) -> String {
+    places.map(text).collect::<Vec<_>>().join(",")
 }

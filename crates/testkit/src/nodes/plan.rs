@@ -54,6 +54,7 @@ pub struct NodePlan {
     pub(super) properties: Vec<(String, String)>,
     pub(super) environment: Vec<(String, String)>,
     pub(super) prefix: Vec<String>,
+    pub(super) later: bool,
 }
 
 impl NodePlan {
@@ -68,7 +69,15 @@ impl NodePlan {
             properties: Vec::new(),
             environment: Vec::new(),
             prefix: Vec::new(),
+            later: false,
         }
+    }
+
+    /// The same node, known to the others as a bootstrap controller, but no voter at first, and not started with the rest.
+    #[must_use]
+    pub fn joins_later(mut self) -> NodePlan {
+        self.later = true;
+        self
     }
 
     /// The same node started by another command, which must become it (`nsenter --net=… --`): its process is the node's.
@@ -158,6 +167,13 @@ impl Plan {
         let node = self.nodes.iter_mut().find(|node| node.id == id);
         let node = node.expect("a planned node");
         *node = change(node.clone());
+        self
+    }
+
+    /// The same plan with one more node.
+    #[must_use]
+    pub fn and(mut self, node: NodePlan) -> Plan {
+        self.nodes.push(node);
         self
     }
 
