@@ -24,8 +24,11 @@ const APPLIED: Descriptor = controller(
     "The last metadata record that this node applied.",
 );
 
-/// What is counted in the committed metadata.
-const COUNTED: [(Descriptor, fn(&MetadataImage) -> usize); 6] = [
+/// A number that the committed metadata adds up to.
+type Counted = (Descriptor, fn(&MetadataImage) -> usize);
+
+/// What is counted.
+const COUNTED: [Counted; 6] = [
     (
         controller("ActiveBrokerCount", "Brokers that are not fenced."),
         |image| image.brokers.unfenced().count(),

@@ -1,16 +1,19 @@
 //! The voters change while the quorum works (KIP-853).
 
-use crate::members::{Members, directory, endpoint};
+use crate::members::{Members, PATIENCE, directory, endpoint};
 use crate::setup::{call, try_call};
 use protocol::messages::add_raft_voter_request::{AddRaftVoterRequest, Listener};
 use protocol::messages::describe_quorum_request::{DescribeQuorumRequest, PartitionData, TopicData};
 use protocol::messages::describe_quorum_response::PartitionData as Described;
 use protocol::messages::remove_raft_voter_request::RemoveRaftVoterRequest;
+use protocol::messages::update_features_request::{FeatureUpdateKey, UpdateFeaturesRequest};
+use std::time::{Duration, Instant};
 
 const DUPLICATE_VOTER: i16 = 126;
 const VOTER_NOT_FOUND: i16 = 127;
 const INCONSISTENT_CLUSTER_ID: i16 = 104;
 const INVALID_REQUEST: i16 = 42;
+const INVALID_UPDATE_VERSION: i16 = 95;
 
 async fn describe(members: &Members, id: i32) -> Described {
     let log = TopicData {
@@ -163,5 +166,55 @@ async fn an_addition_may_be_answered_before_it_is_committed() {
     members.heal();
     members.active_among(&[1, 2], 0).await;
     members.catches_up(2, described.current_voters[0].log_end_offset).await;
+    members.stop_all().await;
+}
+
+/// Raises `kraft.version` to 1 and answers the error.
+async fn raise(members: &Members, id: i32) -> i16 {
+    let raised = FeatureUpdateKey {
+        feature: "kraft.version".to_owned(),
+        max_version_level: 1,
+        upgrade_type: 1,
+        ..Default::default()
+    };
+    let update = UpdateFeaturesRequest {
+        feature_updates: vec![raised],
+        timeout_ms: 10_000,
+        ..Default::default()
+    };
+    call(members.node(id), 2, &update).await.error_code
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn configured_voters_become_voters_of_the_log() {
+    let mut members = Members::start(16, 3, &[]).await;
+    let (leader, epoch) = members.active_among(&[1, 2, 3], 0).await;
+    // The others tell the leader what they support, in their own time; before that it refuses.
+    let began = Instant::now();
+    loop {
+        match raise(&members, leader).await {
+            0 => break,
+            INVALID_UPDATE_VERSION => assert!(began.elapsed() < PATIENCE, "the voters do not say what they support"),
+            other => panic!("error {other}"),
+        }
+        // A pause between two attempts; nothing depends on how long it is.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let named = |described: Described| {
+        let voters = described.current_voters.into_iter();
+        voters
+            .map(|voter| (voter.replica_id, voter.replica_directory_id))
+            .collect::<Vec<_>>()
+    };
+    let expected: Vec<_> = [1, 2, 3].map(|id| (id, directory(id))).into();
+    assert_eq!(named(describe(&members, leader).await), expected);
+    members.crash(leader).await;
+    let rest: Vec<i32> = [1, 2, 3].into_iter().filter(|id| *id != leader).collect();
+    let (next, _) = members.active_among(&rest, epoch).await;
+    assert_eq!(named(describe(&members, next).await), expected);
+    // From now on the voters can change.
+    let gone = call(members.node(next), 0, &removal(leader)).await;
+    assert_eq!(gone.error_code, 0, "{gone:?}");
+    assert_eq!(voters(&members, next).await, rest);
     members.stop_all().await;
 }
