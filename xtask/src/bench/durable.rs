@@ -38,41 +38,86 @@ struct Run {
 /// A row of the table: partitions and producers.
 type Shape = (u32, u64);
 
+/// How long single flushes took, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+struct FlushTimes {
+    /// The smallest of the medians, and the largest.
+    least: f64,
+    most: f64,
+    /// The largest of the 99th percentiles.
+    worst: f64,
+}
+
+impl FlushTimes {
+    fn max_of(self, other: Self) -> Self {
+        Self {
+            least: self.least.min(other.least),
+            most: self.most.max(other.most),
+            worst: self.worst.max(other.worst),
+        }
+    }
+}
+
+fn shapes() -> impl Iterator<Item = Shape> {
+    PARTITIONS
+        .into_iter()
+        .flat_map(|partitions| PRODUCERS.map(|producers| (partitions, producers)))
+}
+
+/// All systems run at the same time, and only one has something to do.
+fn start_all(options: &Options, makes: &[Make; 2], binary: &Path, home: &Path) -> Result<Vec<Broker>> {
+    let mut brokers = Vec::new();
+    for (number, (name, make, settings)) in SYSTEMS.iter().enumerate() {
+        let place = home.join(format!("durable-{number}"));
+        let broker = Broker::prepare_with(&makes[*make], &place, settings)?.start()?;
+        load::first_record(binary, broker.address()).with_context(|| (*name).to_owned())?;
+        for warmup in load::Load::warmups() {
+            warmup.run(binary, &broker, "warmup", options.scale.min(1.0))?;
+        }
+        brokers.push(broker);
+    }
+    Ok(brokers)
+}
+
 /// Measures all and writes the table.
 pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, home: &Path) -> Result<()> {
     let machine = machine::describe(root)?;
-    let flush = flush_times(home)?;
+    let mut flush = flush_times(home)?;
     let mut runs: BTreeMap<(Shape, usize), Vec<Run>> = BTreeMap::new();
+    let brokers = start_all(options, makes, binary, home)?;
     for round in 1..=options.rounds {
-        for (system, (name, make, settings)) in SYSTEMS.iter().enumerate() {
-            let broker = Broker::prepare_with(&makes[*make], &home.join("durable"), settings)?.start()?;
-            load::first_record(binary, broker.address())?;
-            for warmup in load::Load::warmups() {
-                warmup.run(binary, &broker, "warmup", options.scale.min(1.0))?;
+        for shape in shapes() {
+            // One right after the other, so that whatever else the machine does falls on all of them; each round begins with another.
+            for turn in 0..SYSTEMS.len() {
+                let system = (turn + round) % SYSTEMS.len();
+                let (name, ..) = SYSTEMS[system];
+                let run = measure(binary, &brokers[system], shape, options.scale)
+                    .with_context(|| format!("{name}, {} partitions, {} producers", shape.0, shape.1))?;
+                println!(
+                    "round {round}: {name:<24} {:>5} partitions {:>3} producers: {run:.2?}",
+                    shape.0, shape.1
+                );
+                runs.entry((shape, system)).or_default().push(run);
             }
-            for partitions in PARTITIONS {
-                for producers in PRODUCERS {
-                    let run = measure(binary, &broker, (partitions, producers), options.scale)
-                        .with_context(|| format!("{name}, {partitions} partitions, {producers} producers"))?;
-                    println!(
-                        "round {round}: {name:<24} {partitions:>5} partitions {producers:>3} producers: {run:.2?}"
-                    );
-                    runs.entry(((partitions, producers), system)).or_default().push(run);
-                }
-            }
-            broker.stop()?;
+            flush = flush.max_of(flush_times(home)?);
         }
+    }
+    for broker in brokers {
+        broker.stop()?;
     }
     let mut text = format!(
         "# Waiting for stable storage\n\n\
          Measured by `cargo xtask bench durable` at {}; medians of \
-         {} rounds by turns. Records of 1 KiB in batches of up to 16 KiB, acks=all, brokers and producers on the same machine. A \
-         single `fdatasync` after 16 KiB took {:.2} ms in the median and {:.2} ms at its 99th percentile. Each cell: MiB a second, the \
+         {} rounds by turns, {} of the full {RECORDS} records. Records of 1 KiB in batches of up to 16 KiB, acks=all, brokers and \
+         producers on the same machine. A single `fdatasync` after 16 KiB took between {:.2} and {:.2} ms in the median and up to {:.2} ms at its \
+         99th percentile, measured before and between the runs. Each cell: MiB a second, the \
          99th percentile of the latency of the slowest producer in ms, the broker's CPU-seconds for a GB.\n\n",
         machine.sentence(),
         options.rounds,
-        flush.0,
-        flush.1,
+        options.scale,
+        flush.least,
+        flush.most,
+        flush.worst,
     );
     table(&mut text, &runs, options.scale)?;
     println!("\n{text}");
@@ -87,10 +132,7 @@ fn table(text: &mut String, runs: &BTreeMap<(Shape, usize), Vec<Run>>, scale: f6
     writeln!(text, "| partitions | producers | {} | flush / os |", names.join(" | "))?;
     writeln!(text, "|--:|--:|{}--:|", "--:|".repeat(names.len()))?;
     let gigabytes = (records(scale) * RECORD_SIZE) as f64 / 1e9;
-    for shape in PARTITIONS
-        .iter()
-        .flat_map(|partitions| PRODUCERS.map(|producers| (*partitions, producers)))
-    {
+    for shape in shapes() {
         let figure = |system: usize, of: fn(&Run) -> f64| {
             median(runs.get(&(shape, system)).into_iter().flatten().map(of).collect())
         };
@@ -177,8 +219,8 @@ pub(super) fn topics(binary: &Path, broker: &Broker, arguments: &[&str]) -> Resu
     Ok(())
 }
 
-/// The median and the 99th percentile of a small append and its `fdatasync`, in milliseconds.
-fn flush_times(home: &Path) -> Result<(f64, f64)> {
+/// Of a small append and its `fdatasync`.
+fn flush_times(home: &Path) -> Result<FlushTimes> {
     let path = home.join("flush-times");
     let mut file = std::fs::File::create(&path)?;
     let mut times = Vec::new();
@@ -191,5 +233,10 @@ fn flush_times(home: &Path) -> Result<(f64, f64)> {
     }
     std::fs::remove_file(path)?;
     times.sort_by(f64::total_cmp);
-    Ok((times[times.len() / 2], times[times.len() * 99 / 100]))
+    let median = times[times.len() / 2];
+    Ok(FlushTimes {
+        least: median,
+        most: median,
+        worst: times[times.len() * 99 / 100],
+    })
 }
