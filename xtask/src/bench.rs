@@ -10,6 +10,7 @@ mod groups;
 mod load;
 mod machine;
 mod recovery;
+mod replication;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use broker::{Broker, Make};
+use broker::{Broker, Make, Serving};
 use clap::{Args, Subcommand};
 use load::{Load, Measured};
 use report::{Results, Start, median};
@@ -31,6 +32,8 @@ pub enum Bench {
     Groups(Options),
     /// What waiting for stable storage costs: ours with and without, and Kafka's likewise.
     Durable(Options),
+    /// What three replicas of everything cost.
+    Replication(Options),
     /// How long a start takes after kill -9 with ten thousand partitions.
     Recovery(Options),
     /// How long clients wait when a node of three is killed, frozen or cut off.
@@ -63,7 +66,11 @@ const IDLE: Duration = Duration::from_secs(5);
 /// Runs the command.
 pub fn run(bench: &Bench) -> Result<()> {
     let options = match bench {
-        Bench::Quick(options) | Bench::Groups(options) | Bench::Durable(options) | Bench::Recovery(options) => options,
+        Bench::Quick(options)
+        | Bench::Groups(options)
+        | Bench::Durable(options)
+        | Bench::Replication(options)
+        | Bench::Recovery(options) => options,
         Bench::Failover(options) => return failover::run(options),
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -84,6 +91,7 @@ pub fn run(bench: &Bench) -> Result<()> {
         Bench::Quick(_) | Bench::Failover(_) => {}
         Bench::Groups(_) => return groups::run(options, &makes, &groups::generator(root)?, root, &home),
         Bench::Durable(_) => return durable::run(options, &makes, &binary, root, &home),
+        Bench::Replication(_) => return replication::run(options, &makes, &binary, root, &home),
         Bench::Recovery(_) => return recovery::run(options, &makes, &binary, root, &home),
     }
     let mut results = Results::new(machine::describe(root)?, options.scale);

@@ -32,6 +32,13 @@ const JVM: [&str; 8] = [
     "-Djava.awt.headless=true",
 ];
 
+/// What of a cluster's topics has a replica on every node.
+const REPLICATION_FACTORS: [&str; 3] = [
+    "default.replication.factor",
+    "offsets.topic.replication.factor",
+    "transaction.state.log.replication.factor",
+];
+
 const CLUSTER_ID: &str = "riverrunBenchClusterAA";
 
 impl Make {
@@ -62,13 +69,19 @@ impl Make {
             }
         };
         match (self, task) {
-            (Self::Riverrun(_), Task::Format) => command.args(["storage", "format"]),
+            (Self::Riverrun(_), Task::Format(_)) => command.args(["storage", "format"]),
             (Self::Riverrun(_), Task::Serve) => command.args(["serve", "--config"]),
-            (Self::Kafka(_), Task::Format) => command.args(["kafka.tools.StorageTool", "format"]),
+            (Self::Kafka(_), Task::Format(_)) => command.args(["kafka.tools.StorageTool", "format"]),
             (Self::Kafka(_), Task::Serve) => command.arg("kafka.Kafka"),
         };
-        if let Task::Format = task {
-            command.args(["--standalone", "--cluster-id", CLUSTER_ID, "--config"]);
+        match task {
+            Task::Format(Voters::Recorded) => {
+                command.args(["--standalone", "--cluster-id", CLUSTER_ID, "--config"]);
+            }
+            Task::Format(Voters::Configured) => {
+                command.args(["--cluster-id", CLUSTER_ID, "--config"]);
+            }
+            Task::Serve => {}
         }
         command.arg(properties);
         command
@@ -76,8 +89,26 @@ impl Make {
 }
 
 enum Task {
-    Format,
+    Format(Voters),
     Serve,
+}
+
+/// Where a node learns who votes.
+#[derive(Clone, Copy)]
+enum Voters {
+    /// From its own log: it is alone.
+    Recorded,
+    /// From `controller.quorum.voters`.
+    Configured,
+}
+
+/// What loads are put on: a broker, or several as one.
+pub trait Serving {
+    /// Where clients begin.
+    fn address(&self) -> &str;
+
+    /// CPU-seconds of all of it since the start.
+    fn cpu_seconds(&self) -> Result<f64>;
 }
 
 /// A broker with a formatted directory, not started yet.
@@ -101,31 +132,35 @@ impl Broker {
 
     /// The same, with more settings.
     pub fn prepare_with(make: &Make, home: &Path, settings: &[(&str, &str)]) -> Result<Prepared> {
-        if home.exists() {
-            std::fs::remove_dir_all(home)?;
-        }
-        std::fs::create_dir_all(home)?;
         let [client, controller] = free_ports()?;
-        let properties = home.join("server.properties");
-        let mut text = server_properties(&home.join("data"), client, controller);
+        let mut text = server_properties(1, home, client, controller);
+        writeln!(text, "controller.quorum.bootstrap.servers=127.0.0.1:{controller}")?;
         for (key, value) in settings {
             writeln!(text, "{key}={value}")?;
         }
-        std::fs::write(&properties, text)?;
-        let output = make.command(&Task::Format, &properties).output()?;
-        if !output.status.success() {
-            bail!(
-                "{} cannot format: {}{}",
-                make.name(),
-                String::from_utf8_lossy(&output.stdout),
-                String::from_utf8_lossy(&output.stderr)
-            );
-        }
-        Ok(Prepared {
-            command: make.command(&Task::Serve, &properties),
-            address: format!("127.0.0.1:{client}"),
-            home: home.to_owned(),
-        })
+        format(make, home, &text, Voters::Recorded, client)
+    }
+
+    /// Several nodes in folders of `home`, each broker and controller, whose topics have a replica on every one of them.
+    pub fn prepare_cluster(make: &Make, home: &Path, nodes: u16, settings: &[(&str, &str)]) -> Result<Vec<Prepared>> {
+        let ports = (0..nodes).map(|_| free_ports()).collect::<Result<Vec<_>>>()?;
+        let voters: Vec<String> = (1..)
+            .zip(&ports)
+            .map(|(id, [_, controller])| format!("{id}@127.0.0.1:{controller}"))
+            .collect();
+        let prepare = |(id, [client, controller]): (u16, &[u16; 2])| {
+            let home = home.join(format!("node-{id}"));
+            let mut text = server_properties(id, &home, *client, *controller);
+            writeln!(text, "controller.quorum.voters={}", voters.join(","))?;
+            for key in REPLICATION_FACTORS {
+                writeln!(text, "{key}={nodes}")?;
+            }
+            for (key, value) in settings {
+                writeln!(text, "{key}={value}")?;
+            }
+            format(make, &home, &text, Voters::Configured, *client)
+        };
+        (1..).zip(&ports).map(prepare).collect()
     }
 
     /// Kills it with SIGKILL.
@@ -133,29 +168,6 @@ impl Broker {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
-    }
-
-    /// Where clients reach it.
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
-    /// CPU-seconds, in user and system mode, of all its threads since their start. The scheduler counts nanoseconds,
-    /// where `/proc/PID/stat` would round to hundredths of a second; neither broker ends threads while it is measured.
-    pub fn cpu_seconds(&self) -> Result<f64> {
-        let mut nanoseconds = 0.0;
-        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            // A thread that ends right now has nothing more to tell.
-            let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else {
-                continue;
-            };
-            let running = text
-                .split_whitespace()
-                .next()
-                .context("schedstat begins with the time on a processor")?;
-            nanoseconds += running.parse::<f64>()?;
-        }
-        Ok(nanoseconds / 1e9)
     }
 
     /// Its resident memory.
@@ -178,6 +190,30 @@ impl Broker {
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
+    }
+}
+
+impl Serving for Broker {
+    fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// CPU-seconds, in user and system mode, of all its threads since their start. The scheduler counts nanoseconds,
+    /// where `/proc/PID/stat` would round to hundredths of a second; neither broker ends threads while it is measured.
+    fn cpu_seconds(&self) -> Result<f64> {
+        let mut nanoseconds = 0.0;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            // A thread that ends right now has nothing more to tell.
+            let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else {
+                continue;
+            };
+            let running = text
+                .split_whitespace()
+                .next()
+                .context("schedstat begins with the time on a processor")?;
+            nanoseconds += running.parse::<f64>()?;
+        }
+        Ok(nanoseconds / 1e9)
     }
 }
 
@@ -223,29 +259,51 @@ impl Prepared {
     }
 }
 
+fn format(make: &Make, home: &Path, text: &str, voters: Voters, client: u16) -> Result<Prepared> {
+    if home.exists() {
+        std::fs::remove_dir_all(home)?;
+    }
+    std::fs::create_dir_all(home)?;
+    let properties = home.join("server.properties");
+    std::fs::write(&properties, text)?;
+    let output = make.command(&Task::Format(voters), &properties).output()?;
+    if !output.status.success() {
+        bail!(
+            "{} cannot format: {}{}",
+            make.name(),
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(Prepared {
+        command: make.command(&Task::Serve, &properties),
+        address: format!("127.0.0.1:{client}"),
+        home: home.to_owned(),
+    })
+}
+
 fn free_ports() -> Result<[u16; 2]> {
     let listeners = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
     Ok([listeners[0].local_addr()?.port(), listeners[1].local_addr()?.port()])
 }
 
-/// Both run with their defaults; only what a single node needs is set.
-fn server_properties(data: &Path, client: u16, controller: u16) -> String {
-    let mut text = String::new();
+/// Both run with their defaults; only what a node on this machine needs is set.
+fn server_properties(id: u16, home: &Path, client: u16, controller: u16) -> String {
     let lines = [
         ("process.roles", "broker,controller".to_owned()),
-        ("node.id", "1".to_owned()),
+        ("node.id", id.to_string()),
         (
             "listeners",
             format!("PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}"),
         ),
         ("controller.listener.names", "CONTROLLER".to_owned()),
-        ("controller.quorum.bootstrap.servers", format!("127.0.0.1:{controller}")),
-        ("log.dirs", data.display().to_string()),
+        ("log.dirs", home.join("data").display().to_string()),
         ("num.partitions", "4".to_owned()),
         ("offsets.topic.replication.factor", "1".to_owned()),
         ("transaction.state.log.replication.factor", "1".to_owned()),
         ("transaction.state.log.min.isr", "1".to_owned()),
     ];
+    let mut text = String::new();
     for (key, value) in lines {
         writeln!(text, "{key}={value}").expect("a string takes any text");
     }

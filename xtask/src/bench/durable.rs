@@ -1,6 +1,6 @@
 //! `cargo xtask bench durable`: what it costs to acknowledge only what is on stable storage.
 
-use super::broker::{Broker, Make};
+use super::broker::{Broker, Make, Serving};
 use super::{Options, load, machine, median};
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! `cargo xtask bench groups`: offset commits, heartbeats and the rebalance of a thousand groups, on ours and on Kafka by
 //! turns.
 
-use super::broker::{Broker, Make};
+use super::broker::{Broker, Make, Serving};
 use super::{Options, machine, median};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;

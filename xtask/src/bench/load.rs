@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::broker::Broker;
+use super::broker::Serving;
 use super::machine;
 
 /// Which way the records go.
@@ -142,7 +142,7 @@ impl Load {
     }
 
     /// Sends the records to a topic, and reads them again if the load says so.
-    pub fn run(&self, binary: &Path, broker: &Broker, topic: &str, scale: f64) -> Result<Vec<Measured>> {
+    pub fn run(&self, binary: &Path, broker: &dyn Serving, topic: &str, scale: f64) -> Result<Vec<Measured>> {
         let records = ((self.records as f64 * scale) as u64).max(1000);
         machine::warm_memory(records * self.record_size * 5 / 4)?;
         let before = broker.cpu_seconds()?;

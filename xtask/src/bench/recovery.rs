@@ -1,6 +1,6 @@
 //! `cargo xtask bench recovery`: from kill -9 to the next acknowledged record, with ten thousand partitions.
 
-use super::broker::{Broker, Make, Prepared};
+use super::broker::{Broker, Make, Prepared, Serving};
 use super::{Options, durable, load, machine, median};
 use anyhow::{Context, Result, ensure};
 use std::fmt::Write as _;
