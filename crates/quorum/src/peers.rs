@@ -19,8 +19,16 @@ const MAX_ADDRESSES: usize = 64;
 /// What a request brought.
 pub(crate) type Outcome = (RequestId, Result<Answer, SendFailure>);
 
-/// A connection, or none yet.
-type Slot = Arc<tokio::sync::Mutex<Option<Channel>>>;
+/// What there is between this node and an address.
+#[derive(Debug, Default)]
+struct Link {
+    /// The connection, if there is one.
+    channel: Option<Channel>,
+    /// What was last said to be wrong. The machine tries again many times a second; the log hears of it once.
+    trouble: Option<SendFailure>,
+}
+
+type Slot = Arc<tokio::sync::Mutex<Link>>;
 
 /// See the module.
 #[derive(Debug)]
@@ -73,34 +81,58 @@ impl Peers {
     }
 }
 
+impl Link {
+    /// Says what is wrong now, or no longer, if that is news.
+    fn note(&mut self, address: &Address, trouble: Option<SendFailure>) {
+        let before = std::mem::replace(&mut self.trouble, trouble);
+        match trouble {
+            Some(_) if before == trouble => {}
+            Some(SendFailure::Refused(code)) => {
+                tracing::warn!(%address, ?code, "another controller refuses this node's requests; it goes on asking");
+            }
+            Some(SendFailure::Disconnected | SendFailure::UnsupportedVersion) => {
+                tracing::warn!(%address, "another controller does not answer; this node goes on trying");
+            }
+            None if before.is_some() => tracing::info!(%address, "another controller answers again"),
+            None => {}
+        }
+    }
+}
+
 impl Shared {
     async fn exchange(&self, to: Destination, request: Request) -> Result<Answer, SendFailure> {
         let address = Address {
             host: to.host,
             port: to.port,
         };
-        let channel = self.channel(&address).await?;
+        let slot = self.slot(&address);
+        let channel = self.channel(&slot, &address).await?;
         let outcome = self.asker.ask(&channel, request).await;
-        if let Err(why) = &outcome {
-            tracing::debug!(%address, ?why, "another controller did not answer");
+        // Who cannot say what was asked, as an older release, is asked otherwise.
+        if !matches!(outcome, Err(SendFailure::UnsupportedVersion)) {
+            slot.lock().await.note(&address, outcome.as_ref().err().copied());
         }
         outcome
     }
 
     /// The open connection to `address`, or a new one.
-    async fn channel(&self, address: &Address) -> Result<Channel, SendFailure> {
-        let slot = self.slot(address);
-        let mut slot = slot.lock().await;
-        if let Some(channel) = slot.as_ref().filter(|channel| channel.is_open()) {
+    async fn channel(&self, slot: &Slot, address: &Address) -> Result<Channel, SendFailure> {
+        let mut link = slot.lock().await;
+        if let Some(channel) = link.channel.as_ref().filter(|channel| channel.is_open()) {
             return Ok(channel.clone());
         }
-        let connected = Channel::connect(address, &self.settings).await;
-        let channel = connected.map_err(|error| {
-            tracing::debug!(%error, "another controller cannot be reached");
-            failure(&error)
-        })?;
-        *slot = Some(channel.clone());
-        Ok(channel)
+        match Channel::connect(address, &self.settings).await {
+            Ok(channel) => {
+                link.channel = Some(channel.clone());
+                Ok(channel)
+            }
+            Err(error) => {
+                tracing::debug!(%error, "another controller cannot be reached");
+                let why = failure(&error);
+                link.note(address, Some(why));
+                Err(why)
+            }
+        }
     }
 
     fn slot(&self, address: &Address) -> Slot {

@@ -208,11 +208,13 @@ async fn configured_voters_become_voters_of_the_log() {
     };
     let expected: Vec<_> = [1, 2, 3].map(|id| (id, directory(id))).into();
     assert_eq!(named(describe(&members, leader).await), expected);
+    let end = members.end(leader);
     members.crash(leader).await;
     let rest: Vec<i32> = [1, 2, 3].into_iter().filter(|id| *id != leader).collect();
     let (next, _) = members.active_among(&rest, epoch).await;
     assert_eq!(named(describe(&members, next).await), expected);
-    // From now on the voters can change.
+    // From now on the voters can change, once the new leader's epoch is committed.
+    members.catches_up(next, end + 1).await;
     let gone = call(members.node(next), 0, &removal(leader)).await;
     assert_eq!(gone.error_code, 0, "{gone:?}");
     assert_eq!(voters(&members, next).await, rest);
