@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Observers that said nothing for this long are forgotten.
 const OBSERVER_SESSION_MS: i64 = 300_000;
+/// And are looked for so often.
+const OBSERVER_CHECK_MS: i64 = 1_000;
 /// No more observers than this are remembered: they are unauthenticated claims of an id.
 const MAX_OBSERVERS: usize = 10_000;
 /// KIP-853: who is to become a voter fetched within the last hour, and had everything once.
@@ -38,6 +40,7 @@ pub(crate) struct Leader {
     high_watermark: Option<Offset>,
     voters: BTreeMap<NodeId, Peer>,
     observers: BTreeMap<ReplicaKey, ReplicaProgress>,
+    next_look_at_observers: Timestamp,
     /// The voters that fetched since the check of the majority began.
     fetched: BTreeSet<NodeId>,
     /// When the leader steps down, if the majority is not heard of by then.
@@ -62,6 +65,7 @@ impl Leader {
             high_watermark: None,
             voters: BTreeMap::new(),
             observers: BTreeMap::new(),
+            next_look_at_observers: Timestamp::NONE,
             fetched: BTreeSet::new(),
             check_deadline,
             change: None,
@@ -138,12 +142,21 @@ impl Leader {
             peer.progress.on_fetch(now, fetched, leader_end);
             return;
         }
-        self.observers
-            .retain(|_, progress| now.0.saturating_sub(progress.last_fetch.0) < OBSERVER_SESSION_MS);
+        self.forget_silent_observers(now);
         if self.observers.len() < MAX_OBSERVERS || self.observers.contains_key(&replica) {
             let progress = self.observers.entry(replica).or_insert(ReplicaProgress::SILENT);
             progress.on_fetch(now, fetched, leader_end);
         }
+    }
+
+    /// Not with every fetch, of which thousands of observers send many.
+    fn forget_silent_observers(&mut self, now: Timestamp) {
+        if now < self.next_look_at_observers {
+            return;
+        }
+        self.next_look_at_observers = Timestamp(now.0.saturating_add(OBSERVER_CHECK_MS));
+        self.observers
+            .retain(|_, progress| now.0.saturating_sub(progress.last_fetch.0) < OBSERVER_SESSION_MS);
     }
 
     /// Whether more than half of the voters, counting `own` if it is one, were heard of since the check began; if so the
@@ -281,7 +294,7 @@ mod tests {
         leader.on_fetch(Timestamp(0), replica(7), Offset(1), Offset(1));
         leader.on_fetch(Timestamp(299_999), replica(8), Offset(1), Offset(1));
         assert_eq!(leader.observers().count(), 2);
-        leader.on_fetch(Timestamp(300_000), replica(8), Offset(1), Offset(1));
+        leader.on_fetch(Timestamp(301_000), replica(8), Offset(1), Offset(1));
         assert_eq!(leader.observers().map(|(key, _)| key.id.0).collect::<Vec<_>>(), [8]);
     }
 }

@@ -1,6 +1,6 @@
 //! Raft's promises, checked as they are made.
 
-use crate::disk::{Disk, Log};
+use crate::disk::{Disk, Log, Stored};
 use base::{LeaderEpoch, NodeId, Offset};
 use raft::{QuorumState, ReplicaKey, VoterSet};
 use std::collections::BTreeMap;
@@ -93,6 +93,27 @@ impl Checks {
                 batch.epoch, batch.end
             );
         }
+    }
+
+    /// A leader whose epoch began at `start` appended what is in its log from `from` on. KIP-853: it changes voters only once
+    /// it knows that something of its epoch, and the change before, is committed; what an epoch begins with is exempt.
+    pub fn changes(&self, log: &Log, from: Offset, start: Offset, high_watermark: Offset) {
+        let (before, new) = log
+            .batches
+            .split_at(log.batches.partition_point(|batch| batch.base < from));
+        if from == start || !new.iter().any(Stored::has_voters) {
+            return;
+        }
+        let last = before.iter().rfind(|batch| batch.has_voters());
+        assert!(
+            high_watermark > start,
+            "voters are changed at {from} before anything from {start} on is committed"
+        );
+        let is_committed = last.is_none_or(|last| last.end <= high_watermark);
+        assert!(
+            is_committed,
+            "voters are changed at {from} before the last change is committed"
+        );
     }
 
     /// A replica whose log is `log` holds everything below `end` for committed; it checked up to `checked` before.

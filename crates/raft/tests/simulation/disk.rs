@@ -21,6 +21,16 @@ pub struct Stored {
     pub chain: u64,
 }
 
+impl Stored {
+    /// Whether it says who votes.
+    pub fn has_voters(&self) -> bool {
+        let (view, _) = BatchView::split(&self.bytes).unwrap();
+        view.header().attributes.is_control()
+            && matches!(LogBatch::read(&view).unwrap().contents, Contents::Control(records)
+                if records.iter().any(|(_, record)| matches!(record, ControlRecord::Voters(_))))
+    }
+}
+
 /// A log: its batches, and the hash of what came before them.
 #[derive(Clone, Debug)]
 pub struct Log {

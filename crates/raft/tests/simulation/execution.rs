@@ -59,7 +59,10 @@ impl World {
                 let mut bytes = sealed.batch.header_at(sealed.base, sealed.epoch).to_vec();
                 bytes.extend_from_slice(sealed.batch.body());
                 disk.append(&bytes.into());
-                self.checks.appended(&self.nodes[at].disk.cached, sealed.base);
+                let node = &self.nodes[at];
+                self.checks.appended(&node.disk.cached, sealed.base);
+                self.checks
+                    .changes(&node.disk.cached, sealed.base, node.leads_from, node.high_watermark);
             }
             Effect::AppendFetched { bytes, base, end } => {
                 assert_eq!(base, disk.cached.end(), "what is appended continues the log");
@@ -82,10 +85,15 @@ impl World {
             Effect::InstallSnapshot(id) => self.install(at, id),
             Effect::Send { id, to, request } => self.send(at, id, &to, request),
             Effect::Answer { ticket, answer } => self.answer(at, ticket, answer),
-            Effect::Leading { epoch, .. } => {
+            Effect::Leading { epoch, start } => {
+                self.nodes[at].leads_from = start;
                 // What it took for its log before is on the way there.
                 self.checks.leads(key, epoch, &self.nodes[at].disk.cached);
                 self.nemesis.leading(at, epoch);
+                if self.rng.below(2) == 0 {
+                    let soon = self.rng.below(60);
+                    self.timeline.after(soon, Event::Operate { at });
+                }
             }
             Effect::Deposed | Effect::Following(_) => {}
             Effect::HighWatermark(end) => self.commit(at, end),
@@ -123,6 +131,11 @@ impl World {
         self.checks.commits(&node.disk.cached, node.checked, end);
         node.checked = end;
         if let Some((_, epoch, voters)) = node.promises.pop_front_if(|(promised, ..)| *promised == end) {
+            let start = node.leads_from;
+            assert!(
+                end > start,
+                "a leader commits nothing before it commits something of its own epoch, from {start} on"
+            );
             let nodes = &self.nodes;
             let disk_of = |id: NodeId| {
                 let node = nodes.get(usize::try_from(id.0).unwrap())?;

@@ -58,7 +58,11 @@ impl World {
                 self.network.doubling = [0, 5][self.any(2)];
                 self.network.delay = [2, 5, 30, 300][self.any(4)];
             }
-            84..96 => self.operate(),
+            84..96 => {
+                if let Some(leader) = self.leader() {
+                    self.operate(leader);
+                }
+            }
             96..98 => self.replace_a_disk(),
             _ => self.resign_someone(),
         }

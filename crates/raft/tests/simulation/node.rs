@@ -43,6 +43,8 @@ pub struct Node {
     /// What it committed as leader of an epoch, with the voters of that moment, and has not executed.
     pub promises: VecDeque<(Offset, LeaderEpoch, VoterSet)>,
     pub high_watermark: Offset,
+    /// Where its newest epoch as leader began.
+    pub leads_from: Offset,
     /// The end of what was compared with everybody's committed log.
     pub checked: Offset,
 }
@@ -113,6 +115,7 @@ impl Node {
             parked: Vec::new(),
             promises: VecDeque::new(),
             high_watermark: Offset::ZERO,
+            leads_from: Offset::ZERO,
             checked: Offset::ZERO,
         }
     }

@@ -7,8 +7,7 @@ use raft::message::{AckWhen, AddVoterRequest, RemoveVoterRequest};
 
 impl World {
     /// Adds a voter, removes one, or makes the voters records of the log.
-    pub fn operate(&mut self) {
-        let Some(leader) = self.leader() else { return };
+    pub fn operate(&mut self, leader: usize) {
         let raft = self.nodes[leader].raft.as_ref().unwrap();
         if raft.history().kraft_version() == 0 {
             if self.rng.below(2) == 0 {

@@ -50,6 +50,10 @@ pub enum Event {
     },
     Write,
     Trouble,
+    /// An operator has something to do with the voters, as soon as there is a leader.
+    Operate {
+        at: usize,
+    },
     /// A node that stepped down ends.
     Stop {
         at: usize,
@@ -249,6 +253,15 @@ impl World {
                 self.timeline.after(pause, Event::Write);
             }
             Event::Trouble => self.trouble(),
+            Event::Operate { at } => {
+                let leads = self.nodes[at]
+                    .raft
+                    .as_ref()
+                    .is_some_and(|raft| raft.leading().is_some());
+                if leads && !self.nemesis.is_over {
+                    self.operate(at);
+                }
+            }
             Event::Stop { at, life } => {
                 if self.nodes[at].life == life && self.nodes[at].raft.is_some() {
                     self.nodes[at].die();
