@@ -163,6 +163,10 @@ pub fn assume_role(broker: &Broker, hosted: &Arc<Hosted>, topic: &Arc<str>, imag
             replicas: image.replicas.clone(),
             isr: image.isr.clone(),
         };
+        if partition.unnoted_cut().is_some() {
+            // It was cut as a follower, and nobody fetches for it now: the next turn of the checkpoints tells of it.
+            hosted.dir.recovery_points_moved.store(true, Ordering::Release);
+        }
         return match partition.lead(leadership, broker.clock.now()) {
             Ok(wakes) => (wakes, Task::Rest),
             Err(error) => {

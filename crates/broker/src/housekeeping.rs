@@ -5,6 +5,8 @@ use crate::log_dirs::LogDir;
 use crate::partitions::Hosted;
 use crate::{flusher, open_files};
 use base::{Instant, Offset, TopicPartition};
+use partition::Wakes;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -252,9 +254,26 @@ pub fn checkpoint_recovery_points_of(broker: &Broker, dir: &Arc<LogDir>) {
 fn checkpoint_recovery_points_in(broker: &Broker, all: &[Arc<Hosted>], dir: &Arc<LogDir>) {
     // Those that move while this reads are for the next time.
     dir.recovery_points_moved.store(false, Ordering::Release);
+    let cut = RefCell::new(Vec::new());
     checkpoint_dir(broker, all, dir, OffsetCheckpoint::RecoveryPoint, |partition| {
+        let noted = partition
+            .unnoted_cut()
+            .map(|cut| (partition.topic_partition().clone(), cut));
+        cut.borrow_mut().extend(noted);
         Some(partition.log().recovery_point())
     });
+    let mut wakes = Wakes::none();
+    for (at, cut) in cut.into_inner() {
+        // One that is gone since needs nothing any more.
+        if let Some(hosted) = broker
+            .partitions
+            .get(&at.topic, at.partition)
+            .filter(|_| !dir.is_offline())
+        {
+            wakes.merge(hosted.lock().cut_noted(cut));
+        }
+    }
+    wakes.fire();
 }
 
 /// Writes `replication-offset-checkpoint` in every directory.

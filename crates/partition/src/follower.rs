@@ -3,7 +3,7 @@
 use crate::leadership::Role;
 use crate::partition::Partition;
 use crate::wakes::Wakes;
-use base::{LeaderEpoch, NodeId, Offset, Timestamp};
+use base::{Instant, LeaderEpoch, NodeId, Offset, Timestamp};
 use records::ReplicatedBatches;
 use storage::{AppendError, AppendInfo, Doomed, EpochEndOffset, StorageError};
 
@@ -31,7 +31,7 @@ pub enum NextFetch {
     /// First its log is to be on stable storage up to here, or the question would acknowledge what a power cut could
     /// take back: see [`Partition::park_flush`].
     AfterFlush(Offset),
-    /// First the checkpoint of recovery points is to be written: see [`Partition::recovery_point_noted`].
+    /// First the checkpoint of recovery points is to be written: see [`Partition::unnoted_cut`].
     AfterCheckpoint,
     /// Nothing: this replica leads, nobody does, or its log is offline.
     Nothing,
@@ -125,7 +125,7 @@ impl Partition {
         }
         // A leader of a later epoch may have written to the file that an earlier one answers from.
         let records = answer.records.up_to_epoch(asked.current_leader_epoch);
-        let info = self.append_replicated(&records, now)?;
+        let info = self.append_replicated(&records, answer.log_start_offset, now)?;
         let wakes = self.take_over_watermarks(answer)?;
         Ok((Replicated::Appended(info), wakes))
     }
@@ -142,25 +142,26 @@ impl Partition {
         }
     }
 
-    fn append_replicated(&mut self, records: &ReplicatedBatches, now: Timestamp) -> Result<AppendInfo, ReplicateError> {
-        let end = self.log.log_end_offset();
+    fn append_replicated(
+        &mut self,
+        records: &ReplicatedBatches,
+        leader_start: Offset,
+        now: Timestamp,
+    ) -> Result<AppendInfo, ReplicateError> {
         match self.log.append_as_follower(records, now) {
-            // The leader's log starts within a batch (DeleteRecords), and this one is empty from there on: it takes the
-            // batch whole.
-            Err(AppendError::UnexpectedOffset { found, .. }) if self.holds_start_within(records, end) => {
+            Err(AppendError::UnexpectedOffset { expected, found })
+                if self.log.log_start_offset().max(leader_start) >= expected && reaches(records, expected) =>
+            {
+                // The leader's log starts within a batch (DeleteRecords). What this log has before its end is deleted, so
+                // it starts anew with the whole batch: safe at once, as the checkpoint names a later recovery point.
                 let doomed = self.log.truncate_fully_and_start_at(found, now)?;
-                debug_assert!(doomed.segments <= 1, "an empty log is one segment");
-                let _ = doomed.remove(self.log.fs());
-                Ok(self.log.append_as_follower(records, now)?)
+                doomed.remove(self.log.fs())?;
+                let info = self.log.append_as_follower(records, now)?;
+                self.log.flush(Instant::ZERO)?;
+                Ok(info)
             }
             result => Ok(result?),
         }
-    }
-
-    fn holds_start_within(&self, records: &ReplicatedBatches, end: Offset) -> bool {
-        let is_empty = self.log.log_start_offset() == end;
-        let first = records.batches().flatten().next();
-        is_empty && first.is_some_and(|batch| batch.header().base_offset < end && batch.header().last_offset() >= end)
     }
 
     /// The leader's high watermark, as far as this log goes; it never goes back, as what was committed stays so whatever
@@ -178,4 +179,10 @@ impl Partition {
         }
         Ok(wakes)
     }
+}
+
+/// Whether the first batch holds `offset`, though it begins before it.
+fn reaches(records: &ReplicatedBatches, offset: Offset) -> bool {
+    let first = records.batches().flatten().next();
+    first.is_some_and(|batch| batch.header().base_offset < offset && batch.header().last_offset() >= offset)
 }

@@ -1,7 +1,7 @@
 //! Whether this replica leads, in which epoch, and with whom.
 
-use crate::isr::Pending;
 use crate::progress::Progress;
+use crate::proposal::Pending;
 use base::{Instant, LeaderEpoch, NodeId, Offset, PartitionEpoch};
 use std::collections::BTreeMap;
 
@@ -71,6 +71,25 @@ pub enum EpochError {
         /// Ours.
         current: LeaderEpoch,
     },
+}
+
+/// The last leadership of this replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Resigned {
+    /// Its epoch.
+    pub(crate) epoch: LeaderEpoch,
+    /// What was committed when it ended: that stays so.
+    pub(crate) high_watermark: Offset,
+    pub(crate) successor: Successor,
+}
+
+/// What became of the records above the high watermark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Successor {
+    /// Others may have gone on: nothing is said of them.
+    Somebody,
+    /// This replica was alone in sync and nobody leads since: what it has is what there is.
+    Nobody,
 }
 
 /// What this replica is.

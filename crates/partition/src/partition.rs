@@ -1,9 +1,8 @@
 //! The replica itself: its log, its role, its high watermark.
 
 use crate::brokers::Brokers;
-use crate::leadership::{EpochError, Leadership, NotLeader, Role};
+use crate::leadership::{EpochError, Leadership, NotLeader, Resigned, Role};
 use crate::purgatory::Purgatory;
-use crate::resigned::Resigned;
 use crate::wakes::{Signal, Wakes};
 use base::{LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicPartition, Uuid};
 use std::sync::Arc;
@@ -20,8 +19,10 @@ pub struct Partition {
     pub(crate) brokers: Arc<Brokers>,
     /// How the last leadership ended.
     pub(crate) resigned: Option<Resigned>,
-    /// Where the log was cut, until that is written down: see [`Partition::recovery_point_noted`].
+    /// Where the log was cut, until that is written down: see [`Partition::unnoted_cut`].
     pub(crate) cut_to: Option<Offset>,
+    /// How often it was cut.
+    pub(crate) cuts: u64,
     pub(crate) high_watermark: Offset,
     pub(crate) min_insync_replicas: usize,
     /// read_uncommitted fetches, waiting for the high watermark.
@@ -49,6 +50,7 @@ impl Partition {
     ) -> Self {
         let high_watermark = high_watermark.clamp(log.log_start_offset(), log.log_end_offset());
         log.high_watermark_moved(high_watermark);
+        let cut_to = log.was_shorter_than_its_checkpoint().then(|| log.log_end_offset());
         Self {
             topic_id,
             log,
@@ -59,7 +61,8 @@ impl Partition {
             partition_epoch: PartitionEpoch::NONE,
             brokers,
             resigned: None,
-            cut_to: None,
+            cut_to,
+            cuts: 0,
             high_watermark,
             min_insync_replicas,
             fetches: Purgatory::default(),

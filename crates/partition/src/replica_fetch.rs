@@ -1,10 +1,10 @@
 //! The leader's side of replication: a follower's fetch tells how far it has come, and is answered from the log.
 
 use crate::fetch::{FetchView, Parked};
-use crate::isr::IsrProposal;
 use crate::leadership::{EpochError, Leading};
 use crate::partition::Partition;
 use crate::progress::Told;
+use crate::proposal::IsrProposal;
 use crate::wakes::{Signal, Wakes};
 use base::{BrokerEpoch, Instant, LeaderEpoch, NodeId, Offset};
 use std::sync::Arc;

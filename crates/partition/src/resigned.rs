@@ -1,27 +1,8 @@
 //! How a leadership ended, for those whose answers it still owes.
 
-use crate::leadership::Role;
+use crate::leadership::{Resigned, Role, Successor};
 use crate::partition::Partition;
 use base::{LeaderEpoch, NodeId, Offset};
-
-/// The last leadership of this replica.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Resigned {
-    /// Its epoch.
-    pub(crate) epoch: LeaderEpoch,
-    /// What was committed when it ended: that stays so.
-    pub(crate) high_watermark: Offset,
-    pub(crate) successor: Successor,
-}
-
-/// What became of the records above the high watermark.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Successor {
-    /// Others may have gone on: nothing is said of them.
-    Somebody,
-    /// This replica was alone in sync and nobody leads since: what it has is what there is.
-    Nobody,
-}
 
 /// What became of an append that waits for the other replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,24 +43,27 @@ impl Partition {
         }
     }
 
-    /// Notes that the leadership, if there is one, ends in favour of `leader`.
-    pub(crate) fn resign(&mut self, leader: NodeId) {
+    /// Notes that the leadership, if there is one, ends, and that `leader` leads in `epoch`.
+    pub(crate) fn resign(&mut self, leader: NodeId, epoch: LeaderEpoch) {
         if let Role::Leader(leading) = &self.role {
             let leadership = &leading.leadership;
-            let was_alone = leadership.isr == [leadership.node];
+            let is_enough = leadership.effective_min_isr(self.min_insync_replicas) <= 1;
             self.resigned = Some(Resigned {
                 epoch: leadership.epoch,
                 high_watermark: self.high_watermark,
-                successor: match was_alone {
-                    true => Successor::Nobody,
-                    false => Successor::Somebody,
+                successor: if is_enough && leadership.isr == [leadership.node] {
+                    Successor::Nobody
+                } else {
+                    Successor::Somebody
                 },
             });
         }
-        if let Some(last) = &mut self.resigned
-            && leader != NodeId::NONE
-        {
-            last.successor = Successor::Somebody;
+        if let Some(last) = &mut self.resigned {
+            // Of the epochs between the last and a later one nothing is known: somebody may have led in them.
+            let is_next = epoch.0 == last.epoch.0 + 1;
+            if leader != NodeId::NONE || !is_next {
+                last.successor = Successor::Somebody;
+            }
         }
     }
 

@@ -32,7 +32,7 @@ impl Partition {
             }
             Role::Leader(_) | Role::NotLeader(_) => {
                 self.log.begin_epoch(leadership.epoch)?;
-                self.resign(leadership.node);
+                self.resign(leadership.node, leadership.epoch);
                 let epoch_start = self.log.log_end_offset();
                 // Nothing is known of followers in a new epoch: they have to tell again what they have.
                 self.role = Role::Leader(Box::new(Leading::new(leadership, epoch_start, now)));
@@ -59,14 +59,14 @@ impl Partition {
         if matches!(&self.role, Role::NotLeader(known) if *known == NotLeader { leader, epoch }) {
             return Wakes::none();
         }
-        self.resign(leader);
+        self.resign(leader, epoch);
         self.role = Role::NotLeader(NotLeader { leader, epoch });
         self.wake_everyone()
     }
 
     /// This node hosts the replica no longer: it was deleted, or moved away.
     pub fn retire(&mut self) -> Wakes {
-        self.resign(NodeId::NONE);
+        self.resign(NodeId::NONE, LeaderEpoch::NONE);
         self.role = Role::NotLeader(NotLeader {
             leader: NodeId::NONE,
             epoch: LeaderEpoch::NONE,

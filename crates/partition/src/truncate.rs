@@ -15,6 +15,10 @@ pub struct LeaderExtent {
     pub end: Offset,
 }
 
+/// Which cut of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut(u64);
+
 impl Partition {
     /// Up to where this log can agree with the leader's, whose latest epoch at or below our last one is `diverging`.
     ///
@@ -72,24 +76,31 @@ impl Partition {
         let log = &self.log;
         self.high_watermark = self.high_watermark.clamp(log.log_start_offset(), log.log_end_offset());
         self.cut_to = Some(self.cut_to.map_or(to, |cut| cut.min(to)));
+        self.cuts += 1;
         self.log.high_watermark_moved(self.high_watermark);
         Truncated { to, doomed }
     }
 
-    /// `recovery-point-offset-checkpoint` was written since the log was cut. Until then nothing is appended as a follower
-    /// and nothing above the cut counts as safe: after a crash, recovery would trust what lies below the old recovery
-    /// point, and that is no longer what was flushed there.
-    pub fn recovery_point_noted(&mut self) -> Wakes {
-        if self.cut_to.take().is_none() {
+    /// The cut of the log that `recovery-point-offset-checkpoint` does not know of yet, if there is one. Until it does,
+    /// nothing is appended as a follower and nothing above the cut counts as safe: after a crash, recovery would trust
+    /// what lies below the old recovery point, and that is no longer what was flushed there.
+    pub fn unnoted_cut(&self) -> Option<Cut> {
+        self.cut_to.map(|_| Cut(self.cuts))
+    }
+
+    /// `recovery-point-offset-checkpoint` was written with a recovery point read at or after that cut.
+    pub fn cut_noted(&mut self, cut: Cut) -> Wakes {
+        if self.unnoted_cut() != Some(cut) {
             return Wakes::none();
         }
+        self.cut_to = None;
         let mut wakes = self.flushes.everyone();
         wakes.merge(self.advance_high_watermark());
         wakes
     }
 
-    /// Whether the log was cut and `recovery-point-offset-checkpoint` is to be written.
-    pub fn awaits_checkpoint(&self) -> bool {
-        self.cut_to.is_some()
+    /// As [`Partition::cut_noted`], by whoever knows that no cut came between: the one who fetches for this replica.
+    pub fn recovery_point_noted(&mut self) -> Wakes {
+        self.unnoted_cut().map_or_else(Wakes::none, |cut| self.cut_noted(cut))
     }
 }

@@ -430,3 +430,40 @@ fn the_low_watermark_is_that_of_the_living() {
     assert!(follower.can_serve(Offset(4)) && !follower.can_serve(Offset(1)) && !follower.can_serve(Offset(5)));
     assert_eq!(follower.last_caught_up.map(Instant::since_zero), Some(Duration::ZERO));
 }
+
+#[test]
+fn what_a_leader_had_alone_is_not_committed_after_others_may_have_led_or_below_the_minimum() {
+    for (min, epoch, committed) in [(1, 6, 3), (1, 7, 0), (2, 6, 0)] {
+        let mut pair = Pair::new(Durability::Flush);
+        pair.min_insync(min);
+        pair.lead_from(5, &[L]);
+        pair.append(batch(3));
+        pair.leader.follow(following(NodeId::NONE, epoch)).fire();
+        pair.flush_leader();
+        assert_eq!(
+            pair.leader.high_watermark(),
+            Offset(committed),
+            "min {min}, epoch {epoch}"
+        );
+    }
+}
+
+#[test]
+fn a_log_that_was_cut_counts_nothing_above_before_the_checkpoint_knows_it() {
+    let mut pair = Pair::new(Durability::Os);
+    pair.lead_from(5, &[L, F]);
+    pair.append(batch(3));
+    pair.rounds(3);
+    pair.append(batch(4));
+    pair.swap();
+    pair.lead_from(6, &[L, F]);
+    pair.round();
+    let cut = pair.follower.unnoted_cut().expect("the last four are gone");
+    pair.swap();
+    // It leads before that was written down.
+    pair.lead_from(7, &[L]);
+    pair.append(batch(2));
+    assert_eq!(pair.leader.high_watermark(), Offset(3));
+    pair.leader.cut_noted(cut).fire();
+    assert_eq!(pair.leader.high_watermark(), Offset(5));
+}

@@ -174,7 +174,7 @@ impl Log {
         }
     }
 
-    fn shows_flushed_only(&self) -> bool {
+    pub(crate) fn shows_flushed_only(&self) -> bool {
         self.config.durability == Durability::Flush || self.config.flush_messages <= 1
     }
 

@@ -26,6 +26,8 @@ pub struct Log {
     pub(crate) log_start: Offset,
     pub(crate) log_end: Offset,
     pub(crate) recovery_point: Offset,
+    /// When it was opened, the log ended below the recovery point of its checkpoint.
+    pub(crate) checkpoint_is_ahead: bool,
     /// The last one told: what is below it needs no holding back after a replay.
     pub(crate) high_watermark: Offset,
     /// Files that the next flush puts on stable storage beside the last segment.
@@ -84,6 +86,12 @@ impl Log {
     /// Up to where data is on stable storage: goes to `recovery-point-offset-checkpoint`.
     pub fn recovery_point(&self) -> Offset {
         self.recovery_point
+    }
+
+    /// Whether the log, when it was opened, ended below the recovery point that its checkpoint names: what is appended now
+    /// must not count as safe before that is written anew, or the next recovery trusts what was never flushed.
+    pub fn was_shorter_than_its_checkpoint(&self) -> bool {
+        self.checkpoint_is_ahead
     }
 
     /// Bytes in all segments.

@@ -165,7 +165,8 @@ impl Opening {
             epochs_due |= found.epochs == Flush::Due;
             self.last = Some((found.active, found.end));
             let next = self.segments.get(number + 1);
-            if found.cut > 0 || next.is_some_and(|next| next.base() < found.end) {
+            if found.cut > 0 || next.is_some_and(|next| next.base() < found.end || self.is_hole(found.end, next.base()))
+            {
                 for later in self.segments.drain(number + 1..) {
                     remove(&self.home, &later)?;
                 }
@@ -183,6 +184,12 @@ impl Opening {
             self.due = Epochs::Due;
         }
         Ok(())
+    }
+
+    /// Whether what lay between two segments is lost: it was not flushed yet, and no cleaner leaves gaps in this log. What
+    /// follows a hole is not kept, or a follower would never ask for what is missing.
+    fn is_hole(&self, end: Offset, next: Offset) -> bool {
+        !self.options.config.compact && next > end && next > self.options.recovery_point
     }
 
     /// A transaction index that is damaged is built anew, with what follows it.
@@ -241,6 +248,7 @@ impl Opening {
             LastShutdown::Clean => end,
             LastShutdown::Unclean => options.recovery_point.min(end),
         };
+        let checkpoint_is_ahead = options.last_shutdown == LastShutdown::Unclean && options.recovery_point > end;
         let names = match options.last_shutdown {
             _ if self.is_new => Names::NewDirectory,
             LastShutdown::Clean => Names::Synced,
@@ -261,6 +269,7 @@ impl Opening {
             log_start,
             log_end: end,
             recovery_point,
+            checkpoint_is_ahead,
             high_watermark: log_start,
             unsynced,
             truncations: 0,

@@ -61,6 +61,10 @@ impl Log {
             // Still empty: the same file goes on. (A batch that is larger than a segment was refused before.)
             return Ok(());
         }
+        if self.shows_flushed_only() {
+            // Or a power cut could leave the new segment and take the end of this one, and nobody would see the hole.
+            old.log()?.sync()?;
+        }
         old.seal(self.active.largest)?;
         self.note_producers(base)?;
         let segment = self.create_segment(base)?;

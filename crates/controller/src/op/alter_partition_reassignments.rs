@@ -98,12 +98,12 @@ fn begin(
         adding,
     } = Reassignment::new(&partition.replicas, target);
     change.replicas = replicas;
-    if !removing.is_empty() {
-        change.removing = removing;
-    }
-    if !adding.is_empty() {
-        change.adding = adding;
-    }
+    // Kafka leaves the old lists where the new ones are empty, and then waits for ever, or removes what shall stay. A
+    // replica that came with a move under way and goes again is in both: taking the moves back finds it as one that came.
+    change.removing = removing;
+    change.adding.extend(adding);
+    change.adding.sort_unstable();
+    change.adding.dedup();
     change.build()
 }
 

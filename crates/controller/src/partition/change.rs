@@ -135,8 +135,10 @@ impl<'a> PartitionChange<'a> {
         self.elr.extend(&self.partition.isr);
         self.elr.sort_unstable();
         self.elr.dedup();
-        let (isr, unclean) = (&self.isr, self.unclean_shutdown);
-        self.elr.retain(|node| !isr.contains(node) && Some(*node) != unclean);
+        let (isr, replicas, unclean) = (&self.isr, &self.replicas, self.unclean_shutdown);
+        // A replica that is no more is eligible for nothing, and must not be waited for when nobody else is left.
+        let may_stay = |node: &NodeId| replicas.contains(node) && !isr.contains(node) && Some(*node) != unclean;
+        self.elr.retain(may_stay);
     }
 
     fn elect(&mut self, record: &mut PartitionChangeRecord) {

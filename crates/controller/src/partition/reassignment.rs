@@ -37,8 +37,9 @@ impl Reassignment {
         let replicas: Vec<NodeId> = self.replicas.iter().filter(stays).copied().collect();
         let isr: Vec<NodeId> = isr.iter().filter(stays).copied().collect();
         let somebody_left = self.removing.is_empty() || (!isr.is_empty() && !replicas.is_empty());
-        let all_came = self.adding.iter().all(|node| isr.contains(node));
-        let shrinks = self.adding.len() < self.removing.len();
+        let coming: Vec<&NodeId> = self.adding.iter().filter(stays).collect();
+        let all_came = coming.iter().all(|node| isr.contains(node));
+        let shrinks = coming.len() < self.removing.len();
         let enough = !shrinks || replicas.iter().all(|node| isr.contains(node));
         (somebody_left && all_came && enough).then_some((replicas, isr))
     }
@@ -107,6 +108,20 @@ mod tests {
         );
         let nothing = Reassignment::new(&nodes(&[1, 2]), &nodes(&[1, 2]));
         assert_eq!(nothing.complete(&nodes(&[1])), None);
+    }
+
+    #[test]
+    fn who_came_and_goes_again_is_not_waited_for() {
+        let moving = Reassignment {
+            replicas: nodes(&[2, 1, 3, 4]),
+            removing: nodes(&[3, 4]),
+            adding: nodes(&[4]),
+        };
+        assert_eq!(moving.complete(&nodes(&[4, 2, 3])), None);
+        assert_eq!(
+            moving.complete(&nodes(&[4, 2, 1, 3])),
+            Some((nodes(&[2, 1]), nodes(&[2, 1])))
+        );
     }
 
     #[test]

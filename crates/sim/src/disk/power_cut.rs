@@ -1,0 +1,129 @@
+//! What is left on the disk after its node ended.
+
+use super::file::{Change, Inode};
+use super::names::{Names, Tree};
+use super::{Disk, State};
+use base::Rng;
+use std::sync::{Arc, Mutex};
+
+impl Disk {
+    /// The disk as a start finds it after the process was killed: everything written is there.
+    pub fn after_kill(&self) -> Self {
+        let mut state = self.state().clone();
+        state.syncs_fail = false;
+        Self {
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// The disk as a start finds it after the power was gone: what was synced, and of the rest what chance has it. Names
+    /// came in their order; what was written to a file came in its order, the last of it torn, or in any order.
+    pub fn after_power_cut(&self, rng: &mut Rng) -> Self {
+        let old = self.state();
+        let mut tree = old.names.durable.clone();
+        for naming in &old.names.pending[..some(rng, old.names.pending.len())] {
+            tree.apply(naming);
+        }
+        let Tree { files, dirs } = &mut tree;
+        files.retain(|path, _| path.parent().is_some_and(|dir| dirs.contains(dir)));
+        let mut inodes = Vec::with_capacity(files.len());
+        for inode in files.values_mut() {
+            let content = left_of(&old.inodes[*inode], rng);
+            *inode = inodes.len();
+            inodes.push(Inode::safe(content));
+        }
+        Self {
+            state: Arc::new(Mutex::new(State {
+                inodes,
+                names: Names::safe(tree),
+                syncs_fail: false,
+            })),
+        }
+    }
+
+    /// How many files there are, to see that something happened.
+    pub fn files(&self) -> usize {
+        self.state().names.tree().files.len()
+    }
+}
+
+/// A number up to `count`, the ends as likely as all between them.
+fn some(rng: &mut Rng, count: usize) -> usize {
+    match rng.below(3) {
+        0 => 0,
+        1 => count,
+        _ => usize::try_from(rng.below(count as u64 + 1)).unwrap_or(count),
+    }
+}
+
+fn left_of(inode: &Inode, rng: &mut Rng) -> Vec<u8> {
+    let mut content = inode.durable().to_vec();
+    if rng.below(3) == 0 {
+        for change in &inode.pending {
+            // Lengths are kept by the file system's journal, in order; data comes as it likes.
+            if matches!(change, Change::SetLen(_)) || rng.below(2) == 0 {
+                change.apply(&mut content);
+            }
+        }
+        return content;
+    }
+    let kept = some(rng, inode.pending.len());
+    for (at, change) in inode.pending[..kept].iter().enumerate() {
+        match change {
+            Change::Write(position, bytes) if at + 1 == kept => {
+                let torn = some(rng, bytes.len());
+                Change::Write(*position, bytes[..torn].to_vec()).apply(&mut content);
+            }
+            change => change.apply(&mut content),
+        }
+    }
+    content
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Disk;
+    use base::Rng;
+    use base::fs::{Fs, Open};
+    use std::path::Path;
+
+    #[test]
+    fn what_was_synced_is_there_after_any_power_cut_and_the_rest_may_be() {
+        let dir = Path::new("/d");
+        let disk = Disk::with_dir(dir);
+        let path = dir.join("f");
+        let file = disk.open(&path, Open::Create).expect("created");
+        file.write_at(b"safe", 0).expect("written");
+        file.sync().expect("synced");
+        disk.sync_dir(dir).expect("synced");
+        file.write_at(b"lost", 4).expect("written");
+        disk.rename(&path, &dir.join("g")).expect("renamed");
+        let mut seen = std::collections::BTreeSet::new();
+        for seed in 0..60 {
+            let after = disk.after_power_cut(&mut Rng::from_seed(seed));
+            assert_eq!(after.files(), 1);
+            let content = after
+                .read(&path)
+                .or_else(|_| after.read(&dir.join("g")))
+                .expect("one of them");
+            assert!(content.starts_with(b"safe"), "seed {seed}");
+            seen.insert((after.exists(&path), content));
+        }
+        assert!(seen.len() > 5, "{seen:?}");
+        assert_eq!(disk.after_kill().read(&dir.join("g")).expect("there"), b"safelost");
+    }
+
+    #[test]
+    fn a_directory_moves_with_what_is_in_it() {
+        let disk = Disk::with_dir(Path::new("/d"));
+        let (from, to) = (Path::new("/d/a"), Path::new("/d/b"));
+        disk.create_dir(from).expect("created");
+        disk.open(&from.join("f"), Open::Create).expect("created");
+        disk.rename(from, to).expect("renamed");
+        assert!(disk.exists(&to.join("f")) && !disk.exists(&from.join("f")) && !disk.exists(from));
+        disk.remove_dir(to).expect("removed");
+        assert_eq!((disk.files(), disk.exists(to)), (0, false));
+        disk.fail_syncs();
+        assert!(disk.sync_dir(Path::new("/d")).is_err());
+    }
+}
