@@ -32,7 +32,7 @@ const JVM: [&str; 8] = [
     "-Djava.awt.headless=true",
 ];
 
-/// What of a cluster's topics has a replica on every node.
+/// Which topics have a replica on every node.
 const REPLICATION_FACTORS: [&str; 3] = [
     "default.replication.factor",
     "offsets.topic.replication.factor",
@@ -133,7 +133,7 @@ impl Broker {
     /// The same, with more settings.
     pub fn prepare_with(make: &Make, home: &Path, settings: &[(&str, &str)]) -> Result<Prepared> {
         let [client, controller] = free_ports()?;
-        let mut text = server_properties(1, home, client, controller);
+        let mut text = server_properties(1, 1, home, client, controller);
         writeln!(text, "controller.quorum.bootstrap.servers=127.0.0.1:{controller}")?;
         for (key, value) in settings {
             writeln!(text, "{key}={value}")?;
@@ -150,11 +150,8 @@ impl Broker {
             .collect();
         let prepare = |(id, [client, controller]): (u16, &[u16; 2])| {
             let home = home.join(format!("node-{id}"));
-            let mut text = server_properties(id, &home, *client, *controller);
+            let mut text = server_properties(id, nodes, &home, *client, *controller);
             writeln!(text, "controller.quorum.voters={}", voters.join(","))?;
-            for key in REPLICATION_FACTORS {
-                writeln!(text, "{key}={nodes}")?;
-            }
             for (key, value) in settings {
                 writeln!(text, "{key}={value}")?;
             }
@@ -288,7 +285,7 @@ fn free_ports() -> Result<[u16; 2]> {
 }
 
 /// Both run with their defaults; only what a node on this machine needs is set.
-fn server_properties(id: u16, home: &Path, client: u16, controller: u16) -> String {
+fn server_properties(id: u16, replicas: u16, home: &Path, client: u16, controller: u16) -> String {
     let lines = [
         ("process.roles", "broker,controller".to_owned()),
         ("node.id", id.to_string()),
@@ -299,12 +296,11 @@ fn server_properties(id: u16, home: &Path, client: u16, controller: u16) -> Stri
         ("controller.listener.names", "CONTROLLER".to_owned()),
         ("log.dirs", home.join("data").display().to_string()),
         ("num.partitions", "4".to_owned()),
-        ("offsets.topic.replication.factor", "1".to_owned()),
-        ("transaction.state.log.replication.factor", "1".to_owned()),
         ("transaction.state.log.min.isr", "1".to_owned()),
     ];
+    let factors = REPLICATION_FACTORS.map(|key| (key, replicas.to_string()));
     let mut text = String::new();
-    for (key, value) in lines {
+    for (key, value) in lines.into_iter().chain(factors) {
         writeln!(text, "{key}={value}").expect("a string takes any text");
     }
     text
