@@ -81,7 +81,8 @@ func fails(what string, got, wanted error) {
 }
 
 func client(options ...kgo.Opt) *kgo.Client {
-	all := append([]kgo.Opt{kgo.SeedBrokers(brokers...)}, options...)
+	// A broker that does not know a new topic yet is asked again soon.
+	all := append([]kgo.Opt{kgo.SeedBrokers(brokers...), kgo.MetadataMinAge(20 * time.Millisecond)}, options...)
 	return must(kgo.NewClient(all...))
 }
 
