@@ -1,6 +1,7 @@
 //! Three voters: one leads, the others follow, and any one of them may go.
 
-use crate::members::{Members, PATIENCE, directory};
+use crate::cut::PATIENCE;
+use crate::members::{Members, directory};
 use crate::setup::{call, try_call};
 use protocol::messages::broker_registration_request::BrokerRegistrationRequest;
 use protocol::messages::describe_quorum_request::{DescribeQuorumRequest, PartitionData, TopicData};

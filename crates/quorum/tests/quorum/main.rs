@@ -4,6 +4,7 @@
 
 mod controller;
 mod crash;
+mod cut;
 mod disk;
 mod election;
 mod format;

@@ -1,76 +1,23 @@
 //! Several nodes of one quorum, in this process: real sockets, disks in memory that can lose their power, and a network
 //! that can be cut between any two of them.
 
+use crate::cut::{Network, PATIENCE, Reached, bind};
 use crate::disk::Disk;
 use crate::setup::{CLUSTER, registration, start_on, try_call};
 use base::fs::Fs;
 use base::{NodeId, Rng, Timestamp, Uuid};
-use bytes::Bytes;
 use config::{BrokerConfig, Endpoint, Layered};
 use metadata::MetadataVersion;
 use metadata::Published;
 use metadata::bootstrap::bootstrap_records;
+use network::Listener;
 use network::listener::Serving;
-use network::{Admission, ConnectionLimits, Listener, ListenerSettings, Reply, RequestContext, Service};
-use protocol::ApiKey;
 use quorum::format::{FirstVoters, Formatting, KRaftVersionRange, ReplicaKey, Voter, VoterSet, format};
-use quorum::{ActiveController, Entrance, QuorumNode, QuorumOptions};
-use std::collections::BTreeSet;
+use quorum::{ActiveController, QuorumNode, QuorumOptions};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::timeout;
-
-/// Longer than anything takes that happens at all.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A network that can be cut.
-#[derive(Default)]
-struct Network {
-    /// From whom to whom nothing gets through.
-    cuts: Mutex<BTreeSet<(i32, i32)>>,
-    /// Whose votes got lost.
-    lost_votes: watch::Sender<BTreeSet<i32>>,
-}
-
-impl Network {
-    fn is_cut(&self, from: Option<i32>, to: i32) -> bool {
-        from.is_some_and(|from| self.cuts.lock().unwrap().contains(&(from, to)))
-    }
-}
-
-/// A node's service behind a network that can be cut.
-struct Reached {
-    node: i32,
-    entrance: Arc<Entrance>,
-    network: Arc<Network>,
-}
-
-impl Service for Reached {
-    fn admit(&self, api_key: ApiKey, api_version: i16) -> Admission {
-        self.entrance.admit(api_key, api_version)
-    }
-
-    async fn handle(self: &Arc<Self>, context: &RequestContext, body: Bytes) -> Reply {
-        let from = context
-            .client_id
-            .strip_prefix("raft-client-")
-            .and_then(|id| id.parse().ok());
-        if self.network.is_cut(from, self.node) {
-            if context.api_key == ApiKey::Vote {
-                self.network.lost_votes.send_modify(|lost| lost.extend(from));
-            }
-            return Reply::Close("the network is cut");
-        }
-        let reply = self.entrance.handle(context, body).await;
-        if self.network.is_cut(from, self.node) {
-            Reply::Close("the network is cut")
-        } else {
-            reply
-        }
-    }
-}
 
 /// One member and what is left of it while it is down.
 pub struct Member {
@@ -91,34 +38,6 @@ pub struct Members {
     quorum: String,
     settings: Vec<String>,
     is_dynamic: bool,
-}
-
-async fn bind(port: u16) -> Listener {
-    let limits = ConnectionLimits {
-        all: usize::MAX,
-        per_ip: usize::MAX,
-        overrides: Default::default(),
-    };
-    let settings = ListenerSettings {
-        name: Arc::from("CONTROLLER"),
-        host: "127.0.0.1".to_owned(),
-        port,
-        max_request_bytes: 100 << 20,
-        max_idle: Duration::from_secs(600),
-        connections: watch::channel(limits).1,
-        backlog: 50,
-        send_buffer: None,
-        receive_buffer: None,
-    };
-    let began = Instant::now();
-    loop {
-        // Who listened there before may not have let go of the port yet.
-        match Listener::bind(settings.clone()).await {
-            Ok(listener) => return listener,
-            Err(error) => assert!(began.elapsed() < PATIENCE, "{error}"),
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 async fn bind_all(count: i32) -> Vec<(i32, Listener)> {

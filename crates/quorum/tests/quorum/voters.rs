@@ -1,6 +1,7 @@
 //! The voters change while the quorum works (KIP-853).
 
-use crate::members::{Members, PATIENCE, directory, endpoint};
+use crate::cut::PATIENCE;
+use crate::members::{Members, directory, endpoint};
 use crate::setup::{call, try_call};
 use base::NodeId;
 use metadata::Published;
