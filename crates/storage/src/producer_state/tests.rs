@@ -10,11 +10,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const NOW: Timestamp = Timestamp(1_000_000);
 
 fn open(dir: &TempDir) -> ProducerStateManager {
-    let entries = std::fs::read_dir(dir.path()).expect("a readable directory");
-    let names = entries.map(|entry| entry.expect("an entry").file_name());
-    let snapshots = names
-        .filter_map(|name| snapshot_offset(&name.to_string_lossy()))
-        .collect();
+    let entries = RealFs.list(dir.path()).expect("a readable directory");
+    let snapshots = entries.iter().filter_map(|entry| snapshot_offset(&entry.name)).collect();
     ProducerStateManager::open(Arc::new(RealFs), dir.path().to_owned(), snapshots, DAY)
 }
 
