@@ -31,6 +31,18 @@ impl Maker {
         }
     }
 
+    /// As [`Maker::chosen`], for one node of several: with `RIVERRUN_STORIES_OF=mixed` those of even ids are Apache Kafka's,
+    /// with `mixed-odd` those of odd ids, and the others ours.
+    #[must_use]
+    pub fn chosen_for(node: i32) -> Maker {
+        let even = node % 2 == 0;
+        match std::env::var("RIVERRUN_STORIES_OF").as_deref() {
+            Ok("mixed") if even => Maker::Kafka,
+            Ok("mixed-odd") if !even => Maker::Kafka,
+            _ => Maker::chosen(),
+        }
+    }
+
     /// For messages.
     #[must_use]
     pub fn name(self) -> &'static str {

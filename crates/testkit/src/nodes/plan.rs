@@ -58,13 +58,13 @@ pub struct NodePlan {
 }
 
 impl NodePlan {
-    /// A node of ours, or of Apache Kafka as `RIVERRUN_STORIES_OF` says.
+    /// A node of ours, or of Apache Kafka's where `RIVERRUN_STORIES_OF` says so.
     #[must_use]
     pub fn new(id: i32, roles: Roles) -> NodePlan {
         NodePlan {
             id,
             roles,
-            maker: Maker::chosen(),
+            maker: Maker::chosen_for(id),
             host: "127.0.0.1".to_owned(),
             properties: Vec::new(),
             environment: Vec::new(),
