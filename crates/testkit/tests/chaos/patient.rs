@@ -27,7 +27,10 @@ impl Patient {
     pub fn start(maker: Maker, count: i32) -> Result<Patient> {
         let dir = TempDir::with_prefix("riverrun-chaos-")?;
         let network = Network::with_nodes(1..=count)?;
-        let mut plan = settings(Plan::combined(count).made_by(maker));
+        let plan = Plan::combined(count);
+        // Who was chosen may be a mixture, one by one.
+        let plan = if maker == Maker::chosen() { plan } else { plan.made_by(maker) };
+        let mut plan = settings(plan);
         let mut ailments = BTreeMap::new();
         for id in 1..=count {
             let own = Ailments::none(&dir.path().join(format!("ailments-{id}")))?;
