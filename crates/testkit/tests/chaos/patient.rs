@@ -29,7 +29,11 @@ impl Patient {
         let network = Network::with_nodes(1..=count)?;
         let plan = Plan::combined(count);
         // Who was chosen may be a mixture, one by one.
-        let plan = if maker == Maker::chosen() { plan } else { plan.made_by(maker) };
+        let plan = if maker == Maker::chosen() {
+            plan
+        } else {
+            plan.made_by(maker)
+        };
         let mut plan = settings(plan);
         let mut ailments = BTreeMap::new();
         for id in 1..=count {
