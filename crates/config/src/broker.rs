@@ -164,6 +164,7 @@ settings! {
         controller_quorum_fetch_timeout: Duration = "controller.quorum.fetch.timeout.ms",
         controller_quorum_request_timeout: Duration = "controller.quorum.request.timeout.ms",
         controller_quorum_retry_backoff: Duration = "controller.quorum.retry.backoff.ms",
+        riverrun_broker_probe_enable: bool = "riverrun.broker.probe.enable",
     }
 }
 

@@ -8,6 +8,7 @@ pub mod alter_partition_reassignments;
 pub mod assign_replicas_to_dirs;
 pub mod broker_heartbeat;
 pub mod broker_registration;
+pub mod broker_suspicion;
 pub mod controller_registration;
 pub mod create_partitions;
 pub mod create_topics;

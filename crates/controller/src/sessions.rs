@@ -3,7 +3,7 @@
 use crate::state::ControllerState;
 use base::{Instant, NodeId, Offset};
 use metadata::image::{BrokerEpoch, BrokerImage};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How far one registered broker has come.
@@ -40,6 +40,8 @@ pub struct Sessions {
     /// When each registration was last heard of.
     contacts: BTreeMap<(NodeId, BrokerEpoch), Instant>,
     progress: BTreeMap<NodeId, Progress>,
+    /// Brokers whose connection ended, and that were not heard of since.
+    lost: BTreeSet<NodeId>,
 }
 
 impl Sessions {
@@ -50,6 +52,7 @@ impl Sessions {
             timeout,
             contacts: BTreeMap::new(),
             progress: BTreeMap::new(),
+            lost: BTreeSet::new(),
         };
         for broker in state.image().brokers.iter().filter(|broker| !broker.fenced) {
             sessions.contacts.insert((broker.id, broker.epoch), now);
@@ -60,11 +63,30 @@ impl Sessions {
     /// Ends the sessions of a broker that is known to be gone: its next incarnation may register at once.
     pub fn end(&mut self, broker: NodeId) {
         self.contacts.retain(|(id, _), _| *id != broker);
+        self.lost.remove(&broker);
+    }
+
+    /// Takes note that the broker's connection ended.
+    pub fn lose(&mut self, broker: NodeId) {
+        self.lost.insert(broker);
+    }
+
+    /// Whether the broker's connection ended, and it was not heard of since.
+    pub fn is_lost(&self, broker: NodeId) -> bool {
+        self.lost.contains(&broker)
+    }
+
+    /// Whether that registration of the broker was heard of later than `since`.
+    pub fn heard_since(&self, broker: NodeId, epoch: BrokerEpoch, since: Instant) -> bool {
+        self.contacts
+            .get(&(broker, epoch))
+            .is_some_and(|contact| *contact > since)
     }
 
     /// Takes note of a sign of life.
     pub fn touch(&mut self, broker: NodeId, epoch: BrokerEpoch, now: Instant) {
         self.contacts.insert((broker, epoch), now);
+        self.lost.remove(&broker);
     }
 
     /// Whether that registration of the broker was heard of within the session timeout.
@@ -116,6 +138,7 @@ impl Sessions {
     /// Forgets a broker that is no longer registered.
     pub fn unregister(&mut self, broker: NodeId) {
         self.progress.remove(&broker);
+        self.lost.remove(&broker);
     }
 
     /// Whether the broker hands over its leaderships.

@@ -3,7 +3,9 @@
 use protocol::ApiKey;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
 
 /// Who a connection speaks for, shown as `User:alice`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +32,34 @@ impl fmt::Display for Principal {
     }
 }
 
+/// How long a connection lasts.
+#[derive(Debug)]
+pub struct Life {
+    /// Goes with the connection.
+    ends: watch::Sender<()>,
+    is_watched: AtomicBool,
+}
+
+impl Default for Life {
+    fn default() -> Self {
+        Self {
+            ends: watch::Sender::new(()),
+            is_watched: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Life {
+    /// What is ready once the connection has ended; for the first who asks, nothing for the others.
+    pub fn watch(&self) -> Option<impl Future<Output = ()> + Send + 'static> {
+        if self.is_watched.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        let mut life = self.ends.subscribe();
+        Some(async move { while life.changed().await.is_ok() {} })
+    }
+}
+
 /// What all requests of one connection share.
 #[derive(Debug)]
 pub struct ConnectionContext {
@@ -43,6 +73,8 @@ pub struct ConnectionContext {
     pub principal: Principal,
     /// The client library's name and version, once ApiVersions has told (KIP-511).
     pub client_software: Mutex<Option<(String, String)>>,
+    /// How long it lasts; nothing where a request did not come by a connection of its own.
+    pub life: Option<Life>,
 }
 
 /// One request's header and the connection it came by.

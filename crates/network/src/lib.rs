@@ -13,6 +13,6 @@ mod send;
 pub mod service;
 
 pub use api::ApiRange;
-pub use context::{ConnectionContext, Principal, RequestContext};
+pub use context::{ConnectionContext, Life, Principal, RequestContext};
 pub use listener::{ConnectionLimits, Listener, ListenerError, ListenerSettings};
 pub use service::{Admission, Reply, Service};

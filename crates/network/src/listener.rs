@@ -1,7 +1,7 @@
 //! A bound port and the connections it has accepted.
 
 use crate::connection::{self, Connection, Limits};
-use crate::context::{ConnectionContext, Principal};
+use crate::context::{ConnectionContext, Life, Principal};
 use crate::service::Service;
 use rustc_hash::FxHashMap;
 use std::io;
@@ -223,6 +223,7 @@ async fn accept<S: Service>(
             peer,
             principal: Principal::anonymous(),
             client_software: Mutex::default(),
+            life: Some(Life::default()),
         });
         let connection = Connection::new(stream, context, limits, Arc::clone(&service), stopped.clone());
         tokio::spawn(serve_one(connection, place));

@@ -28,6 +28,16 @@ pub struct Quorum {
     /// The ends of the log as they move, for fetches that wait: the log's end and the high watermark.
     pub(crate) log_ends: watch::Receiver<crate::driver::LogEnds>,
     pub(crate) commands: mpsc::Sender<Command>,
+    /// Whether brokers are looked for whose connection ended.
+    pub(crate) broker_probes: BrokerProbes,
+}
+
+/// Whether brokers are looked for whose connection ended, as `riverrun.broker.probe.enable` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BrokerProbes {
+    On,
+    /// Sessions alone decide.
+    Off,
 }
 
 /// One way in: the same APIs, told how requests came.
@@ -255,6 +265,7 @@ impl Caller {
                 peer: SocketAddr::new(address, 0),
                 principal: self.principal,
                 client_software: Mutex::new(None),
+                life: None,
             }),
         }
     }

@@ -9,6 +9,7 @@ mod active_controller;
 pub mod api;
 mod ask;
 pub mod bootstrap;
+mod broker_watch;
 mod driver;
 mod error;
 mod flusher;

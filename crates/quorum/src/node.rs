@@ -3,9 +3,10 @@
 use crate::active_controller::ActiveController;
 use crate::ask::Asker;
 use crate::bootstrap;
+use crate::broker_watch;
 use crate::driver::{Desk, Driver, LogEnds};
 use crate::error::QuorumError;
-use crate::handle::{ControllerHandle, Entrance, Quorum};
+use crate::handle::{BrokerProbes, ControllerHandle, Entrance, Quorum};
 use crate::load::{Loaded, load};
 use crate::metadata_log::MetadataLog;
 use crate::peers::Peers;
@@ -62,14 +63,14 @@ pub struct QuorumNode {
     pub(crate) log_ends: watch::Receiver<LogEnds>,
     commands: mpsc::Sender<crate::driver::Command>,
     ended: oneshot::Receiver<Result<(), QuorumError>>,
-    /// Registers this controller with the active one.
-    registering: Option<JoinHandle<()>>,
+    /// What goes on beside the driver: registering this controller with the active one, looking for brokers.
+    beside: Vec<JoinHandle<()>>,
 }
 
 impl Drop for QuorumNode {
     fn drop(&mut self) {
-        if let Some(registering) = &self.registering {
-            registering.abort();
+        for task in &self.beside {
+            task.abort();
         }
     }
 }
@@ -161,8 +162,14 @@ pub fn start(
     });
     driver.settle()?;
     let ended = spawn(driver, tokio.clone())?;
-    let registering = registrar.map(|registrar| tokio.spawn(registrar.run()));
-    Ok(assemble(options, published, active, ends, commands, ended, registering))
+    let mut node = assemble(options, published, active, ends, commands, ended);
+    node.beside
+        .extend(registrar.map(|registrar| tokio.spawn(registrar.run())));
+    if node.service.quorum.broker_probes == BrokerProbes::On && config.roles.controller {
+        let looking = broker_watch::after_elections(Arc::clone(&node.service), config.node_id, node.active.clone());
+        node.beside.push(tokio.spawn(looking));
+    }
+    Ok(node)
 }
 
 fn spawn(
@@ -183,16 +190,20 @@ fn assemble(
     log_ends: watch::Receiver<LogEnds>,
     commands: mpsc::Sender<crate::driver::Command>,
     ended: oneshot::Receiver<Result<(), QuorumError>>,
-    registering: Option<JoinHandle<()>>,
 ) -> QuorumNode {
     let (own, is_controller) = (options.config.node_id, options.config.roles.controller);
     let ends = log_ends.clone();
+    let broker_probes = match options.config.quorum.riverrun_broker_probe_enable {
+        true => BrokerProbes::On,
+        false => BrokerProbes::Off,
+    };
     let quorum = Arc::new(Quorum {
         cluster_id: options.cluster_id,
         listener: listener(&options.config),
         published: published.clone(),
         log_ends,
         commands: commands.clone(),
+        broker_probes,
     });
     QuorumNode {
         published,
@@ -204,7 +215,7 @@ fn assemble(
         log_ends: ends,
         commands,
         ended,
-        registering,
+        beside: Vec::new(),
     }
 }
 

@@ -108,7 +108,8 @@ fn check_identity(
         return Err(ApiError::new(ErrorCode::InconsistentClusterId, message));
     }
     let other = existing.filter(|existing| existing.incarnation_id != request.incarnation_id);
-    if other.is_some_and(|other| cx.sessions.is_valid(other.id, other.epoch, cx.now)) {
+    let lasts = |other: &BrokerImage| cx.sessions.is_valid(other.id, other.epoch, cx.now);
+    if other.is_some_and(|other| lasts(other) && !has_ended(cx, request, other)) {
         let message = "Another broker is registered with that broker id. If the broker was recently restarted this \
                        should self-resolve once the heartbeat manager expires the broker's session.";
         return Err(ApiError::new(ErrorCode::DuplicateBrokerRegistration, message));
@@ -118,6 +119,13 @@ fn check_identity(
         return Err(ApiError::new(ErrorCode::BrokerIdNotRegistered, message));
     }
     Ok(())
+}
+
+/// Whether the registered incarnation has ended although its session lasts: its connection has, and the new one holds a
+/// directory of it, which only one process at a time can.
+fn has_ended(cx: &OpContext<'_>, request: &BrokerRegistrationRequest, other: &BrokerImage) -> bool {
+    let held = |directory: &Uuid| !directory.is_reserved() && other.directories.contains(directory);
+    cx.sessions.is_lost(other.id) && request.log_dirs.iter().any(held)
 }
 
 fn check_directories(state: &ControllerState, request: &BrokerRegistrationRequest) -> Result<(), ApiError> {

@@ -14,3 +14,4 @@ mod periodic;
 mod quotas_and_ids;
 mod reassignments;
 mod rig;
+mod suspicions;

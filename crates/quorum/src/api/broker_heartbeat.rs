@@ -2,7 +2,9 @@
 //!
 //! Errors are the controller's (`controller::op::broker_heartbeat`), and NOT_CONTROLLER.
 
+use crate::broker_watch;
 use crate::handle::Entrance;
+use base::NodeId;
 use controller::op::broker_heartbeat::broker_heartbeat;
 use network::RequestContext;
 use protocol::messages::broker_heartbeat_request::BrokerHeartbeatRequest;
@@ -12,9 +14,10 @@ use std::sync::Arc;
 /// Takes note, and answers what the broker may do.
 pub async fn handle(
     entrance: &Arc<Entrance>,
-    _context: &RequestContext,
+    context: &RequestContext,
     request: BrokerHeartbeatRequest,
 ) -> BrokerHeartbeatResponse {
+    broker_watch::heartbeat(entrance, context, NodeId(request.broker_id));
     let decided = entrance.operate(move |state, cx| broker_heartbeat(state, cx, &request)).await;
     decided.unwrap_or_else(|refused| BrokerHeartbeatResponse { error_code: refused.code(), ..Default::default() })
 }

@@ -56,6 +56,7 @@ async fn open(entrance: &Arc<Entrance>, context: &RequestContext, request: Envel
             peer: SocketAddr::new(peer, 0),
             principal,
             client_software: Mutex::new(None),
+            life: None,
         }),
     };
     let reply = dispatch(Arc::clone(&forwarded), inner_context, inner.body).await;
