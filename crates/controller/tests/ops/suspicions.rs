@@ -61,7 +61,11 @@ fn another_incarnation_refutes_a_suspicion() {
     let mut rig = cluster(3);
     let suspicion = suspicion(&mut rig, 2);
     let again = rig.registration(2);
-    assert_eq!(rig.register(&again).error_code, 0, "the connection of the one before has ended");
+    assert_eq!(
+        rig.register(&again).error_code,
+        0,
+        "the connection of the one before has ended"
+    );
     assert!(!rig.run(|state, cx| confirm(state, cx, &suspicion)));
 }
 
