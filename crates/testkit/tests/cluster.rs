@@ -7,7 +7,7 @@ use protocol::messages::describe_cluster_request::DescribeClusterRequest;
 use testkit::batch::{Batch, Record};
 use testkit::nodes::TopicsView;
 use testkit::talk::{Resource, until};
-use testkit::{Cluster, Nodes, Plan, Voters, kafka_broker};
+use testkit::{Cluster, Maker, Nodes, Plan, Voters, kafka_broker};
 
 /// Three brokers' worth of waiting for a session is long: these are short.
 fn plan(plan: Plan) -> Plan {
@@ -213,5 +213,30 @@ fn brokers_alone_follow_a_controller_alone() {
             texts(&cluster, "before-2"),
             ["with both", "without a controller", "with one"]
         );
+    }
+}
+
+/// Sessions that never run out: only the end of the processes can be what is noticed (ADR 11). Kafka would wait here.
+#[test]
+fn a_broker_that_ended_is_missed_before_its_session_runs_out() {
+    let long = plan(Plan::combined(3)).with("broker.session.timeout.ms", 3_600_000);
+    let mut cluster = start(&long.made_by(Maker::Riverrun));
+    a_topic_through_each(&cluster, "before");
+    let active = cluster.quorum().expect("a quorum").leader;
+    let other = cluster.running_brokers().into_iter().find(|id| *id != active);
+    for (dead, topic) in [(other.expect("three nodes"), "before-1"), (active, "before-2")] {
+        cluster.node_mut(dead).kill9().expect("it dies");
+        let left: Vec<i32> = [1, 2, 3].into_iter().filter(|id| *id != dead).collect();
+        for index in 0..2 {
+            let left = cluster.until_in_sync(topic, index, &left);
+            left.unwrap_or_else(|error| panic!("{dead} leaves: {error:#}\n{}", cluster.log_tails()));
+        }
+        append(&cluster, topic, "with two");
+        let back = cluster.node_mut(dead).restart();
+        back.unwrap_or_else(|error| panic!("{dead} returns: {error:#}\n{}", cluster.log_tails()));
+        cluster.wait_until_complete().expect("three again");
+        cluster
+            .until_in_sync(topic, 0, &[1, 2, 3])
+            .expect("it is in sync again");
     }
 }
