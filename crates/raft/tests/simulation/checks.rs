@@ -45,6 +45,20 @@ impl Checks {
         );
     }
 
+    /// More than half of `voters` voted for the leader of `epoch`; `keys` are the nodes by number.
+    pub fn elected(&self, leader: ReplicaKey, epoch: LeaderEpoch, voters: &VoterSet, keys: &[ReplicaKey]) {
+        let voted = voters.ids().filter(|id| {
+            let key = keys[usize::try_from(id.0).unwrap()];
+            self.votes.get(&(key, epoch)) == Some(&leader)
+        });
+        let voted = voted.count();
+        assert!(
+            voted >= voters.majority(),
+            "{voted} of {} voters made {leader} the leader of {epoch}",
+            voters.len()
+        );
+    }
+
     pub fn elections(&self) -> u64 {
         self.leaders.len() as u64
     }

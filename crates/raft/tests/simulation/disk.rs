@@ -153,6 +153,21 @@ impl Disk {
         }
     }
 
+    /// A flush that was begun when the log was `begun` ends: what of that is still there is durable.
+    pub fn end_flush(&mut self, begun: &Log) {
+        let (cached, durable) = (&self.cached, &mut self.durable);
+        let mut begun = begun.clone();
+        begun.clean_before(cached.start);
+        if begun.start != cached.start {
+            return;
+        }
+        let pairs = begun.batches.iter().zip(&cached.batches);
+        let same = pairs.take_while(|(one, other)| one.chain == other.chain).count();
+        if same > durable.batches.len() {
+            durable.batches = begun.batches[..same].to_vec();
+        }
+    }
+
     pub fn truncate(&mut self, end: Offset) {
         self.cached.truncate(end);
     }

@@ -46,7 +46,6 @@ impl World {
     }
 
     fn do_one(&mut self, at: usize, effect: Effect) {
-        let millis = self.timeline.now();
         let key = self.nodes[at].key;
         let committed = self.nodes[at].high_watermark;
         let disk = &mut self.nodes[at].disk;
@@ -65,19 +64,21 @@ impl World {
                     .changes(&node.disk.cached, sealed.base, node.leads_from, node.high_watermark);
             }
             Effect::AppendFetched { bytes, base, end } => {
+                self.end_flushes(at, usize::MAX);
+                let disk = &mut self.nodes[at].disk;
                 assert_eq!(base, disk.cached.end(), "what is appended continues the log");
                 disk.append(&bytes);
                 assert_eq!(end, disk.cached.end());
                 self.checks.appended(&self.nodes[at].disk.cached, base);
             }
-            Effect::Flush => {
-                disk.flush();
-                self.nodes[at].tell(|raft, out| raft.on_flushed(now(millis), out));
-            }
+            Effect::Flush => self.flush(at),
             Effect::Truncate(to) => {
+                self.end_flushes(at, usize::MAX);
+                let disk = &mut self.nodes[at].disk;
                 assert!(to >= committed, "what is committed is never cut off");
                 disk.truncate(to);
                 self.done.truncations += 1;
+                self.nodes[at].is_doubtful = true;
             }
             Effect::BeginSnapshot(id) => disk.begin_snapshot(id),
             Effect::WriteSnapshot { id, position, bytes } => disk.write_snapshot(id, position, &bytes),
@@ -89,20 +90,58 @@ impl World {
                 self.nodes[at].leads_from = start;
                 // What it took for its log before is on the way there.
                 self.checks.leads(key, epoch, &self.nodes[at].disk.cached);
+                let raft = self.nodes[at].raft.as_ref().unwrap();
+                if raft.leading() == Some(epoch) && raft.history().voters_are_replicated() {
+                    let keys: Vec<_> = self.nodes.iter().map(|node| node.key).collect();
+                    self.checks.elected(key, epoch, raft.history().voters(), &keys);
+                }
                 self.nemesis.leading(at, epoch);
                 if self.rng.below(2) == 0 {
                     let soon = self.rng.below(60);
                     self.timeline.after(soon, Event::Operate { at });
                 }
             }
-            Effect::Deposed | Effect::Following(_) => {}
+            Effect::Deposed => self.nodes[at].is_doubtful = true,
+            Effect::Following(_) => {}
             Effect::HighWatermark(end) => self.commit(at, end),
             Effect::Fault(fault) => panic!("{at}: {fault}"),
         }
     }
 
+    /// A leader's log is flushed while other things go on; all others wait.
+    fn flush(&mut self, at: usize) {
+        let millis = self.timeline.now();
+        let leads = self.nodes[at]
+            .raft
+            .as_ref()
+            .is_some_and(|raft| raft.leading().is_some());
+        if leads && self.sloth > 1 {
+            let begun = self.nodes[at].disk.cached.clone();
+            self.nodes[at].flushes.push_back(begun);
+            let (delay, life) = (self.rng.below(2 * self.sloth), self.nodes[at].life);
+            self.timeline.after(delay, Event::Flushed { at, life });
+            return;
+        }
+        self.end_flushes(at, usize::MAX);
+        self.nodes[at].disk.flush();
+        self.nodes[at].tell(|raft, out| raft.on_flushed(now(millis), out));
+    }
+
+    /// The oldest flushes under way end.
+    pub fn end_flushes(&mut self, at: usize, count: usize) {
+        let millis = self.timeline.now();
+        for _ in 0..count {
+            let Some(begun) = self.nodes[at].flushes.pop_front() else {
+                return;
+            };
+            self.nodes[at].disk.end_flush(&begun);
+            self.nodes[at].tell(|raft, out| raft.on_flushed(now(millis), out));
+        }
+    }
+
     fn install(&mut self, at: usize, id: raft::SnapshotId) {
         let millis = self.timeline.now();
+        self.end_flushes(at, usize::MAX);
         // A bit may have flipped on the way.
         let installed = if self.rng.below(10) == 0 {
             None
@@ -194,10 +233,20 @@ impl World {
 
     /// What holds of a node at any time.
     fn check(&mut self, at: usize) {
-        let node = &self.nodes[at];
+        let node = &mut self.nodes[at];
         if node.queue.is_empty()
             && let Some(raft) = &node.raft
         {
+            if node.is_doubtful && raft.leading().is_none() {
+                node.is_doubtful = false;
+                let written = node.disk.clone().load(node.static_voters.clone()).1;
+                assert_eq!(
+                    raft.history().voters(),
+                    written.voters(),
+                    "{at} has the voters of its log"
+                );
+                assert_eq!(raft.history().kraft_version(), written.kraft_version());
+            }
             assert_eq!(
                 raft.shape().end(),
                 node.disk.cached.end(),

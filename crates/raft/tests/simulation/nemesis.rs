@@ -13,6 +13,8 @@ const STALE: u64 = FETCH_TIMEOUT * 3 / 2 + 100;
 pub struct Nemesis {
     /// The trouble is over.
     pub is_over: bool,
+    /// Nobody writes any more.
+    pub is_quiet: bool,
     /// One voter is of a release before pre-votes.
     pub has_old_voter: bool,
     /// Nodes that are down.
@@ -256,6 +258,10 @@ impl World {
             .filter(|at| *at != leader);
         let lonely = others.next();
         if let Some(lonely) = lonely.filter(|_| voters.len() > 2) {
+            // Else its log would tell against it.
+            self.nemesis.is_quiet = true;
+            let end = self.timeline.now() + 1_000;
+            self.run_until(end);
             self.network.isolate(lonely, self.nodes.len());
             let end = self.timeline.now() + 6_000;
             self.run_until(end);

@@ -1,6 +1,6 @@
 //! One node: the machine, its disk, and what waits to be done.
 
-use crate::disk::Disk;
+use crate::disk::{Disk, Log};
 use crate::parked::Parked;
 use base::{LeaderEpoch, NodeId, Offset, Rng, Timestamp, Uuid};
 use raft::voters::{Endpoint, VoterSet};
@@ -40,6 +40,10 @@ pub struct Node {
     pub is_at_work: bool,
     pub askers: BTreeMap<Ticket, Asker>,
     pub parked: Vec<Parked>,
+    /// The flushes under way, by the log as it was when they began.
+    pub flushes: VecDeque<Log>,
+    /// Its voters are to be compared with those of its log.
+    pub is_doubtful: bool,
     /// What it committed as leader of an epoch, with the voters of that moment, and has not executed.
     pub promises: VecDeque<(Offset, LeaderEpoch, VoterSet)>,
     pub high_watermark: Offset,
@@ -113,6 +117,8 @@ impl Node {
             is_at_work: false,
             askers: BTreeMap::new(),
             parked: Vec::new(),
+            flushes: VecDeque::new(),
+            is_doubtful: false,
             promises: VecDeque::new(),
             high_watermark: Offset::ZERO,
             leads_from: Offset::ZERO,
@@ -162,6 +168,7 @@ impl Node {
         self.is_at_work = false;
         self.askers.clear();
         self.parked.clear();
+        self.flushes.clear();
         self.promises.clear();
     }
 

@@ -54,6 +54,11 @@ pub enum Event {
     Operate {
         at: usize,
     },
+    /// The oldest flush under way ends.
+    Flushed {
+        at: usize,
+        life: u64,
+    },
     /// A node that stepped down ends.
     Stop {
         at: usize,
@@ -262,6 +267,12 @@ impl World {
                     self.operate(at);
                 }
             }
+            Event::Flushed { at, life } => {
+                if self.nodes[at].life == life {
+                    self.end_flushes(at, 1);
+                    self.work(at);
+                }
+            }
             Event::Stop { at, life } => {
                 if self.nodes[at].life == life && self.nodes[at].raft.is_some() {
                     self.nodes[at].die();
@@ -391,7 +402,7 @@ impl World {
                 .raft
                 .as_ref()
                 .is_some_and(|raft| raft.leading().is_some());
-            if !leads || self.rng.below(4) == 0 {
+            if !leads || self.nemesis.is_quiet || self.rng.below(4) == 0 {
                 continue;
             }
             self.values += 1;
