@@ -95,7 +95,6 @@ impl World {
                     let keys: Vec<_> = self.nodes.iter().map(|node| node.key).collect();
                     self.checks.elected(key, epoch, raft.history().voters(), &keys);
                 }
-                self.nemesis.leading(at, epoch);
                 if self.rng.below(2) == 0 {
                     let soon = self.rng.below(60);
                     self.timeline.after(soon, Event::Operate { at });

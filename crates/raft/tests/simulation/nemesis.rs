@@ -2,11 +2,10 @@
 
 use crate::node::{FETCH_TIMEOUT, endpoint, key};
 use crate::world::{Event, World};
-use base::LeaderEpoch;
 use std::collections::BTreeSet;
 
-/// A leader that hears of nobody for so long must have stepped down.
-const STALE: u64 = FETCH_TIMEOUT * 3 / 2 + 100;
+/// A leader that hears of nobody for so long must have stepped down. A fetch that waits for news counts until it is answered.
+const STALE: u64 = FETCH_TIMEOUT * 3 / 2 + 700;
 
 /// What is going wrong.
 #[derive(Debug, Default)]
@@ -19,18 +18,11 @@ pub struct Nemesis {
     pub has_old_voter: bool,
     /// Nodes that are down.
     pub down: BTreeSet<usize>,
-    /// The leader that was cut off, its epoch and since when.
-    cut_off: Option<(usize, LeaderEpoch, u64)>,
 }
 
 impl Nemesis {
     pub fn may_crash(&self) -> bool {
         !self.is_over && self.down.len() < 2
-    }
-
-    pub fn leading(&mut self, at: usize, epoch: LeaderEpoch) {
-        self.cut_off
-            .take_if(|(known, known_epoch, _)| *known == at && *known_epoch != epoch);
     }
 }
 
@@ -40,7 +32,6 @@ impl World {
         if self.nemesis.is_over {
             return;
         }
-        self.check_cut_off();
         let nodes = self.nodes.len();
         match self.rng.below(100) {
             0..18 => self.crash_someone(),
@@ -86,7 +77,6 @@ impl World {
         }
         self.nodes[at].die();
         self.nemesis.down.insert(at);
-        self.nemesis.cut_off.take_if(|(known, ..)| *known == at);
         if self.rng.below(2) == 0 {
             self.nodes[at].disk.lose_power();
             self.done.power_failures += 1;
@@ -133,34 +123,12 @@ impl World {
 
     fn heal(&mut self) {
         self.network.heal();
-        self.nemesis.cut_off = None;
     }
 
     fn isolate_leader(&mut self) {
         let Some(at) = self.leader() else { return };
-        let Some(epoch) = self.nodes[at].raft.as_ref().and_then(raft::Raft::leading) else {
-            return;
-        };
         self.note(format_args!("{at} is cut off"));
         self.network.isolate(at, self.nodes.len());
-        self.nemesis.cut_off = Some((at, epoch, self.timeline.now()));
-    }
-
-    fn check_cut_off(&self) {
-        let Some((at, epoch, since)) = self.nemesis.cut_off else {
-            return;
-        };
-        // Messages may have been under way when it was cut off.
-        if self.timeline.now() < since + 6_400 + STALE || self.nodes[at].is_at_work {
-            return;
-        }
-        let raft = self.nodes[at].raft.as_ref();
-        let leads = raft.and_then(raft::Raft::leading) == Some(epoch);
-        let has_others = raft.is_some_and(|raft| raft.history().voters().ids().any(|id| id != raft.own().id));
-        assert!(
-            !leads || !has_others,
-            "{at} still leads epoch {epoch}, heard of by nobody"
-        );
     }
 
     /// Who leads the newest epoch.
@@ -234,6 +202,7 @@ impl World {
         );
         self.check_agreement(leader);
         self.check_peace();
+        self.check_solitude();
     }
 
     fn check_agreement(&self, leader: usize) {
@@ -274,6 +243,20 @@ impl World {
                 Some(epoch),
                 "{lonely} deposed the leader when it came back"
             );
+        }
+    }
+
+    /// A leader that hears of nobody for one and a half fetch timeouts does not go on believing that it leads.
+    fn check_solitude(&mut self) {
+        let leader = self.leader().unwrap();
+        let raft = self.nodes[leader].raft.as_ref().unwrap();
+        let epoch = raft.epoch();
+        if raft.history().voters().len() > 1 {
+            self.network.isolate(leader, self.nodes.len());
+            let end = self.timeline.now() + STALE;
+            self.run_until(end);
+            let raft = self.nodes[leader].raft.as_ref().unwrap();
+            assert_ne!(raft.leading(), Some(epoch), "{leader} still leads, heard of by nobody");
         }
     }
 }

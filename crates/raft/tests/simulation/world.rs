@@ -188,7 +188,11 @@ impl World {
 
     /// Runs until a time.
     pub fn run_until(&mut self, end: u64) {
+        let (mut time, mut steps) = (self.timeline.now(), 0);
         loop {
+            steps = if time == self.timeline.now() { steps + 1 } else { 0 };
+            time = self.timeline.now();
+            assert!(steps < 10_000, "somebody is never content");
             let deadlines = self.nodes.iter().enumerate().filter_map(|(at, node)| {
                 let due = node.raft.as_ref()?.next_deadline()?;
                 let since_zero = due.since_zero();
