@@ -25,7 +25,6 @@ use protocol::ErrorCode;
 use protocol::messages::fetch_response::FetchResponse;
 use protocol::views::TopicRef;
 use protocol::views::fetch::FetchView;
-use looked::Turn;
 use read::{Limits, Read};
 use reader::Reader;
 use rustc_hash::FxHashMap;
@@ -133,7 +132,7 @@ fn name_of(topic: TopicRef<'_>) -> (Uuid, Arc<str>) {
 
 /// Reads; if that gives less than the request wants, parks and reads again on every wake until it is enough or late.
 async fn read_or_wait(broker: &Broker, wanted: &[Wanted], limits: &Limits) -> Vec<Read> {
-    let mut reads = read::all(broker, wanted, limits, Turn::First);
+    let mut reads = read::all(broker, wanted, limits);
     if limits.max_wait_ms <= 0 || wanted.is_empty() || is_enough(&reads, limits) {
         return reads;
     }
@@ -146,7 +145,7 @@ async fn read_or_wait(broker: &Broker, wanted: &[Wanted], limits: &Limits) -> Ve
         } else {
             waiting::wait(broker, &signal, deadline).await
         };
-        reads = read::all(broker, wanted, limits, Turn::Again);
+        reads = read::again(broker, wanted, limits, reads);
         if woken == Woken::TimeUp || tokio::time::Instant::now() >= deadline || is_enough(&reads, limits) {
             break;
         }

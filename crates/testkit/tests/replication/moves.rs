@@ -6,7 +6,7 @@ use protocol::messages::alter_partition_reassignments_request::{
 };
 use protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic};
 use testkit::batch::values;
-use testkit::talk::{EARLIEST, records, until};
+use testkit::talk::{EARLIEST, Resource, records, until};
 use testkit::{Cluster, Nodes};
 
 fn reassign(cluster: &Nodes, topic: &str, replicas: &[i32]) {
@@ -122,4 +122,46 @@ fn deleted_records_are_deleted_at_every_replica_when_it_is_answered() {
             .expect("a start"),
         3
     );
+}
+
+#[test]
+fn a_throttled_move_takes_its_time_and_ends() {
+    const RATE: u64 = 100_000;
+    let cluster = start(
+        &plan(3)
+            .with("replica.fetch.max.bytes", 20_000)
+            .with("replica.fetch.wait.max.ms", 100),
+    );
+    let configs = [
+        ("follower.replication.throttled.replicas", "0:3"),
+        ("leader.replication.throttled.replicas", "0:1"),
+    ];
+    cluster
+        .create_topic(1, "slowly", &[&[1, 2]], &configs)
+        .unwrap_or_else(|error| panic!("{error:#}"));
+    let mut talk = cluster.node(1).talk().expect("a connection");
+    let rates = [
+        ("follower.replication.throttled.rate", "100000"),
+        ("leader.replication.throttled.rate", "100000"),
+    ];
+    talk.set(Resource::AllBrokers, &rates).expect("the rates are set");
+    for _ in 0..50 {
+        talk.append("slowly", 0, 10_000).expect("appended");
+    }
+    until("the rates are known", || {
+        let mut talk = cluster.node(3).talk()?;
+        Ok(talk.config(Resource::Broker("3"), rates[0].0)?.0.as_deref() == Some("100000"))
+    })
+    .unwrap_or_else(|error| panic!("{error:#}"));
+    let began = std::time::Instant::now();
+    reassign(&cluster, "slowly", &[1, 3]);
+    until("the new replica", || {
+        let known = cluster.node(1).partition("slowly", 0)?;
+        Ok(known.is_some_and(|known| known.replicas == [1, 3] && known.isr == [1, 3]))
+    })
+    .unwrap_or_else(|error| panic!("{error:#}\n{}", cluster.log_tails()));
+    // Half a megabyte; what is sent in the first sample before the rate is seen to be exceeded comes on top.
+    let least = std::time::Duration::from_secs(400_000 / RATE / 2);
+    assert!(began.elapsed() > least, "{:?}", began.elapsed());
+    until_alike(&cluster, &[1, 3], "slowly", 0);
 }

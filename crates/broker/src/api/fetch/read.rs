@@ -1,7 +1,7 @@
 //! Reading the partitions of one Fetch.
 
 use crate::Broker;
-use super::looked::{End, Looked, Turn};
+use super::looked::{End, Glance, Looked, Turn};
 use super::reader::Reader;
 use super::{consumer, replica};
 use crate::api::list_offsets::{absent, read_error};
@@ -60,6 +60,8 @@ pub(super) struct Read {
     pub(super) held_back: bool,
     /// Up to where this fetcher may read: a parked fetch waits for more than this.
     pub(super) bound: Offset,
+    /// How the partition stood when there was nothing to read.
+    idle: Option<Glance>,
     /// The partition, if it can be waited for.
     pub(super) hosted: Option<Arc<Hosted>>,
 }
@@ -78,6 +80,7 @@ impl Read {
             preferred: None,
             held_back: false,
             bound: Offset::NONE,
+            idle: None,
             hosted: None,
         }
     }
@@ -102,6 +105,12 @@ impl Read {
         self.region.as_ref().map_or(0, |region| u64::from(region.len))
     }
 
+    /// Whether there was nothing to read and the partition has not changed since.
+    fn is_idle_still(&self) -> bool {
+        let (Some(idle), Some(hosted)) = (&self.idle, &self.hosted) else { return false };
+        !hosted.dir.is_offline() && Glance::of(&hosted.lock()) == *idle
+    }
+
     /// Whether the fetcher must hear of it at once.
     pub(super) fn must_be_told(&self) -> bool {
         self.error != ErrorCode::None || self.diverging.is_some() || self.preferred.is_some()
@@ -109,27 +118,102 @@ impl Read {
 }
 
 /// Reads every wanted partition in order, within the limits.
-pub(super) fn all(broker: &Broker, wanted: &[Wanted], limits: &Limits, turn: Turn) -> Vec<Read> {
-    let mut left = limits.max_bytes;
-    let mut min_one = MinOne::Whole;
-    let mut reads = Vec::with_capacity(wanted.len());
-    let mut wakes = Wakes::none();
-    for wanted in wanted {
-        let room = Room { max_bytes: left, min_one };
-        let read = match find(broker, &wanted.key) {
-            Ok(hosted) => one(broker, hosted, wanted, room, limits, turn, &mut wakes),
+pub(super) fn all(broker: &Broker, wanted: &[Wanted], limits: &Limits) -> Vec<Read> {
+    let mut reading = Reading::new(broker, limits, Turn::First);
+    let reads = wanted.iter().map(|wanted| reading.read(wanted)).collect();
+    reading.wakes.fire();
+    reads
+}
+
+/// Reads again what has changed since `before`: of thousands of partitions one or two.
+pub(super) fn again(broker: &Broker, wanted: &[Wanted], limits: &Limits, before: Vec<Read>) -> Vec<Read> {
+    let mut reading = Reading::new(broker, limits, Turn::Again);
+    let reread = |(wanted, before): (&Wanted, Read)| if before.is_idle_still() { before } else { reading.read(wanted) };
+    let reads = wanted.iter().zip(before).map(reread).collect();
+    reading.wakes.fire();
+    reads
+}
+
+/// One pass over a request's partitions.
+struct Reading<'a> {
+    broker: &'a Broker,
+    limits: &'a Limits,
+    turn: Turn,
+    room: Room,
+    wakes: Wakes,
+}
+
+impl<'a> Reading<'a> {
+    fn new(broker: &'a Broker, limits: &'a Limits, turn: Turn) -> Self {
+        let room = Room { max_bytes: limits.max_bytes, min_one: MinOne::Whole };
+        Self { broker, limits, turn, room, wakes: Wakes::none() }
+    }
+
+    fn read(&mut self, wanted: &Wanted) -> Read {
+        let read = match find(self.broker, &wanted.key) {
+            Ok(hosted) => self.one(hosted, wanted),
             Err(error @ (ErrorCode::UnknownTopicId | ErrorCode::UnknownTopicOrPartition)) => Read::unknown(error),
             Err(error) => Read::failed(error),
         };
         let len = u32::try_from(read.len()).unwrap_or(u32::MAX);
         if len > 0 {
-            min_one = MinOne::Strict;
+            self.room.min_one = MinOne::Strict;
         }
-        left = left.saturating_sub(len);
-        reads.push(read);
+        self.room.max_bytes = self.room.max_bytes.saturating_sub(len);
+        read
     }
-    wakes.fire();
-    reads
+
+    fn one(&mut self, hosted: Arc<Hosted>, wanted: &Wanted) -> Read {
+        let position = &wanted.position;
+        let Ok(max_bytes) = u32::try_from(position.max_bytes) else {
+            return Read::failed(ErrorCode::UnknownServerError);
+        };
+        let looked = match &self.limits.reader {
+            Reader::Replica { node, epoch } => {
+                replica::look(self.broker, &hosted, wanted, &replica::fetch(*node, *epoch, position), self.turn, &mut self.wakes)
+            }
+            Reader::Consumer { .. } | Reader::Debugger => consumer::look(self.broker, &hosted, position, &self.limits.reader),
+        };
+        let Looked { view, bound, end } = match looked {
+            Ok(looked) => looked,
+            Err(error) => return Read::failed(error),
+        };
+        let mut read = Read::seen(&view, bound);
+        read.aborted = (self.limits.reader.isolation() == Some(IsolationLevel::ReadCommitted)).then(Vec::new);
+        match end {
+            End::Diverging(end) => {
+                read.diverging = Some(EpochEndOffset { epoch: end.epoch.0, end_offset: end.end_offset.0 });
+                return read;
+            }
+            End::ElseWhere(node) => {
+                read.preferred = Some(node);
+                return read;
+            }
+            End::HeldBack => {
+                read.held_back = true;
+                read.hosted = Some(hosted);
+                return read;
+            }
+            End::Records => {}
+        }
+        let request = ReadRequest {
+            from: Offset(position.fetch_offset),
+            max_bytes: max_bytes.min(self.room.max_bytes),
+            bound,
+            min_one: self.room.min_one,
+        };
+        if let Err(error) = fill(&mut read, &view, request) {
+            if let ReadError::Storage(failure) = &error {
+                hosted.dir.failed(failure);
+            }
+            return Read::failed(read_error(error));
+        }
+        if read.region.is_none() {
+            read.idle = Some(Glance::of_view(&view));
+        }
+        read.hosted = Some(hosted);
+        read
+    }
 }
 
 /// What is left for a partition's records.
@@ -158,63 +242,6 @@ fn find(broker: &Broker, key: &FetchPartitionKey) -> Result<Arc<Hosted>, ErrorCo
         None if key.topic.is_empty() => Err(ErrorCode::UnknownTopicId),
         None => Err(ErrorCode::UnknownTopicOrPartition),
     }
-}
-
-fn one(
-    broker: &Broker,
-    hosted: Arc<Hosted>,
-    wanted: &Wanted,
-    room: Room,
-    limits: &Limits,
-    turn: Turn,
-    wakes: &mut Wakes,
-) -> Read {
-    let position = &wanted.position;
-    let Ok(max_bytes) = u32::try_from(position.max_bytes) else {
-        return Read::failed(ErrorCode::UnknownServerError);
-    };
-    let looked = match &limits.reader {
-        Reader::Replica { node, epoch } => {
-            replica::look(broker, &hosted, wanted, &replica::fetch(*node, *epoch, position), turn, wakes)
-        }
-        Reader::Consumer { .. } | Reader::Debugger => consumer::look(broker, &hosted, position, &limits.reader),
-    };
-    let Looked { view, bound, end } = match looked {
-        Ok(looked) => looked,
-        Err(error) => return Read::failed(error),
-    };
-    let mut read = Read::seen(&view, bound);
-    read.aborted = (limits.reader.isolation() == Some(IsolationLevel::ReadCommitted)).then(Vec::new);
-    match end {
-        End::Diverging(end) => {
-            read.diverging = Some(EpochEndOffset { epoch: end.epoch.0, end_offset: end.end_offset.0 });
-            return read;
-        }
-        End::ElseWhere(node) => {
-            read.preferred = Some(node);
-            return read;
-        }
-        End::HeldBack => {
-            read.held_back = true;
-            read.hosted = Some(hosted);
-            return read;
-        }
-        End::Records => {}
-    }
-    let request = ReadRequest {
-        from: Offset(position.fetch_offset),
-        max_bytes: max_bytes.min(room.max_bytes),
-        bound,
-        min_one: room.min_one,
-    };
-    if let Err(error) = fill(&mut read, &view, request) {
-        if let ReadError::Storage(failure) = &error {
-            hosted.dir.failed(failure);
-        }
-        return Read::failed(read_error(error));
-    }
-    read.hosted = Some(hosted);
-    read
 }
 
 fn fill(read: &mut Read, view: &PartitionView, request: ReadRequest) -> Result<(), ReadError> {

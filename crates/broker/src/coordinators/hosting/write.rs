@@ -153,6 +153,10 @@ impl<T: Tenant> Shard<T> {
         }
         let high_watermark = {
             let mut partition = self.hosted.lock();
+            if partition.leadership().map(|leadership| leadership.epoch) != Ok(self.epoch) {
+                // What is committed now may be another leader's records: this coordinator is about to go.
+                return;
+            }
             let high_watermark = partition.high_watermark();
             if high_watermark < end {
                 let seen = high_watermark.max(serving.runtime.committed_end());
