@@ -45,6 +45,26 @@ pub(super) struct Followed {
     lag: Option<i64>,
 }
 
+impl Followed {
+    fn new(follow: Follow) -> Self {
+        Self {
+            follow,
+            state: State::Ready,
+            pause: FIRST_PAUSE,
+            failures: 0,
+            served: 0,
+            lag: None,
+        }
+    }
+
+    /// Whether it is fetched in that way already.
+    fn is_same(&self, follow: &Follow) -> bool {
+        self.state != State::Failed
+            && self.follow.epoch == follow.epoch
+            && Arc::ptr_eq(&self.follow.hosted, &follow.hosted)
+    }
+}
+
 /// The partitions.
 #[derive(Debug, Default)]
 pub(super) struct Partitions {
@@ -75,24 +95,19 @@ impl Partitions {
     pub(super) fn take(&mut self, changes: Changes) -> Urgency {
         let mut urgency = Urgency::None;
         for (id, change) in changes {
-            self.paused.remove(&id);
             match change {
+                // Something else of it changed, such as who is in sync.
+                Some(follow) if self.all.get(&id).is_some_and(|known| known.is_same(&follow)) => continue,
                 Some(follow) => {
-                    let followed = Followed {
-                        follow,
-                        state: State::Ready,
-                        pause: FIRST_PAUSE,
-                        failures: 0,
-                        served: 0,
-                        lag: None,
-                    };
-                    self.all.insert(id, followed);
+                    self.all.insert(id, Followed::new(follow));
                     urgency = Urgency::Added;
                 }
                 None => {
                     self.all.remove(&id);
                 }
             }
+            self.paused.remove(&id);
+            self.held.remove(&id);
             self.touched.insert(id);
         }
         urgency
