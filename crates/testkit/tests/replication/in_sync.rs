@@ -23,6 +23,15 @@ fn who_hangs_leaves_and_who_catches_up_comes_back() {
         .unwrap_or_else(|error| panic!("{error:#}"));
     append(&cluster, "lagging", 0, "three have it");
 
+    let epoch = || {
+        cluster
+            .node(leader)
+            .partition("lagging", 0)
+            .expect("an answer")
+            .expect("a partition")
+            .epoch
+    };
+    let before = epoch();
     cluster.node(followers[0]).freeze().expect("it hangs");
     append(&cluster, "lagging", 0, "two have it");
     let seen = |wanted: &[i32]| {
@@ -35,6 +44,7 @@ fn who_hangs_leaves_and_who_catches_up_comes_back() {
         .unwrap_or_else(|error| panic!("{error:#} {wanted:?}\n{}", cluster.log_tails()));
     };
     seen(&[leader, followers[1]]);
+    assert_eq!(epoch(), before, "the leader stays, and so does its epoch");
 
     cluster.node(followers[0]).thaw().expect("it goes on");
     seen(&[leader, followers[0], followers[1]]);
