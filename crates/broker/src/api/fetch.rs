@@ -20,7 +20,7 @@ use base::{Offset, Uuid};
 use bytes::Bytes;
 use network::api::respond;
 use network::{Reply, RequestContext};
-use partition::{Parked, ReadFrom, Signal};
+use partition::{Parked, Signal};
 use protocol::ErrorCode;
 use protocol::messages::fetch_response::FetchResponse;
 use protocol::views::TopicRef;
@@ -171,10 +171,7 @@ fn park(wanted: &[Wanted], reads: &[Read], signal: &Arc<Signal>, reader: &Reader
             // What is held back is not waited for: the next fetch sees whether it may go.
             Reader::Replica { .. } if read.held_back => continue,
             Reader::Replica { .. } => partition.park_replica_fetch(signal, Offset(wanted.position.fetch_offset)),
-            Reader::Consumer { from, .. } => {
-                partition.park_read(signal, read.bound, consumer::waits_by(reader), *from)
-            }
-            Reader::Debugger => partition.park_read(signal, read.bound, consumer::waits_by(reader), ReadFrom::AnyReplica),
+            Reader::Consumer { isolation, from, .. } => partition.park_read(signal, read.bound, *isolation, *from),
         };
         if parked == Parked::DueNow {
             return Parked::DueNow;

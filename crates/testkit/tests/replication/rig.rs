@@ -40,8 +40,8 @@ fn text(value: Option<Vec<u8>>) -> String {
     String::from_utf8(value.unwrap_or_default()).expect("text")
 }
 
-/// The whole log of a replica on one node, committed or not, as tools read it.
-pub fn replica(cluster: &Nodes, node: i32, topic: &str, index: i32) -> anyhow::Result<Vec<(i64, String)>> {
+/// The log of a replica on one node, as far as the node knows it to be committed.
+fn replica(cluster: &Nodes, node: i32, topic: &str, index: i32) -> anyhow::Result<Vec<(i64, String)>> {
     let mut talk = cluster.node(node).talk()?;
     let mut found: Vec<(i64, String)> = Vec::new();
     loop {
@@ -61,7 +61,7 @@ pub fn replica(cluster: &Nodes, node: i32, topic: &str, index: i32) -> anyhow::R
     }
 }
 
-/// The bytes of a replica's log from its start, as tools read them; all of a small one.
+/// The bytes of a replica's log from its start, as far as the node knows them to be committed; all of a small one.
 pub fn bytes(cluster: &Nodes, node: i32, topic: &str, index: i32) -> anyhow::Result<Bytes> {
     let mut talk = cluster.node(node).talk()?;
     let answer = look(&mut talk, topic, index, 0)?;
@@ -70,8 +70,7 @@ pub fn bytes(cluster: &Nodes, node: i32, topic: &str, index: i32) -> anyhow::Res
 }
 
 fn look(talk: &mut testkit::Talk, topic: &str, index: i32, from: i64) -> anyhow::Result<PartitionData> {
-    let mut request = fetch_request(topic, index, from);
-    request.replica_id = -2;
+    let request = fetch_request(topic, index, from);
     let answer = talk.ask(&request, 12)?;
     let mut partitions = answer.responses.into_iter().flat_map(|topic| topic.partitions);
     partitions

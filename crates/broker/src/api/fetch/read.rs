@@ -3,7 +3,8 @@
 use crate::Broker;
 use super::looked::{End, Glance, Looked, Turn};
 use super::reader::Reader;
-use super::{consumer, replica};
+use super::consumer::{self, Consumer};
+use super::replica;
 use crate::api::list_offsets::{absent, read_error};
 use crate::fetch_session::{FetchPartitionKey, Wanted};
 use crate::partitions::Hosted;
@@ -29,7 +30,7 @@ impl Limits {
     pub(super) fn new(broker: &Broker, view: &FetchView<'_>, reader: Reader) -> Self {
         let most = match reader {
             Reader::Replica { .. } => i32::MAX,
-            Reader::Consumer { .. } | Reader::Debugger => broker.config.load().requests.fetch_max_bytes,
+            Reader::Consumer { .. } => broker.config.load().requests.fetch_max_bytes,
         };
         let max_bytes = u32::try_from(view.max_bytes.min(most)).unwrap_or(0);
         Self {
@@ -172,7 +173,10 @@ impl<'a> Reading<'a> {
             Reader::Replica { node, epoch } => {
                 replica::look(self.broker, &hosted, wanted, &replica::fetch(*node, *epoch, position), self.turn, &mut self.wakes)
             }
-            Reader::Consumer { .. } | Reader::Debugger => consumer::look(self.broker, &hosted, position, &self.limits.reader),
+            Reader::Consumer { isolation, from, rack, listener } => {
+                let consumer = Consumer { isolation: *isolation, from: *from, rack, listener };
+                consumer::look(self.broker, &hosted, position, &consumer)
+            }
         };
         let Looked { view, bound, end } = match looked {
             Ok(looked) => looked,

@@ -1,12 +1,10 @@
-//! Who sends a Fetch: a consumer, a follower, or a tool that looks into any replica.
+//! Who sends a Fetch: a follower, or a consumer. A tool that names itself -2 is a consumer, too: it reads what is committed.
 
 use base::{BrokerEpoch, NodeId};
 use partition::{IsolationLevel, ReadFrom};
 use protocol::views::fetch::FetchView;
 use std::sync::Arc;
 
-/// The replica id with which tools read any replica to its end.
-const DEBUGGING_CONSUMER: i32 = -2;
 /// The first version in which a consumer tells its rack, and so knows that a follower may serve it (KIP-392).
 const RACKS_FROM: i16 = 11;
 
@@ -31,8 +29,6 @@ pub(super) enum Reader {
         /// The registration it has; none (-1) from old ones.
         epoch: BrokerEpoch,
     },
-    /// A tool: it reads any replica to its end.
-    Debugger,
 }
 
 impl Reader {
@@ -40,7 +36,6 @@ impl Reader {
     pub(super) fn of(view: &FetchView<'_>, version: i16, listener: &Arc<str>) -> Option<Self> {
         let isolation = IsolationLevel::from_code(view.isolation_level)?;
         Some(match view.replica_id {
-            DEBUGGING_CONSUMER => Self::Debugger,
             node if node >= 0 => Self::Replica { node: NodeId(node), epoch: BrokerEpoch(view.replica_epoch) },
             _ => Self::Consumer {
                 isolation,
@@ -55,7 +50,7 @@ impl Reader {
     pub(super) fn isolation(&self) -> Option<IsolationLevel> {
         match self {
             Self::Consumer { isolation, .. } => Some(*isolation),
-            Self::Replica { .. } | Self::Debugger => None,
+            Self::Replica { .. } => None,
         }
     }
 }
