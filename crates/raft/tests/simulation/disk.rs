@@ -163,7 +163,14 @@ impl Disk {
         }
         let pairs = begun.batches.iter().zip(&cached.batches);
         let same = pairs.take_while(|(one, other)| one.chain == other.chain).count();
-        if same > durable.batches.len() {
+        // What was cut off meanwhile, but was durable, is so no more.
+        let last = durable
+            .batches
+            .len()
+            .checked_sub(1)
+            .and_then(|last| cached.batches.get(last));
+        let is_prefix = last.is_some_and(|batch| batch.chain == durable.end_chain());
+        if same > durable.batches.len() || !is_prefix {
             durable.batches = begun.batches[..same].to_vec();
         }
     }

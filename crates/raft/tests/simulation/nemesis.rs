@@ -102,8 +102,9 @@ impl World {
         self.start(at);
     }
 
-    /// Whether the voters of every log are where it says, and at least so many.
+    /// Whether all logs that name voters name the same, so many at least, and where they are.
     pub fn all_are_found(&self, voters: usize) -> bool {
+        let mut agreed = None;
         self.nodes.iter().all(|node| {
             let mut disk = node.disk.clone();
             let history = disk.load(node.static_voters.clone()).1;
@@ -113,7 +114,8 @@ impl World {
                 .map_or(history.voters(), |raft| raft.history().voters());
             let mut all = known.iter();
             known.is_empty()
-                || known.len() >= voters
+                || agreed.get_or_insert_with(|| known.clone()) == known
+                    && known.len() >= voters
                     && all.all(|voter| {
                         let at = usize::try_from(voter.key.id.0).unwrap();
                         voter.endpoints == [endpoint(at, self.nodes[at].moves)]
