@@ -100,7 +100,18 @@ impl Cluster {
             timeout_ms: 60_000,
             ..Default::default()
         };
-        self.talk()?.ask(&request, 2)?;
+        let answer = self.talk()?.ask(&request, 2)?;
+        let refused = answer
+            .replica_election_results
+            .iter()
+            .flat_map(|topic| &topic.partition_result);
+        // 84: it is led so already.
+        let refused: Vec<_> = refused.filter(|result| ![0, 84].contains(&result.error_code)).collect();
+        ensure!(
+            refused.is_empty() && answer.error_code == 0,
+            "{} {refused:?}",
+            answer.error_code
+        );
         eventually("every partition is led by its preferred leader", || {
             let partitions = self.metadata()?;
             let balanced = partitions

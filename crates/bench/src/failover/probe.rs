@@ -24,6 +24,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_secs(30);
 
+/// How long one attempt to create a topic may take: the next one goes to the other node.
+const ATTEMPT: Duration = Duration::from_secs(2);
+
 /// When everything was served again, since the fault.
 pub struct Found {
     pub produced: Vec<Duration>,
@@ -248,7 +251,10 @@ impl Probe<'_> {
             if Instant::now() > self.deadline {
                 break;
             }
-            let asked = talk(address).and_then(|mut talk| Ok(talk.ask(&request, 7)?.topics));
+            let asked = talk(address).and_then(|mut talk| {
+                talk.wire().set_timeout(ATTEMPT)?;
+                Ok(talk.ask(&request, 7)?.topics)
+            });
             match asked.map(|topics| topics.first().map(|topic| topic.error_code)) {
                 // 36: the answer to an earlier request was lost.
                 Ok(Some(0 | 36)) => return Ok(self.began.elapsed()),

@@ -1,13 +1,14 @@
 //! The broker's way to the active controller, wherever that is now: in this process, or over the network.
 //!
 //! As in Kafka, a request that reached nobody, or nobody who is in office, is sent again to whoever is next, and so is one
-//! whose connection was lost before the answer came: a change may then be asked for twice, and the second asking hears
+//! whose connection was lost before the answer came, or whose controller was followed by another: a change may then be asked for twice, and the second asking hears
 //! TOPIC_ALREADY_EXISTS or its like.
 
 use base::NodeId;
 use broker::channel::{Answer, ControllerChannel, ControllerError, OnBehalfOf};
 use broker::controller_connection::{ControllerConnections, Unanswered};
 use bytes::Bytes;
+use client::Address;
 use config::BrokerConfig;
 use protocol::ApiKey;
 use quorum::{ActiveController, Caller, ControllerHandle, RequestError};
@@ -75,17 +76,10 @@ impl ControllerRoute {
             let attempt = if known.id == Some(self.own) {
                 self.ask_here(&from, api_key, version, body.clone()).await
             } else if let Some(address) = &known.address {
-                match self
-                    .remote
-                    .request(address, &from, api_key, version, body.clone())
-                    .await
-                {
-                    Ok(answer) => Attempt::Answered(answer),
-                    Err(again @ (Unanswered::NotController(_) | Unanswered::Lost(_))) => {
-                        debug!(?api_key, reason = %again, "a request looks for the active controller");
-                        Attempt::Again
-                    }
-                    Err(Unanswered::Refused(reason)) => Attempt::Failed(ControllerError::Refused(reason)),
+                tokio::select! {
+                    attempt = self.ask_there(address, &from, api_key, version, body.clone()) => attempt,
+                    // One that is frozen or cut off says nothing for as long as a connection may be silent.
+                    () = another(self.active.clone(), &known) => Attempt::Again,
                 }
             } else {
                 // Nobody is known: the next thing to happen is that somebody is.
@@ -106,6 +100,24 @@ impl ControllerRoute {
         }
     }
 
+    async fn ask_there(
+        &self,
+        address: &Address,
+        from: &OnBehalfOf,
+        api_key: ApiKey,
+        version: i16,
+        body: Bytes,
+    ) -> Attempt {
+        match self.remote.request(address, from, api_key, version, body).await {
+            Ok(answer) => Attempt::Answered(answer),
+            Err(again @ (Unanswered::NotController(_) | Unanswered::Lost(_))) => {
+                debug!(?api_key, reason = %again, "a request looks for the active controller");
+                Attempt::Again
+            }
+            Err(Unanswered::Refused(reason)) => Attempt::Failed(ControllerError::Refused(reason)),
+        }
+    }
+
     async fn ask_here(&self, from: &OnBehalfOf, api_key: ApiKey, version: i16, body: Bytes) -> Attempt {
         let caller = Caller {
             principal: from.principal.clone(),
@@ -120,6 +132,15 @@ impl ControllerRoute {
                 Attempt::Failed(ControllerError::Refused(refused.to_string()))
             }
         }
+    }
+}
+
+/// Waits until somebody else is in office than is known to be.
+async fn another(mut active: watch::Receiver<ActiveController>, known: &ActiveController) {
+    let other = |now: &ActiveController| now.id.is_some() && now.epoch != known.epoch;
+    if active.wait_for(other).await.is_err() {
+        // This node stops: whoever waits is told so elsewhere.
+        std::future::pending::<()>().await;
     }
 }
 
