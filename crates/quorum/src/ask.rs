@@ -62,9 +62,37 @@ impl Asker {
         }
     }
 
+    /// The same where an answer lists nodes, each with its id, host and port.
+    fn leadership_among<'a, P: TryInto<u16>>(
+        &self,
+        leader: i32,
+        epoch: i32,
+        nodes: impl IntoIterator<Item = (i32, &'a String, P)>,
+    ) -> Leadership {
+        let found = nodes.into_iter().find(|(id, ..)| *id == leader);
+        let endpoint = found.and_then(|(_, host, port)| Some((host.clone(), port.try_into().ok()?)));
+        self.leadership(leader, epoch, endpoint)
+    }
+
+    /// Sends, and waits for the answer as long as this replica is patient.
+    async fn send<R: protocol::Request>(
+        &self,
+        channel: &Channel,
+        request: &R,
+        version: i16,
+    ) -> Result<R::Response, SendFailure> {
+        let sent = channel.send_within(request, version, self.patience).await;
+        sent.map_err(|error| failure(&error))
+    }
+
     fn cluster_id(&self) -> Option<String> {
         Some(self.cluster_id.clone())
     }
+}
+
+/// The version in which the node behind `channel` is asked.
+fn version<R: protocol::Request>(channel: &Channel) -> Result<i16, SendFailure> {
+    channel.version::<R>().map_err(|error| failure(&error))
 }
 
 /// What became of a request that has no answer.

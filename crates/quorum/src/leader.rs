@@ -23,3 +23,18 @@ pub(crate) fn endpoint<'a>(leadership: &'a Leadership, context: &RequestContext,
         .iter()
         .find(|endpoint| endpoint.listener == listener)
 }
+
+/// The leader in a response's list of endpoints, as `entry` makes it of id, host and port; nobody where [`endpoint`] knows
+/// none.
+pub(crate) fn node_endpoints<E>(
+    leadership: &Leadership,
+    context: &RequestContext,
+    from: i16,
+    entry: impl FnOnce(i32, String, u16) -> E,
+) -> Vec<E> {
+    let endpoint = endpoint(leadership, context, from);
+    endpoint
+        .map(|endpoint| entry(wire_id(leadership), endpoint.host.clone(), endpoint.port))
+        .into_iter()
+        .collect()
+}

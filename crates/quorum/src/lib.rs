@@ -20,6 +20,7 @@ mod leader;
 mod load;
 mod measures;
 mod metadata_log;
+mod metadata_partition;
 mod node;
 mod operation;
 mod peers;

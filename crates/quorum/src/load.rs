@@ -9,7 +9,6 @@ use base::{LeaderEpoch, Offset, Timestamp};
 use controller::ControllerState;
 use metadata::MetadataImage;
 use raft::contents::{Contents, LogBatch};
-use raft::control::ControlRecord;
 use raft::history::QuorumHistory;
 use raft::snapshot::SnapshotHeader;
 use raft::{LogShape, SnapshotId, VoterSet};
@@ -137,22 +136,11 @@ impl Loaded {
         self.shape.grow(batch.epoch.max(LeaderEpoch(0)), batch.end);
         if let Contents::Control(records) = &batch.contents {
             for (offset, record) in records {
-                self.take_control(*offset, record);
+                self.history.take(*offset, record);
             }
         }
         if batch.end > covered {
             self.last_timestamp = batch.timestamp;
-        }
-    }
-
-    fn take_control(&mut self, offset: Offset, record: &ControlRecord) {
-        match record {
-            ControlRecord::KRaftVersion(level) => self.history.set_kraft_version(offset, *level),
-            ControlRecord::Voters(voters) => self.history.set_voters(offset, voters.clone()),
-            ControlRecord::LeaderChange { .. }
-            | ControlRecord::SnapshotHeader { .. }
-            | ControlRecord::SnapshotFooter
-            | ControlRecord::Other(_) => {}
         }
     }
 }

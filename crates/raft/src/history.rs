@@ -3,6 +3,7 @@
 //! KIP-853: both take effect when they are in the log, committed or not, and must be undone when that part of the log is
 //! truncated; a snapshot carries the ones valid at its end.
 
+use crate::control::ControlRecord;
 use crate::voters::VoterSet;
 use base::Offset;
 use std::collections::BTreeMap;
@@ -92,6 +93,19 @@ impl QuorumHistory {
     /// snapshot, which is never replicated, and a new leader has to write them.
     pub fn voters_are_replicated(&self) -> bool {
         !self.voters.entries.is_empty() || self.base_end > Offset::ZERO
+    }
+
+    /// A control record at `offset` (KIP-853): voters and `kraft.version` are in force as soon as they are read, committed
+    /// or not.
+    pub fn take(&mut self, offset: Offset, record: &ControlRecord) {
+        match record {
+            ControlRecord::KRaftVersion(level) => self.set_kraft_version(offset, *level),
+            ControlRecord::Voters(voters) => self.set_voters(offset, voters.clone()),
+            ControlRecord::LeaderChange { .. }
+            | ControlRecord::SnapshotHeader { .. }
+            | ControlRecord::SnapshotFooter
+            | ControlRecord::Other(_) => {}
+        }
     }
 
     /// A VOTERS record at `offset`.

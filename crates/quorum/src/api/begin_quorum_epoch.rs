@@ -7,10 +7,11 @@ use super::vote::voter_key;
 use crate::handle::Entrance;
 use crate::leader;
 use crate::metadata_log::METADATA_TOPIC;
+use crate::metadata_partition::{check_metadata, only_partition};
 use base::{LeaderEpoch, NodeId};
 use network::RequestContext;
 use protocol::ErrorCode;
-use protocol::messages::begin_quorum_epoch_request::{BeginQuorumEpochRequest, LeaderEndpoint, PartitionData as Asked};
+use protocol::messages::begin_quorum_epoch_request::{BeginQuorumEpochRequest, LeaderEndpoint};
 use protocol::messages::begin_quorum_epoch_response::{BeginQuorumEpochResponse, NodeEndpoint, PartitionData, TopicData};
 use raft::voters::Endpoint;
 use raft::{Answer, Leadership, Request};
@@ -25,40 +26,37 @@ pub async fn handle(
     context: &RequestContext,
     request: BeginQuorumEpochRequest,
 ) -> BeginQuorumEpochResponse {
-    if !entrance.is_own_cluster(request.cluster_id.as_deref()) {
-        return refused(ErrorCode::InconsistentClusterId);
-    }
-    let [topic] = &request.topics[..] else {
-        return refused(ErrorCode::InvalidRequest);
+    let begin = match begin(entrance, &request) {
+        Ok(begin) => begin,
+        Err(code) => return refused(code),
     };
-    let [asked] = &topic.partitions[..] else {
-        return refused(ErrorCode::InvalidRequest);
-    };
-    if topic.topic_name != METADATA_TOPIC || asked.partition_index != 0 {
-        return refused(ErrorCode::InvalidRequest);
-    }
-    match entrance.ask(Request::BeginQuorumEpoch(begin(&request, asked))).await {
+    match entrance.ask(Request::BeginQuorumEpoch(begin)).await {
         Ok(Answer::BeginQuorumEpoch { error, leadership }) => answer(context, error, &leadership),
         Ok(_) | Err(_) => refused(ErrorCode::BrokerNotAvailable),
     }
 }
 
-fn begin(request: &BeginQuorumEpochRequest, asked: &Asked) -> raft::message::BeginQuorumEpochRequest {
+fn begin(
+    entrance: &Entrance,
+    request: &BeginQuorumEpochRequest,
+) -> Result<raft::message::BeginQuorumEpochRequest, ErrorCode> {
+    let cluster_id = request.cluster_id.as_deref();
+    let (topic, asked) = only_partition(entrance, cluster_id, &request.topics, |topic| &topic.partitions)?;
+    check_metadata(&topic.topic_name, asked.partition_index)?;
     let endpoint = |endpoint: &LeaderEndpoint| Endpoint {
         listener: endpoint.name.clone(),
         host: endpoint.host.clone(),
         port: endpoint.port,
     };
-    raft::message::BeginQuorumEpochRequest {
+    Ok(raft::message::BeginQuorumEpochRequest {
         leader: NodeId(asked.leader_id),
         epoch: LeaderEpoch(asked.leader_epoch),
         endpoints: request.leader_endpoints.iter().map(endpoint).collect(),
         voter: voter_key(request.voter_id, asked.voter_directory_id),
-    }
+    })
 }
 
 fn answer(context: &RequestContext, error: ErrorCode, leadership: &Leadership) -> BeginQuorumEpochResponse {
-    let endpoint = leader::endpoint(leadership, context, ENDPOINTS_FROM);
     let partition = PartitionData {
         partition_index: 0,
         error_code: error.code(),
@@ -67,14 +65,9 @@ fn answer(context: &RequestContext, error: ErrorCode, leadership: &Leadership) -
     };
     BeginQuorumEpochResponse {
         topics: vec![TopicData { topic_name: METADATA_TOPIC.to_owned(), partitions: vec![partition] }],
-        node_endpoints: endpoint
-            .map(|endpoint| NodeEndpoint {
-                node_id: leader::wire_id(leadership),
-                host: endpoint.host.clone(),
-                port: endpoint.port,
-            })
-            .into_iter()
-            .collect(),
+        node_endpoints: leader::node_endpoints(leadership, context, ENDPOINTS_FROM, |node_id, host, port| {
+            NodeEndpoint { node_id, host, port }
+        }),
         ..Default::default()
     }
 }

@@ -7,10 +7,11 @@
 use crate::handle::Entrance;
 use crate::leader;
 use crate::metadata_log::METADATA_TOPIC;
+use crate::metadata_partition::{check_metadata, only_partition};
 use base::{LeaderEpoch, NodeId};
 use network::RequestContext;
 use protocol::ErrorCode;
-use protocol::messages::end_quorum_epoch_request::{EndQuorumEpochRequest, LeaderEndpoint, PartitionData as Asked, ReplicaInfo};
+use protocol::messages::end_quorum_epoch_request::{EndQuorumEpochRequest, LeaderEndpoint, ReplicaInfo};
 use protocol::messages::end_quorum_epoch_response::{EndQuorumEpochResponse, NodeEndpoint, PartitionData, TopicData};
 use raft::voters::Endpoint;
 use raft::{Answer, Leadership, ReplicaKey, Request};
@@ -25,25 +26,23 @@ pub async fn handle(
     context: &RequestContext,
     request: EndQuorumEpochRequest,
 ) -> EndQuorumEpochResponse {
-    if !entrance.is_own_cluster(request.cluster_id.as_deref()) {
-        return refused(ErrorCode::InconsistentClusterId);
-    }
-    let [topic] = &request.topics[..] else {
-        return refused(ErrorCode::InvalidRequest);
+    let end = match end(entrance, &request) {
+        Ok(end) => end,
+        Err(code) => return refused(code),
     };
-    let [asked] = &topic.partitions[..] else {
-        return refused(ErrorCode::InvalidRequest);
-    };
-    if topic.topic_name != METADATA_TOPIC || asked.partition_index != 0 {
-        return refused(ErrorCode::InvalidRequest);
-    }
-    match entrance.ask(Request::EndQuorumEpoch(end(&request, asked))).await {
+    match entrance.ask(Request::EndQuorumEpoch(end)).await {
         Ok(Answer::EndQuorumEpoch { error, leadership }) => answer(context, error, &leadership),
         Ok(_) | Err(_) => refused(ErrorCode::BrokerNotAvailable),
     }
 }
 
-fn end(request: &EndQuorumEpochRequest, asked: &Asked) -> raft::message::EndQuorumEpochRequest {
+fn end(
+    entrance: &Entrance,
+    request: &EndQuorumEpochRequest,
+) -> Result<raft::message::EndQuorumEpochRequest, ErrorCode> {
+    let cluster_id = request.cluster_id.as_deref();
+    let (topic, asked) = only_partition(entrance, cluster_id, &request.topics, |topic| &topic.partitions)?;
+    check_metadata(&topic.topic_name, asked.partition_index)?;
     let endpoint = |endpoint: &LeaderEndpoint| Endpoint {
         listener: endpoint.name.clone(),
         host: endpoint.host.clone(),
@@ -57,16 +56,15 @@ fn end(request: &EndQuorumEpochRequest, asked: &Asked) -> raft::message::EndQuor
     } else {
         asked.preferred_candidates.iter().map(candidate).collect()
     };
-    raft::message::EndQuorumEpochRequest {
+    Ok(raft::message::EndQuorumEpochRequest {
         leader: NodeId(asked.leader_id),
         epoch: LeaderEpoch(asked.leader_epoch),
         successors,
         endpoints: request.leader_endpoints.iter().map(endpoint).collect(),
-    }
+    })
 }
 
 fn answer(context: &RequestContext, error: ErrorCode, leadership: &Leadership) -> EndQuorumEpochResponse {
-    let endpoint = leader::endpoint(leadership, context, ENDPOINTS_FROM);
     let partition = PartitionData {
         partition_index: 0,
         error_code: error.code(),
@@ -75,14 +73,9 @@ fn answer(context: &RequestContext, error: ErrorCode, leadership: &Leadership) -
     };
     EndQuorumEpochResponse {
         topics: vec![TopicData { topic_name: METADATA_TOPIC.to_owned(), partitions: vec![partition] }],
-        node_endpoints: endpoint
-            .map(|endpoint| NodeEndpoint {
-                node_id: leader::wire_id(leadership),
-                host: endpoint.host.clone(),
-                port: endpoint.port,
-            })
-            .into_iter()
-            .collect(),
+        node_endpoints: leader::node_endpoints(leadership, context, ENDPOINTS_FROM, |node_id, host, port| {
+            NodeEndpoint { node_id, host, port }
+        }),
         ..Default::default()
     }
 }

@@ -5,8 +5,9 @@
 //! (KIP-630), always with the leader, its endpoint (version 17 on) and the high watermark. It comes at once if there is
 //! anything to tell, and waits `max_wait_ms` otherwise; from version 18 on a new high watermark is worth telling.
 
-use crate::leader;
 use crate::handle::Entrance;
+use crate::leader;
+use crate::metadata_partition::only_partition;
 use crate::replica::Replica;
 use base::{LeaderEpoch, Offset, Uuid};
 use network::RequestContext;
@@ -32,36 +33,26 @@ const ENDPOINTS_FROM: i16 = 16;
 
 /// Reads, waiting for something to read.
 pub async fn handle(entrance: &Arc<Entrance>, context: &RequestContext, request: FetchRequest) -> FetchResponse {
-    if !entrance.is_own_cluster(request.cluster_id.as_deref()) {
-        return refused(ErrorCode::InconsistentClusterId);
-    }
-    let [topic] = &request.topics[..] else {
-        return refused(ErrorCode::InvalidRequest);
-    };
-    let [partition] = &topic.partitions[..] else {
-        return refused(ErrorCode::InvalidRequest);
+    let cluster_id = request.cluster_id.as_deref();
+    let only = only_partition(entrance, cluster_id, &request.topics, |topic| &topic.partitions);
+    let (topic, partition) = match only {
+        Ok(only) => only,
+        Err(code) => return refused(code),
     };
     let is_metadata = topic.topic_id == Uuid::METADATA_TOPIC || topic.topic == crate::metadata_log::METADATA_TOPIC;
     if !is_metadata || partition.partition != 0 {
         return refused(ErrorCode::InvalidRequest);
     }
     let (read, leadership) = wait_and_read(entrance, &request, partition).await;
-    let endpoint = leader::endpoint(&leadership, context, ENDPOINTS_FROM);
     FetchResponse {
         responses: vec![FetchableTopicResponse {
             topic: topic.topic.clone(),
             topic_id: topic.topic_id,
             partitions: vec![read],
         }],
-        node_endpoints: endpoint
-            .map(|endpoint| NodeEndpoint {
-                node_id: leader::wire_id(&leadership),
-                host: endpoint.host.clone(),
-                port: i32::from(endpoint.port),
-                rack: None,
-            })
-            .into_iter()
-            .collect(),
+        node_endpoints: leader::node_endpoints(&leadership, context, ENDPOINTS_FROM, |node_id, host, port| {
+            NodeEndpoint { node_id, host, port: i32::from(port), rack: None }
+        }),
         ..Default::default()
     }
 }

@@ -7,6 +7,7 @@
 use crate::handle::Entrance;
 use crate::leader;
 use crate::metadata_log::METADATA_TOPIC;
+use crate::metadata_partition::only_partition;
 use base::fs::{FileRegion, Fs, Open};
 use base::{LeaderEpoch, Offset};
 use network::RequestContext;
@@ -30,30 +31,21 @@ pub async fn handle(
     context: &RequestContext,
     request: FetchSnapshotRequest,
 ) -> FetchSnapshotResponse {
-    if !entrance.is_own_cluster(request.cluster_id.as_deref()) {
-        return refused(ErrorCode::InconsistentClusterId);
-    }
-    let [topic] = &request.topics[..] else {
-        return refused(ErrorCode::InvalidRequest);
-    };
-    let [asked] = &topic.partitions[..] else {
-        return refused(ErrorCode::InvalidRequest);
+    let cluster_id = request.cluster_id.as_deref();
+    let only = only_partition(entrance, cluster_id, &request.topics, |topic| &topic.partitions);
+    let (topic, asked) = match only {
+        Ok(only) => only,
+        Err(code) => return refused(code),
     };
     let (piece, leadership) = if topic.name == METADATA_TOPIC && asked.partition == 0 {
         piece(entrance, &request, asked).await
     } else {
         (error(asked, ErrorCode::UnknownTopicOrPartition), Leadership::UNKNOWN)
     };
-    let endpoint = leader::endpoint(&leadership, context, ENDPOINTS_FROM);
     FetchSnapshotResponse {
-        node_endpoints: endpoint
-            .map(|endpoint| NodeEndpoint {
-                node_id: leader::wire_id(&leadership),
-                host: endpoint.host.clone(),
-                port: endpoint.port,
-            })
-            .into_iter()
-            .collect(),
+        node_endpoints: leader::node_endpoints(&leadership, context, ENDPOINTS_FROM, |node_id, host, port| {
+            NodeEndpoint { node_id, host, port }
+        }),
         topics: vec![TopicSnapshot { name: topic.name.clone(), partitions: vec![piece] }],
         ..Default::default()
     }

@@ -7,13 +7,14 @@
 use crate::handle::Entrance;
 use crate::leader;
 use crate::metadata_log::METADATA_TOPIC;
+use crate::metadata_partition::{check_metadata, only_partition};
 use base::{LeaderEpoch, Offset, Uuid};
 use network::RequestContext;
 use protocol::ErrorCode;
-use protocol::messages::vote_request::{PartitionData as Asked, VoteRequest};
+use protocol::messages::vote_request::VoteRequest;
 use protocol::messages::vote_response::{NodeEndpoint, PartitionData, TopicData, VoteResponse};
 use raft::log_shape::LogPosition;
-use raft::message::{VoteKind};
+use raft::message::VoteKind;
 use raft::{Answer, Leadership, ReplicaKey, Request};
 use std::sync::Arc;
 
@@ -22,33 +23,27 @@ const ENDPOINTS_FROM: i16 = 1;
 
 /// Votes.
 pub async fn handle(entrance: &Arc<Entrance>, context: &RequestContext, request: VoteRequest) -> VoteResponse {
-    if !entrance.is_own_cluster(request.cluster_id.as_deref()) {
-        return refused(ErrorCode::InconsistentClusterId);
-    }
-    let [topic] = &request.topics[..] else {
-        return refused(ErrorCode::InvalidRequest);
+    let vote = match vote(entrance, &request) {
+        Ok(vote) => vote,
+        Err(code) => return refused(code),
     };
-    let [asked] = &topic.partitions[..] else {
-        return refused(ErrorCode::InvalidRequest);
-    };
-    if topic.topic_name != METADATA_TOPIC || asked.partition_index != 0 {
-        return refused(ErrorCode::InvalidRequest);
-    }
-    let vote = vote(&request, asked);
     match entrance.ask(Request::Vote(vote)).await {
         Ok(Answer::Vote { error, leadership, granted }) => answer(context, error, &leadership, granted),
         Ok(_) | Err(_) => refused(ErrorCode::BrokerNotAvailable),
     }
 }
 
-fn vote(request: &VoteRequest, asked: &Asked) -> raft::message::VoteRequest {
-    raft::message::VoteRequest {
+fn vote(entrance: &Entrance, request: &VoteRequest) -> Result<raft::message::VoteRequest, ErrorCode> {
+    let cluster_id = request.cluster_id.as_deref();
+    let (topic, asked) = only_partition(entrance, cluster_id, &request.topics, |topic| &topic.partitions)?;
+    check_metadata(&topic.topic_name, asked.partition_index)?;
+    Ok(raft::message::VoteRequest {
         candidate: ReplicaKey::from_wire(asked.replica_id, asked.replica_directory_id),
         epoch: LeaderEpoch(asked.replica_epoch),
         voter: voter_key(request.voter_id, asked.voter_directory_id),
         end: LogPosition { epoch: LeaderEpoch(asked.last_offset_epoch), offset: Offset(asked.last_offset) },
         kind: if asked.pre_vote { VoteKind::PreVote } else { VoteKind::Vote },
-    }
+    })
 }
 
 /// Whom a request is meant for; `None` if it does not say.
@@ -57,7 +52,6 @@ pub(super) fn voter_key(id: i32, directory: Uuid) -> Option<ReplicaKey> {
 }
 
 fn answer(context: &RequestContext, error: ErrorCode, leadership: &Leadership, granted: bool) -> VoteResponse {
-    let endpoint = leader::endpoint(leadership, context, ENDPOINTS_FROM);
     let partition = PartitionData {
         partition_index: 0,
         error_code: error.code(),
@@ -67,14 +61,9 @@ fn answer(context: &RequestContext, error: ErrorCode, leadership: &Leadership, g
     };
     VoteResponse {
         topics: vec![TopicData { topic_name: METADATA_TOPIC.to_owned(), partitions: vec![partition] }],
-        node_endpoints: endpoint
-            .map(|endpoint| NodeEndpoint {
-                node_id: leader::wire_id(leadership),
-                host: endpoint.host.clone(),
-                port: endpoint.port,
-            })
-            .into_iter()
-            .collect(),
+        node_endpoints: leader::node_endpoints(leadership, context, ENDPOINTS_FROM, |node_id, host, port| {
+            NodeEndpoint { node_id, host, port }
+        }),
         ..Default::default()
     }
 }

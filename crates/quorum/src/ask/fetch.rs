@@ -1,6 +1,6 @@
 //! Fetch (key 1) of the metadata log, as a follower or an observer pulls it.
 
-use super::{Asker, check, failure, only};
+use super::{Asker, check, only, version};
 use base::{LeaderEpoch, Offset, Uuid};
 use bytes::Bytes;
 use client::Channel;
@@ -24,26 +24,20 @@ const NO_HIGH_WATERMARK: i64 = -1;
 
 impl Asker {
     pub(super) async fn fetch(&self, channel: &Channel, request: &FetchRequest) -> Result<Answer, SendFailure> {
-        let version = channel.version::<Wire>().map_err(|error| failure(&error))?;
+        let version = version::<Wire>(channel)?;
         if version < OLDEST {
             return Err(SendFailure::UnsupportedVersion);
         }
         let wire = self.fetch_request(request, version);
-        let sent = channel.send_within(&wire, version, self.patience).await;
-        let mut response = sent.map_err(|error| failure(&error))?;
+        let mut response = self.send(channel, &wire, version).await?;
         check(response.error_code)?;
         let topic = response.responses.first_mut();
         let part = only(topic.and_then(|topic| topic.partitions.first_mut()))?;
-        let mut endpoints = response.node_endpoints.iter();
-        let endpoint = endpoints.find(|endpoint| endpoint.node_id == part.current_leader.leader_id);
-        let endpoint = endpoint.and_then(|endpoint| Some((endpoint.host.clone(), u16::try_from(endpoint.port).ok()?)));
+        let endpoints = response.node_endpoints.iter();
+        let nodes = endpoints.map(|endpoint| (endpoint.node_id, &endpoint.host, endpoint.port));
         Ok(Answer::Fetch {
             error: ErrorCode::from(part.error_code),
-            leadership: self.leadership(
-                part.current_leader.leader_id,
-                part.current_leader.leader_epoch,
-                endpoint,
-            ),
+            leadership: self.leadership_among(part.current_leader.leader_id, part.current_leader.leader_epoch, nodes),
             fetched: fetched(part)?,
         })
     }

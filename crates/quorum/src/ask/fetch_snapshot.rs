@@ -1,7 +1,7 @@
 //! FetchSnapshot (key 59): the next piece of a snapshot.
 
 use super::fetch::received;
-use super::{Asker, check, failure, only};
+use super::{Asker, check, only, version};
 use crate::metadata_log::METADATA_TOPIC;
 use base::{LeaderEpoch, Offset};
 use client::Channel;
@@ -19,24 +19,18 @@ impl Asker {
         channel: &Channel,
         request: &FetchSnapshotRequest,
     ) -> Result<Answer, SendFailure> {
-        let version = channel.version::<Wire>().map_err(|error| failure(&error))?;
+        let version = version::<Wire>(channel)?;
         let wire = self.snapshot_request(request);
-        let sent = channel.send_within(&wire, version, self.patience).await;
-        let mut response = sent.map_err(|error| failure(&error))?;
+        let mut response = self.send(channel, &wire, version).await?;
         check(response.error_code)?;
         let topic = response.topics.first_mut();
         let part = only(topic.and_then(|topic| topic.partitions.first_mut()))?;
-        let mut endpoints = response.node_endpoints.iter();
-        let endpoint = endpoints.find(|endpoint| endpoint.node_id == part.current_leader.leader_id);
-        let endpoint = endpoint.map(|endpoint| (endpoint.host.clone(), endpoint.port));
+        let endpoints = response.node_endpoints.iter();
+        let nodes = endpoints.map(|endpoint| (endpoint.node_id, &endpoint.host, endpoint.port));
         let error = ErrorCode::from(part.error_code);
         Ok(Answer::FetchSnapshot {
             error,
-            leadership: self.leadership(
-                part.current_leader.leader_id,
-                part.current_leader.leader_epoch,
-                endpoint,
-            ),
+            leadership: self.leadership_among(part.current_leader.leader_id, part.current_leader.leader_epoch, nodes),
             chunk: if error == ErrorCode::None { chunk(part)? } else { None },
         })
     }

@@ -1,6 +1,6 @@
 //! BeginQuorumEpoch (key 53) and EndQuorumEpoch (key 54): a leader comes and goes.
 
-use super::{Asker, check, failure, only};
+use super::{Asker, check, only, version};
 use crate::metadata_log::METADATA_TOPIC;
 use base::{NodeId, Uuid};
 use client::Channel;
@@ -16,19 +16,16 @@ impl Asker {
         channel: &Channel,
         request: &BeginQuorumEpochRequest,
     ) -> Result<Answer, SendFailure> {
-        let version = channel.version::<begin::BeginQuorumEpochRequest>();
-        let version = version.map_err(|error| failure(&error))?;
+        let version = version::<begin::BeginQuorumEpochRequest>(channel)?;
         let wire = self.begin_request(request);
-        let sent = channel.send_within(&wire, version, self.patience).await;
-        let response = sent.map_err(|error| failure(&error))?;
+        let response = self.send(channel, &wire, version).await?;
         check(response.error_code)?;
         let part = only(response.topics.first().and_then(|topic| topic.partitions.first()))?;
-        let mut endpoints = response.node_endpoints.iter();
-        let endpoint = endpoints.find(|endpoint| endpoint.node_id == part.leader_id);
-        let endpoint = endpoint.map(|endpoint| (endpoint.host.clone(), endpoint.port));
+        let endpoints = response.node_endpoints.iter();
+        let nodes = endpoints.map(|endpoint| (endpoint.node_id, &endpoint.host, endpoint.port));
         Ok(Answer::BeginQuorumEpoch {
             error: ErrorCode::from(part.error_code),
-            leadership: self.leadership(part.leader_id, part.leader_epoch, endpoint),
+            leadership: self.leadership_among(part.leader_id, part.leader_epoch, nodes),
         })
     }
 
@@ -61,19 +58,16 @@ impl Asker {
         channel: &Channel,
         request: &EndQuorumEpochRequest,
     ) -> Result<Answer, SendFailure> {
-        let version = channel.version::<end::EndQuorumEpochRequest>();
-        let version = version.map_err(|error| failure(&error))?;
+        let version = version::<end::EndQuorumEpochRequest>(channel)?;
         let wire = self.end_request(request);
-        let sent = channel.send_within(&wire, version, self.patience).await;
-        let response = sent.map_err(|error| failure(&error))?;
+        let response = self.send(channel, &wire, version).await?;
         check(response.error_code)?;
         let part = only(response.topics.first().and_then(|topic| topic.partitions.first()))?;
-        let mut endpoints = response.node_endpoints.iter();
-        let endpoint = endpoints.find(|endpoint| endpoint.node_id == part.leader_id);
-        let endpoint = endpoint.map(|endpoint| (endpoint.host.clone(), endpoint.port));
+        let endpoints = response.node_endpoints.iter();
+        let nodes = endpoints.map(|endpoint| (endpoint.node_id, &endpoint.host, endpoint.port));
         Ok(Answer::EndQuorumEpoch {
             error: ErrorCode::from(part.error_code),
-            leadership: self.leadership(part.leader_id, part.leader_epoch, endpoint),
+            leadership: self.leadership_among(part.leader_id, part.leader_epoch, nodes),
         })
     }
 

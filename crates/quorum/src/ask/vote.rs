@@ -1,6 +1,6 @@
 //! Vote (key 52): version 1 brought directory ids, version 2 pre-votes (KIP-996).
 
-use super::{Asker, check, failure, only};
+use super::{Asker, check, only, version};
 use crate::metadata_log::METADATA_TOPIC;
 use base::NodeId;
 use client::Channel;
@@ -14,21 +14,19 @@ const PRE_VOTE_FROM: i16 = 2;
 
 impl Asker {
     pub(super) async fn vote(&self, channel: &Channel, request: &VoteRequest) -> Result<Answer, SendFailure> {
-        let version = channel.version::<Wire>().map_err(|error| failure(&error))?;
+        let version = version::<Wire>(channel)?;
         if request.kind == VoteKind::PreVote && version < PRE_VOTE_FROM {
             return Err(SendFailure::UnsupportedVersion);
         }
         let wire = self.vote_request(request);
-        let sent = channel.send_within(&wire, version, self.patience).await;
-        let response = sent.map_err(|error| failure(&error))?;
+        let response = self.send(channel, &wire, version).await?;
         check(response.error_code)?;
         let part = only(response.topics.first().and_then(|topic| topic.partitions.first()))?;
-        let mut endpoints = response.node_endpoints.iter();
-        let endpoint = endpoints.find(|endpoint| endpoint.node_id == part.leader_id);
-        let endpoint = endpoint.map(|endpoint| (endpoint.host.clone(), endpoint.port));
+        let endpoints = response.node_endpoints.iter();
+        let nodes = endpoints.map(|endpoint| (endpoint.node_id, &endpoint.host, endpoint.port));
         Ok(Answer::Vote {
             error: ErrorCode::from(part.error_code),
-            leadership: self.leadership(part.leader_id, part.leader_epoch, endpoint),
+            leadership: self.leadership_among(part.leader_id, part.leader_epoch, nodes),
             granted: part.vote_granted,
         })
     }

@@ -1,6 +1,6 @@
 //! AddRaftVoter (key 80), RemoveRaftVoter (key 81) and UpdateRaftVoter (key 82): the voters change (KIP-853).
 
-use super::{Asker, failure};
+use super::{Asker, version};
 use client::Channel;
 use protocol::ErrorCode;
 use protocol::messages::add_raft_voter_request::{AddRaftVoterRequest, Listener as AddedListener};
@@ -16,9 +16,7 @@ const ACK_FROM: i16 = 1;
 
 impl Asker {
     pub(super) async fn add_voter(&self, channel: &Channel, request: &AddVoterRequest) -> Result<Answer, SendFailure> {
-        let version = channel
-            .version::<AddRaftVoterRequest>()
-            .map_err(|error| failure(&error))?;
+        let version = version::<AddRaftVoterRequest>(channel)?;
         let listeners = request.endpoints.iter().map(|endpoint| AddedListener {
             name: endpoint.listener.clone(),
             host: endpoint.host.clone(),
@@ -32,8 +30,7 @@ impl Asker {
             listeners: listeners.collect(),
             ack_when_committed: request.ack == AckWhen::Committed || version < ACK_FROM,
         };
-        let sent = channel.send_within(&wire, version, self.patience).await;
-        let response = sent.map_err(|error| failure(&error))?;
+        let response = self.send(channel, &wire, version).await?;
         Ok(Answer::AddVoter {
             error: ErrorCode::from(response.error_code),
             message: response.error_message,
@@ -45,16 +42,13 @@ impl Asker {
         channel: &Channel,
         request: &RemoveVoterRequest,
     ) -> Result<Answer, SendFailure> {
-        let version = channel
-            .version::<RemoveRaftVoterRequest>()
-            .map_err(|error| failure(&error))?;
+        let version = version::<RemoveRaftVoterRequest>(channel)?;
         let wire = RemoveRaftVoterRequest {
             cluster_id: self.cluster_id(),
             voter_id: request.voter.id.0,
             voter_directory_id: request.voter.wire_directory(),
         };
-        let sent = channel.send_within(&wire, version, self.patience).await;
-        let response = sent.map_err(|error| failure(&error))?;
+        let response = self.send(channel, &wire, version).await?;
         Ok(Answer::RemoveVoter {
             error: ErrorCode::from(response.error_code),
             message: response.error_message,
@@ -66,9 +60,7 @@ impl Asker {
         channel: &Channel,
         request: &UpdateVoterRequest,
     ) -> Result<Answer, SendFailure> {
-        let version = channel
-            .version::<UpdateRaftVoterRequest>()
-            .map_err(|error| failure(&error))?;
+        let version = version::<UpdateRaftVoterRequest>(channel)?;
         let listeners = request.endpoints.iter().map(|endpoint| UpdatedListener {
             name: endpoint.listener.clone(),
             host: endpoint.host.clone(),
@@ -85,8 +77,7 @@ impl Asker {
                 max_supported_version: request.kraft_versions.max,
             },
         };
-        let sent = channel.send_within(&wire, version, self.patience).await;
-        let response = sent.map_err(|error| failure(&error))?;
+        let response = self.send(channel, &wire, version).await?;
         let leader = response.current_leader;
         let endpoint = u16::try_from(leader.port).ok().map(|port| (leader.host, port));
         Ok(Answer::UpdateVoter {

@@ -3,7 +3,6 @@
 use super::{Raft, Turn, earlier};
 use crate::config::{Join, Now, Participation};
 use crate::contents::{Contents, LogBatch};
-use crate::control::ControlRecord;
 use crate::effect::Effect;
 use crate::fault::Fault;
 use crate::log_shape::LogPosition;
@@ -311,24 +310,12 @@ impl Raft {
             self.shape.grow(batch.epoch, batch.end);
             if let Contents::Control(records) = &batch.contents {
                 for (offset, record) in records {
-                    self.take_control(*offset, record);
+                    self.history.take(*offset, record);
                 }
             }
             size += view.bytes().len();
         }
         size
-    }
-
-    /// KIP-853: voters and `kraft.version` are in force as soon as they are read, committed or not.
-    fn take_control(&mut self, offset: Offset, record: &ControlRecord) {
-        match record {
-            ControlRecord::KRaftVersion(level) => self.history.set_kraft_version(offset, *level),
-            ControlRecord::Voters(voters) => self.history.set_voters(offset, voters.clone()),
-            ControlRecord::LeaderChange { .. }
-            | ControlRecord::SnapshotHeader { .. }
-            | ControlRecord::SnapshotFooter
-            | ControlRecord::Other(_) => {}
-        }
     }
 
     fn take_truncation(&mut self, diverging: LogPosition, out: &mut Vec<Effect>) -> Result<(), Fault> {
