@@ -1,9 +1,10 @@
 //! `riverrun cluster`, Kafka's `kafka-cluster`: the cluster's id and nodes; a broker that will not come back is forgotten.
 
 use super::columns::{padded, widest};
-use super::connection::{ClientProperties, LOCAL, block_on, cluster_behind};
+use super::connection::{ClientProperties, block_on, cluster_behind};
 use super::java_exception::thrown;
-use super::subcommands::{Argument, Arguments, Command, CommandLine, Given, Need, Parsed, Takes, optional};
+use super::subcommand_entrance::{CONTROLLER, SERVER, entrance, read};
+use super::subcommands::{Argument, Arguments, Command, CommandLine, Given, Need, Takes, optional};
 use super::{Form, Invocation};
 use anyhow::bail;
 use base::NodeId;
@@ -11,20 +12,7 @@ use client::admin::{self, ClusterDescription, Fenced};
 use client::{ClientError, Cluster, Entrance};
 use std::process::ExitCode;
 
-const SERVER: &[Argument] = &[
-    optional(
-        "bootstrap-server",
-        Takes::Text,
-        "The brokers to ask first, as HOST:PORT,HOST:PORT.",
-    )
-    .or('b'),
-    optional(
-        "bootstrap-controller",
-        Takes::Text,
-        "The controllers to ask first, instead of brokers.",
-    )
-    .or('C'),
-];
+const ENTRANCES: &[Argument] = &[SERVER.or('b'), CONTROLLER.or('C')];
 const CONFIG: Argument = optional("config", Takes::Text, "The old name of --command-config.");
 const COMMAND_CONFIG: Argument =
     optional("command-config", Takes::Text, "Client properties for the connection.").or('c');
@@ -32,7 +20,7 @@ const COMMAND_CONFIG: Argument =
 const fn arguments(single: &'static [Argument]) -> Arguments {
     Arguments {
         single,
-        one_of: SERVER,
+        one_of: ENTRANCES,
         need: Need::Required,
     }
 }
@@ -70,24 +58,14 @@ const LINE: CommandLine = CommandLine {
 
 /// Runs the tool.
 pub fn run(call: Invocation) -> anyhow::Result<ExitCode> {
-    let entrance = match call.form {
-        Form::Script => Need::Required,
-        Form::Subcommand => Need::Optional,
+    let after_help = match call.form {
+        Form::Subcommand => ExitCode::SUCCESS,
+        // As Kafka's script.
+        Form::Script => ExitCode::FAILURE,
     };
-    let given = match LINE.parse(&call.args, entrance) {
-        Ok(Parsed::Command(given)) => given,
-        Ok(Parsed::Help(text)) => {
-            print!("{text}");
-            return Ok(match call.form {
-                Form::Subcommand => ExitCode::SUCCESS,
-                // As Kafka's script.
-                Form::Script => ExitCode::FAILURE,
-            });
-        }
-        Err(refused) => {
-            eprintln!("{}\n{}: error: {}", refused.usage, LINE.program, refused.error);
-            return Ok(ExitCode::FAILURE);
-        }
+    let given = match read(&LINE, &call, after_help) {
+        Ok(given) => given,
+        Err(code) => return Ok(code),
     };
     act(&given)?;
     Ok(ExitCode::SUCCESS)
@@ -106,10 +84,7 @@ fn act(given: &Given) -> anyhow::Result<()> {
             ClientProperties::from_file(path)?
         }
     };
-    let (addresses, entrance) = match given.value("bootstrap-controller") {
-        Some(controllers) => (controllers, Entrance::Controllers),
-        None => (given.value("bootstrap-server").unwrap_or(LOCAL), Entrance::Brokers),
-    };
+    let (addresses, entrance) = entrance(given);
     if given.has("include-fenced-brokers") && entrance == Entrance::Controllers {
         bail!("The option --include-fenced-brokers is only supported with --bootstrap-server option");
     }

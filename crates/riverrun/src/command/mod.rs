@@ -29,6 +29,7 @@ mod progress;
 mod reassign_partitions;
 mod serve;
 mod storage;
+mod subcommand_entrance;
 mod subcommands;
 mod table;
 mod topic_filter;

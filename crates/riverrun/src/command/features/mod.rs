@@ -4,13 +4,26 @@ mod dependencies;
 mod describe;
 mod update;
 
-use super::connection::{ClientProperties, LOCAL, block_on, cluster_behind};
+use super::connection::{ClientProperties, block_on, cluster_behind};
 use super::storage::features::version_mapping;
-use super::subcommands::{Arguments, Command, CommandLine, Given, Need, Parsed, Takes, optional};
+use super::subcommand_entrance::{CONTROLLER, SERVER, entrance};
+use super::subcommands::{Argument, Arguments, Command, CommandLine, Given, Need, Parsed, Takes, optional};
 use super::{Form, Invocation};
 use anyhow::{Result, anyhow};
-use client::Entrance;
 use std::process::ExitCode;
+
+const METADATA: Argument = optional(
+    "metadata",
+    Takes::Text,
+    "The old way to name the level of metadata.version.",
+);
+const RELEASE: Argument = optional(
+    "release-version",
+    Takes::Text,
+    "Bring every feature to the level that it has in this release.",
+);
+const DRY_RUN: Argument = optional("dry-run", Takes::Nothing, "Only say whether it can be done.");
+const UNSAFE: Argument = optional("unsafe", Takes::Nothing, "Even if metadata is lost by it.");
 
 const LINE: CommandLine = CommandLine {
     program: "kafka-features",
@@ -21,18 +34,7 @@ const LINE: CommandLine = CommandLine {
             Takes::Text,
             "Client properties for the connection.",
         )],
-        one_of: &[
-            optional(
-                "bootstrap-server",
-                Takes::Text,
-                "The brokers to ask first, as HOST:PORT,HOST:PORT.",
-            ),
-            optional(
-                "bootstrap-controller",
-                Takes::Text,
-                "The controllers to ask first, instead of brokers.",
-            ),
-        ],
+        one_of: &[SERVER, CONTROLLER],
         need: Need::Optional,
     },
     commands: &[
@@ -45,55 +47,35 @@ const LINE: CommandLine = CommandLine {
             name: "upgrade",
             help: "Raise levels.",
             arguments: Arguments::of(&[
-                optional(
-                    "metadata",
-                    Takes::Text,
-                    "The old way to name the level of metadata.version.",
-                ),
-                optional(
-                    "release-version",
-                    Takes::Text,
-                    "Bring every feature to the level that it has in this release.",
-                ),
+                METADATA,
+                RELEASE,
                 optional(
                     "feature",
                     Takes::Texts,
                     "A feature and its level, as metadata.version=30.",
                 ),
-                optional("dry-run", Takes::Nothing, "Only say whether it can be done."),
+                DRY_RUN,
             ]),
         },
         Command {
             name: "downgrade",
             help: "Lower levels.",
             arguments: Arguments::of(&[
-                optional(
-                    "metadata",
-                    Takes::Text,
-                    "The old way to name the level of metadata.version.",
-                ),
-                optional(
-                    "release-version",
-                    Takes::Text,
-                    "Bring every feature to the level that it has in this release.",
-                ),
+                METADATA,
+                RELEASE,
                 optional(
                     "feature",
                     Takes::Texts,
                     "A feature and its level, as metadata.version=29.",
                 ),
-                optional("unsafe", Takes::Nothing, "Even if metadata is lost by it."),
-                optional("dry-run", Takes::Nothing, "Only say whether it can be done."),
+                UNSAFE,
+                DRY_RUN,
             ]),
         },
         Command {
             name: "disable",
             help: "Lower features to level 0.",
-            arguments: Arguments::of(&[
-                optional("feature", Takes::Texts, "A feature."),
-                optional("unsafe", Takes::Nothing, "Even if metadata is lost by it."),
-                optional("dry-run", Takes::Nothing, "Only say whether it can be done."),
-            ]),
+            arguments: Arguments::of(&[optional("feature", Takes::Texts, "A feature."), UNSAFE, DRY_RUN]),
         },
         Command {
             name: "version-mapping",
@@ -125,12 +107,10 @@ pub fn run(call: Invocation) -> Result<ExitCode> {
         ExitCode::FAILURE
     };
     match LINE.parse(&call.args, Need::Optional) {
-        Ok(Parsed::Command(given)) => match entrance(&given, call.form) {
-            Some((addresses, entrance)) => act(&given, addresses, entrance),
-            None => Ok(refused(
-                "You must specify either --bootstrap-controller or --bootstrap-server.",
-            )),
-        },
+        Ok(Parsed::Command(given)) if lacks_entrance(&given, call.form) => Ok(refused(
+            "You must specify either --bootstrap-controller or --bootstrap-server.",
+        )),
+        Ok(Parsed::Command(given)) => act(&given),
         Ok(Parsed::Help(text)) => {
             print!("{text}");
             Ok(ExitCode::SUCCESS)
@@ -139,18 +119,14 @@ pub fn run(call: Invocation) -> Result<ExitCode> {
     }
 }
 
-/// The addresses to ask first. Some commands ask nobody.
-fn entrance(given: &Given, form: Form) -> Option<(&str, Entrance)> {
+/// Whether the addresses to ask first are missing. Some commands ask nobody.
+fn lacks_entrance(given: &Given, form: Form) -> bool {
     let offline = matches!(given.command, "version-mapping" | "feature-dependencies");
-    match (given.value("bootstrap-server"), given.value("bootstrap-controller")) {
-        (Some(brokers), _) => Some((brokers, Entrance::Brokers)),
-        (None, Some(controllers)) => Some((controllers, Entrance::Controllers)),
-        (None, None) if form == Form::Subcommand || offline => Some((LOCAL, Entrance::Brokers)),
-        (None, None) => None,
-    }
+    let said = given.has(SERVER.name) || given.has(CONTROLLER.name);
+    form == Form::Script && !offline && !said
 }
 
-fn act(given: &Given, addresses: &str, entrance: Entrance) -> Result<ExitCode> {
+fn act(given: &Given) -> Result<ExitCode> {
     match given.command {
         "version-mapping" => return version_mapping(given.value("release-version")),
         "feature-dependencies" => {
@@ -163,6 +139,7 @@ fn act(given: &Given, addresses: &str, entrance: Entrance) -> Result<ExitCode> {
         Some(path) => ClientProperties::from_file(path)?,
         None => ClientProperties::default(),
     };
+    let (addresses, entrance) = entrance(given);
     let cluster = cluster_behind(addresses, entrance, &properties, "adminclient-1")?;
     let waiting = format!("waiting for {addresses}");
     match given.command {

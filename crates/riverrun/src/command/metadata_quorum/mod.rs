@@ -3,12 +3,12 @@
 mod describe;
 mod voters;
 
+use super::Invocation;
 use super::connection::{ClientProperties, LOCAL, block_on, cluster_behind};
 use super::java_exception::thrown;
-use super::subcommands::{Arguments, Command, CommandLine, Given, Need, Parsed, Takes, optional};
-use super::{Form, Invocation};
+use super::subcommand_entrance::{CONTROLLER, SERVER, entrance, read};
+use super::subcommands::{Arguments, Command, CommandLine, Given, Need, Takes, optional};
 use anyhow::{Result, anyhow, bail, ensure};
-use client::Entrance;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -21,18 +21,7 @@ const LINE: CommandLine = CommandLine {
             Takes::Text,
             "Client properties for the connection; for add-controller the controller's own properties, too.",
         )],
-        one_of: &[
-            optional(
-                "bootstrap-server",
-                Takes::Text,
-                "The brokers to ask first, as HOST:PORT,HOST:PORT.",
-            ),
-            optional(
-                "bootstrap-controller",
-                Takes::Text,
-                "The controllers to ask first, instead of brokers.",
-            ),
-        ],
+        one_of: &[SERVER, CONTROLLER],
         need: Need::Required,
     },
     commands: &[
@@ -72,20 +61,9 @@ const LINE: CommandLine = CommandLine {
 
 /// Runs the tool.
 pub fn run(call: Invocation) -> Result<ExitCode> {
-    let entrance = match call.form {
-        Form::Script => Need::Required,
-        Form::Subcommand => Need::Optional,
-    };
-    let given = match LINE.parse(&call.args, entrance) {
-        Ok(Parsed::Command(given)) => given,
-        Ok(Parsed::Help(text)) => {
-            print!("{text}");
-            return Ok(ExitCode::SUCCESS);
-        }
-        Err(refused) => {
-            eprintln!("{}\n{}: error: {}", refused.usage, LINE.program, refused.error);
-            return Ok(ExitCode::FAILURE);
-        }
+    let given = match read(&LINE, &call, ExitCode::SUCCESS) {
+        Ok(given) => given,
+        Err(code) => return Ok(code),
     };
     act(&given)?;
     Ok(ExitCode::SUCCESS)
@@ -99,10 +77,7 @@ fn act(given: &Given) -> Result<()> {
             Some(ClientProperties::from_file(path)?)
         }
     };
-    let (addresses, entrance) = match given.value("bootstrap-controller") {
-        Some(controllers) => (controllers, Entrance::Controllers),
-        None => (given.value("bootstrap-server").unwrap_or(LOCAL), Entrance::Brokers),
-    };
+    let (addresses, entrance) = entrance(given);
     match given.command {
         "describe" => {
             let shown = shown(given)?;
