@@ -17,6 +17,8 @@ struct State {
     inodes: Vec<Inode>,
     names: Names,
     syncs_fail: bool,
+    /// How many more changes there will be before the power is gone; `None` for as many as are wanted.
+    changes_left: Option<u64>,
 }
 
 /// The disk of one node; a clone is the same disk.
@@ -32,6 +34,18 @@ impl Lock for NoLock {}
 impl State {
     fn inode(&self, path: &Path) -> io::Result<usize> {
         self.names.inode(path).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// One change reaches the disk, unless the power is gone.
+    fn take_change(&mut self) -> io::Result<()> {
+        match &mut self.changes_left {
+            Some(0) => Err(io::Error::other("the power is gone")),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 
     fn may_sync(&self) -> io::Result<()> {
@@ -55,6 +69,11 @@ impl Disk {
         self.state().syncs_fail = true;
     }
 
+    /// The power is gone after so many more changes: those that follow fail, until the next start.
+    pub fn cut_power_after(&self, changes: u64) {
+        self.state().changes_left = Some(changes);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Every change is whole before anything of it can panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -67,11 +86,13 @@ impl Fs for Disk {
         let inode = match (state.inode(path), how) {
             (Ok(inode), Open::Read | Open::Write | Open::Create) => inode,
             (Ok(inode), Open::Truncate) => {
+                state.take_change()?;
                 state.inodes[inode].set_len(0);
                 inode
             }
             (Err(error), Open::Read | Open::Write) => return Err(error),
             (Err(_), Open::Create | Open::Truncate) => {
+                state.take_change()?;
                 let inode = state.inodes.len();
                 state.inodes.push(Inode::default());
                 state.names.change(Naming::Name(path.to_owned(), inode));
@@ -129,6 +150,7 @@ impl Fs for Disk {
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
+        state.take_change()?;
         let mut missing: Vec<&Path> = path.ancestors().filter(|dir| !state.names.is_dir(dir)).collect();
         while let Some(dir) = missing.pop() {
             state.names.change(Naming::Dir(dir.to_owned()));
@@ -141,6 +163,7 @@ impl Fs for Disk {
         if !state.names.is_dir(from) {
             state.inode(from)?;
         }
+        state.take_change()?;
         state.names.change(Naming::Rename(from.to_owned(), to.to_owned()));
         Ok(())
     }
@@ -148,17 +171,21 @@ impl Fs for Disk {
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.inode(path)?;
+        state.take_change()?;
         state.names.change(Naming::Forget(path.to_owned()));
         Ok(())
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        self.state().names.change(Naming::ForgetDir(path.to_owned()));
+        let mut state = self.state();
+        state.take_change()?;
+        state.names.change(Naming::ForgetDir(path.to_owned()));
         Ok(())
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.state();
+        state.take_change()?;
         state.may_sync()?;
         state.names.sync(dir);
         Ok(())

@@ -1,11 +1,11 @@
 //! The power fails at any write: whatever was answered is there afterwards, and whatever was not is there whole or not.
 
-use crate::disk::Disk;
 use crate::setup::{STATIC, config, heartbeat, options, registration, start_on, try_call};
 use base::Rng;
 use config::BrokerConfig;
 use protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use quorum::{QuorumError, QuorumNode, RequestError};
+use sim::Disk;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -93,12 +93,12 @@ async fn work(node: &QuorumNode, round: u64, promises: &mut Promises) -> Result<
 
 async fn story(seed: u64, settings: &[&str]) {
     let mut rng = Rng::from_seed(seed);
-    let mut disk = Disk::with_dir("/disk");
+    let mut disk = Disk::with_dir(Path::new("/disk"));
     let config = config(Path::new("/disk"), &[&[STATIC], settings].concat());
     let mut promises = Promises::default();
     for round in 0..8 {
         let context = format!("seed {seed} round {round}");
-        disk.fail_after(rng.below(90));
+        disk.cut_power_after(rng.below(90));
         // The power may fail while the node starts.
         if let Ok(node) = start(&disk, &config, &mut rng) {
             promises.check(&node, &context);
@@ -106,7 +106,7 @@ async fn story(seed: u64, settings: &[&str]) {
             _ = work(&node, round, &mut promises).await;
             _ = node.stop().await;
         }
-        disk = disk.after_crash(&mut rng);
+        disk = disk.after_power_cut(&mut rng);
     }
     let node = start(&disk, &config, &mut rng).unwrap_or_else(|error| panic!("seed {seed}: the last start: {error}"));
     promises.check(&node, &format!("seed {seed} at the end"));

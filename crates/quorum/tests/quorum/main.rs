@@ -5,7 +5,6 @@
 mod controller;
 mod crash;
 mod cut;
-mod disk;
 mod election;
 mod format;
 mod kafka_directory;

@@ -2,7 +2,6 @@
 //! that can be cut between any two of them.
 
 use crate::cut::{Network, PATIENCE, Reached, bind};
-use crate::disk::Disk;
 use crate::setup::{CLUSTER, registration, start_on, try_call};
 use base::fs::Fs;
 use base::{NodeId, Rng, Timestamp, Uuid};
@@ -14,6 +13,7 @@ use network::Listener;
 use network::listener::Serving;
 use quorum::format::{FirstVoters, Formatting, KRaftVersionRange, ReplicaKey, Voter, VoterSet, format};
 use quorum::{ActiveController, QuorumNode, QuorumOptions};
+use sim::Disk;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -145,7 +145,7 @@ impl Members {
     pub fn replace_disk(&mut self, id: i32) {
         let place = self.place(id);
         assert!(self.all[place].running.is_none(), "node {id} runs");
-        self.all[place].disk = Disk::with_dir("/disk");
+        self.all[place].disk = Disk::with_dir(Path::new("/disk"));
     }
 
     async fn add(&mut self, id: i32, roles: &str, listener: Listener, voters: &FirstVoters) {
@@ -167,7 +167,7 @@ impl Members {
         for setting in own.iter().chain(&self.settings) {
             layered.add_assignment(setting).unwrap();
         }
-        let disk = Disk::with_dir("/disk");
+        let disk = Disk::with_dir(Path::new("/disk"));
         if self.is_dynamic {
             format_disk(&disk, id, voters, &mut self.rng);
         }
@@ -243,13 +243,13 @@ impl Members {
     pub async fn crash(&mut self, id: i32) {
         let place = self.place(id);
         let (node, serving) = self.all[place].running.take().unwrap();
-        self.all[place].disk.fail_after(0);
+        self.all[place].disk.cut_power_after(0);
         // A leader finds out when it writes, and then has no occasion to say farewell.
         _ = try_call(&node.controller, 4, &registration(&node, 250)).await;
         serving.stop(Duration::ZERO).await;
         // It may end with an error: it has no disk any more.
         _ = node.stop().await;
-        self.all[place].disk = self.all[place].disk.after_crash(&mut self.rng);
+        self.all[place].disk = self.all[place].disk.after_power_cut(&mut self.rng);
     }
 
     /// Stops everybody.

@@ -97,6 +97,7 @@ impl File for OpenFile {
 
     fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
         let mut state = self.disk.state();
+        state.take_change()?;
         state.inodes[self.inode].change(Change::Write(position(at), bytes.to_vec()));
         Ok(())
     }
@@ -114,12 +115,15 @@ impl File for OpenFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.disk.state().inodes[self.inode].set_len(position(len));
+        let mut state = self.disk.state();
+        state.take_change()?;
+        state.inodes[self.inode].set_len(position(len));
         Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.disk.state();
+        state.take_change()?;
         state.may_sync()?;
         state.inodes[self.inode].sync();
         Ok(())

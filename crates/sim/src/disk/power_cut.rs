@@ -11,6 +11,7 @@ impl Disk {
     pub fn after_kill(&self) -> Self {
         let mut state = self.state().clone();
         state.syncs_fail = false;
+        state.changes_left = None;
         Self {
             state: Arc::new(Mutex::new(state)),
         }
@@ -37,6 +38,7 @@ impl Disk {
                 inodes,
                 names: Names::safe(tree),
                 syncs_fail: false,
+                changes_left: None,
             })),
         }
     }
@@ -123,6 +125,9 @@ mod tests {
         assert!(disk.exists(&to.join("f")) && !disk.exists(&from.join("f")) && !disk.exists(from));
         disk.remove_dir(to).expect("removed");
         assert_eq!((disk.files(), disk.exists(to)), (0, false));
+        disk.cut_power_after(1);
+        disk.create_dir(from).expect("the last change");
+        assert!(disk.create_dir(to).is_err() && disk.after_kill().create_dir(to).is_ok());
         disk.fail_syncs();
         assert!(disk.sync_dir(Path::new("/d")).is_err());
     }
