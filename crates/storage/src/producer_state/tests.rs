@@ -11,7 +11,10 @@ const NOW: Timestamp = Timestamp(1_000_000);
 
 fn open(dir: &TempDir) -> ProducerStateManager {
     let entries = RealFs.list(dir.path()).expect("a readable directory");
-    let snapshots = entries.iter().filter_map(|entry| snapshot_offset(&entry.name)).collect();
+    let snapshots = entries
+        .iter()
+        .filter_map(|entry| snapshot_offset(&entry.name))
+        .collect();
     ProducerStateManager::open(Arc::new(RealFs), dir.path().to_owned(), snapshots, DAY)
 }
 
