@@ -1,4 +1,5 @@
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -48,6 +49,13 @@ final class AdminCases {
         try (Admin admin = admin()) {
             admin.createTopics(List.of(new NewTopic(topic, partitions, Suite.REPLICAS).configs(configs))).all().get();
             Suite.eventually(topic + " is known", () -> admin.listTopics().names().get().contains(topic));
+            // A producer's first batch may be refused by a leader that does not know that it leads, and its second one be taken
+            // as the first that the partition ever saw.
+            var led = new HashMap<TopicPartition, OffsetSpec>();
+            for (int partition = 0; partition < partitions; partition++) {
+                led.put(new TopicPartition(topic, partition), OffsetSpec.latest());
+            }
+            admin.listOffsets(led).all().get();
         }
         return topic;
     }
