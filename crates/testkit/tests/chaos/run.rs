@@ -58,6 +58,8 @@ pub fn run(options: &Options) -> Result<Verdict> {
     };
     std::fs::File::create(&work.history)?;
     create_topics(&patient)?;
+    // A leader that does not know yet that it leads may take a new producer's second batch for its first, as Kafka's may.
+    patient.recover(RECOVERY)?;
     let outcome = suffer(&mut patient, &work, options);
     let kept = keep(
         &patient,
