@@ -2,8 +2,8 @@
 //! takes an acks=all record again and hands it out, and until a topic can be created again.
 //!
 //! `cargo xtask bench failover` runs it and reads its lines: one of JSON for each measurement. It starts three nodes, broker
-//! and controller each, on a network of their own, of Apache Kafka with `RIVERRUN_STORIES_OF=kafka` in the environment; the
-//! settings are the makers' own defaults.
+//! and controller each, on a network of their own, of Apache Kafka with `RIVERRUN_STORIES_OF=kafka` in the environment. The
+//! settings are the makers' own defaults, but for those it is told to set.
 
 #[path = "failover/cluster.rs"]
 mod cluster;
@@ -28,6 +28,14 @@ struct Options {
     /// What happens to the node.
     #[arg(long, value_delimiter = ',', default_value = "kill,freeze,cut")]
     faults: Vec<Fault>,
+    /// A setting of every node, KEY=VALUE.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').ok_or("KEY=VALUE is expected")?;
+    Ok((parts.0.to_owned(), parts.1.to_owned()))
 }
 
 /// What happens to a node.
@@ -55,7 +63,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let mut cluster = Cluster::start(options.partitions)?;
+    let mut cluster = Cluster::start(options.partitions, &options.settings)?;
     for fault in &options.faults {
         for victim in [Victim::Leader, Victim::Controller] {
             for round in 0..options.rounds {

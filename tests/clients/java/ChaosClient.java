@@ -43,6 +43,8 @@ public final class ChaosClient {
     }
 
     public static void main(String[] arguments) throws Exception {
+        // The standard output is the history; kafka-clients logs errors there unless told otherwise.
+        System.setOut(System.err);
         String plain = arguments[0];
         int plainPartitions = Integer.parseInt(arguments[1]);
         String moved = arguments[2];

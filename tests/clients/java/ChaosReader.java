@@ -22,6 +22,8 @@ public final class ChaosReader {
     private ChaosReader() { }
 
     public static void main(String[] arguments) throws Exception {
+        // The standard output is the history; kafka-clients logs errors there unless told otherwise.
+        System.setOut(System.err);
         for (String topic : List.of(arguments[0], arguments[1])) {
             settle(topic);
             for (String isolation : List.of("read_uncommitted", "read_committed")) {

@@ -1,6 +1,7 @@
 //! Three nodes, a topic, and what befalls one of them.
 
 use anyhow::{Context, Result, ensure};
+use protocol::messages::create_partitions_request::{CreatePartitionsRequest, CreatePartitionsTopic};
 use protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use protocol::messages::elect_leaders_request::ElectLeadersRequest;
 use protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
@@ -16,6 +17,8 @@ use super::Fault;
 /// The topic whose partitions change their leaders.
 pub const TOPIC: &str = "measured";
 const NODES: i32 = 3;
+/// How many partitions one request creates: no more than 10,000 records come of a request, of the topic itself one.
+const AT_ONCE: i32 = 5_000;
 /// How long the cluster may take to be whole again; thousands of partitions take their time.
 const RECOVERY: Duration = Duration::from_secs(300);
 
@@ -28,11 +31,14 @@ pub struct Cluster {
 
 impl Cluster {
     /// Starts it, and creates the topic.
-    pub fn start(partitions: i32) -> Result<Cluster> {
+    pub fn start(partitions: i32, settings: &[(String, String)]) -> Result<Cluster> {
         let network = Network::with_nodes(1..=NODES)?;
         let mut plan = Plan::combined(NODES)
             .made_by(Maker::chosen())
             .with("min.insync.replicas", 2);
+        for (key, value) in settings {
+            plan = plan.with(key, value);
+        }
         for id in 1..=NODES {
             let [start, name_space] = network.prefix(id);
             plan = plan.node(id, |node| {
@@ -52,7 +58,7 @@ impl Cluster {
     fn create(&self) -> Result<()> {
         let topic = CreatableTopic {
             name: TOPIC.to_owned(),
-            num_partitions: self.partitions,
+            num_partitions: self.partitions.min(AT_ONCE),
             replication_factor: 3,
             ..Default::default()
         };
@@ -66,6 +72,30 @@ impl Cluster {
         let answer = talk.ask(&request, 7)?.topics.pop().context("an answer for the topic")?;
         // 36: it was created by a request whose answer was lost.
         ensure!([0, 36].contains(&answer.error_code), "{answer:?}");
+        if self.partitions > AT_ONCE {
+            self.create_the_rest(&mut talk)?;
+        }
+        Ok(())
+    }
+
+    fn create_the_rest(&self, talk: &mut Talk) -> Result<()> {
+        let topic = CreatePartitionsTopic {
+            name: TOPIC.to_owned(),
+            count: self.partitions,
+            ..Default::default()
+        };
+        let request = CreatePartitionsRequest {
+            topics: vec![topic],
+            timeout_ms: 120_000,
+            ..Default::default()
+        };
+        let answer = talk
+            .ask(&request, 3)?
+            .results
+            .pop()
+            .context("an answer for the topic")?;
+        // 37: there are as many, by a request whose answer was lost.
+        ensure!([0, 37].contains(&answer.error_code), "{answer:?}");
         Ok(())
     }
 
