@@ -7,11 +7,11 @@ use crate::service::{Admission, Reply, Service};
 use bytes::Bytes;
 use protocol::{ApiKey, frame};
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -110,12 +110,11 @@ impl<S: Service> Connection<S> {
 
     /// Reads what has come, answers every request that is whole, and sends the answers.
     async fn work(&mut self) -> Result<Next, Closed> {
-        match self.stream.try_read_buf(self.inbox.for_reading()) {
-            Ok(0) => return Ok(Next::End),
-            Ok(_) => {}
-            // Readiness is a hint: a new socket is said to be readable once although nothing has come.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error.into()),
+        // Readiness is a hint: a new socket is said to be readable once although nothing has come.
+        if let Some(received) = at_once(self.stream.read_buf(self.inbox.for_reading())).await
+            && received? == 0
+        {
+            return Ok(Next::End);
         }
         while let Some(frame) = self.inbox.next_frame(self.limits.max_request_bytes)? {
             self.request(frame).await?;
@@ -187,13 +186,19 @@ async fn answer(
     handling: impl Future<Output = Reply>,
 ) -> Result<Reply, Closed> {
     let mut handling = pin!(handling);
-    let at_once = poll_fn(|context| match handling.as_mut().poll(context) {
-        Poll::Ready(reply) => Poll::Ready(Some(reply)),
-        Poll::Pending => Poll::Ready(None),
-    });
-    if let Some(reply) = at_once.await {
+    if let Some(reply) = at_once(handling.as_mut()).await {
         return Ok(reply);
     }
     outbox.flush(stream).await?;
     Ok(handling.await)
+}
+
+/// What a future gives without waiting.
+async fn at_once<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
