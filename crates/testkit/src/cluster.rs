@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+
+use crate::process::Process;
 
 /// A combined broker and controller, running as a process of its own until dropped.
 pub trait Cluster: Send {
@@ -18,14 +20,21 @@ pub trait Cluster: Send {
     /// The log directory (the first, when the settings name several).
     fn data_dir(&self) -> &Path;
 
+    /// The process, while it runs: for whoever implements this.
+    fn process(&mut self) -> &mut Option<Process>;
+
     /// The running process.
     fn pid(&self) -> Option<u32>;
 
     /// Kills the process with SIGKILL and waits until it is gone.
-    fn kill9(&mut self) -> Result<()>;
+    fn kill9(&mut self) -> Result<()> {
+        self.process().take().context("not running")?.kill9()
+    }
 
     /// Sends SIGTERM and waits until the process ended; an exit code other than Kafka's (0 or 143) is an error.
-    fn stop_cleanly(&mut self) -> Result<()>;
+    fn stop_cleanly(&mut self) -> Result<()> {
+        self.process().take().context("not running")?.terminate()
+    }
 
     /// Starts the process again on the same directory and the same ports, and waits until it is ready.
     fn restart(&mut self) -> Result<()>;

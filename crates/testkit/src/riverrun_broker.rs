@@ -121,12 +121,8 @@ impl Cluster for RiverrunBroker {
         self.process.as_ref().map(Process::pid)
     }
 
-    fn kill9(&mut self) -> Result<()> {
-        self.process.take().context("not running")?.kill9()
-    }
-
-    fn stop_cleanly(&mut self) -> Result<()> {
-        self.process.take().context("not running")?.terminate()
+    fn process(&mut self) -> &mut Option<Process> {
+        &mut self.process
     }
 
     fn restart(&mut self) -> Result<()> {
