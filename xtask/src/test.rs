@@ -17,6 +17,10 @@ pub struct Options {
     /// Run format check, clippy and the layering check first, as CI does.
     #[arg(long)]
     ci: bool,
+    /// Three nodes, with three replicas of everything, in the place of every broker that may be one of several: only the
+    /// tests of whole brokers, and not those about one broker's directory or about a cluster anyway.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(3..=3))]
+    nodes: Option<u8>,
     /// Passed on to `cargo test`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     cargo_test: Vec<String>,
@@ -34,9 +38,50 @@ pub fn run(options: &Options) -> Result<()> {
     }
     // All of the workspace, as the tests need it: building the binary alone would choose other features, and so twice.
     cargo(&root, &["build", "--workspace"])?;
+    let given: Vec<_> = options.cargo_test.iter().map(String::as_str).collect();
+    if options.nodes.is_some() {
+        return with_three_nodes(&root, &given);
+    }
     let mut arguments = vec!["test", "--workspace", "--no-fail-fast"];
-    arguments.extend(options.cargo_test.iter().map(String::as_str));
-    cargo(&root, &arguments)
+    arguments.extend(&given);
+    let told = cargo(&root, &arguments);
+    if options.ci {
+        let mut filters = vec!["--"];
+        filters.extend(IN_CI);
+        return told.and(with_three_nodes(&root, &filters));
+    }
+    told
+}
+
+/// The test programs whose broker may be three nodes.
+const OF_SEVERAL: [&str; 8] = [
+    "stories",
+    "groups",
+    "transactions",
+    "transaction_walks",
+    "exactly_once",
+    "churn",
+    "connect",
+    "streams",
+];
+
+/// What CI tells of three nodes: failover of leaders and of coordinators, in about a minute.
+const IN_CI: [&str; 5] = [
+    "crashes::",
+    "outcomes::",
+    "stories::idempotence",
+    "no_acknowledged_commit_is_lost",
+    "output_equals_input_in_a_consumer_group",
+];
+
+/// Runs those of the tests that can be told of three nodes so; `given` is passed on.
+fn with_three_nodes(root: &Path, given: &[&str]) -> Result<()> {
+    let mut command = cargo_command(root);
+    command.args(["test", "--package", "testkit", "--no-fail-fast"]);
+    for program in OF_SEVERAL {
+        command.args(["--test", program]);
+    }
+    run_program(command.args(given).env("RIVERRUN_NODES", "3"))
 }
 
 /// Runs one test, ignored or not, of one of a crate's test programs, showing what it prints.

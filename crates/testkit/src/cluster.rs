@@ -78,6 +78,12 @@ impl Settings {
         self
     }
 
+    /// Whether they name a directory: no second node could have it too.
+    #[must_use]
+    pub fn is_of_one_node(&self) -> bool {
+        self.data_dir.is_some() || self.properties.iter().any(|(key, _)| key == "log.dirs")
+    }
+
     /// The arguments that tell a storage tool the levels.
     pub(crate) fn feature_arguments(&self) -> Vec<String> {
         let pairs = self.features.iter().map(|(name, level)| format!("{name}={level}"));

@@ -22,6 +22,7 @@ pub mod ready;
 pub mod riverrun_broker;
 pub mod suite;
 pub mod talk;
+pub mod three;
 pub mod wire;
 
 pub use cluster::{Cluster, Settings};
@@ -30,4 +31,5 @@ pub use maker::Maker;
 pub use nodes::{Node, Nodes, Plan, Voters};
 pub use riverrun_broker::RiverrunBroker;
 pub use talk::Talk;
+pub use three::ThreeNodes;
 pub use wire::Wire;

@@ -107,6 +107,7 @@ fn is_the_tests_own(name: &OsString) -> bool {
         "RIVERRUN_TEST_DEPS",
         "RIVERRUN_BIN",
         "RIVERRUN_STORIES_OF",
+        "RIVERRUN_NODES",
         "RIVERRUN_KAFKA_AS_SHIPPED",
     ]
     .iter()

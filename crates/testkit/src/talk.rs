@@ -1,21 +1,27 @@
-//! Typed requests over one raw connection: each is sent once, and its answer is what the broker said.
+//! Typed requests over raw connections: each is sent once, and its answer is what the broker said.
+
+mod configs;
+mod route;
+
+pub use configs::Resource;
 
 use anyhow::{Context, Result, bail, ensure};
 use base::Uuid;
 use bytes::Bytes;
-use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
+use protocol::messages::create_topics_request::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+};
 use protocol::messages::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
-use protocol::messages::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
 use protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use protocol::messages::fetch_response::PartitionData;
-use protocol::messages::incremental_alter_configs_request::{
-    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
-};
 use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use protocol::messages::list_offsets_response::ListOffsetsPartitionResponse;
+use protocol::messages::metadata_request::MetadataRequest;
 use protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use protocol::messages::produce_response::PartitionProduceResponse;
 use protocol::{Message, Records, Request, frame};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::batch::{Batch, Record};
@@ -32,31 +38,15 @@ pub const EARLIEST: i64 = -2;
 /// The end of a log, for [`Talk::offset`].
 pub const LATEST: i64 = -1;
 
-/// Whose configs are meant.
-#[derive(Clone, Copy, Debug)]
-pub enum Resource<'a> {
-    /// A topic.
-    Topic(&'a str),
-    /// One broker by its id.
-    Broker(&'a str),
-    /// Every broker.
-    AllBrokers,
-}
-
-impl Resource<'_> {
-    fn parts(self) -> (i8, String) {
-        match self {
-            Resource::Topic(name) => (2, name.to_owned()),
-            Resource::Broker(id) => (4, id.to_owned()),
-            Resource::AllBrokers => (4, String::new()),
-        }
-    }
-}
-
-/// One connection, and requests by their types.
+/// One connection, and requests by their types. To a cluster of several brokers: a connection to the first, and others to
+/// those for whom requests are meant.
 pub struct Talk {
     wire: Wire,
     next: i32,
+    /// By address; none of them where there is but one broker.
+    others: Option<BTreeMap<String, Wire>>,
+    /// Who was asked last, where it was another.
+    last: Option<String>,
 }
 
 impl Talk {
@@ -65,11 +55,13 @@ impl Talk {
         Talk::at(broker.bootstrap())
     }
 
-    /// A fresh connection to `HOST:PORT`.
-    pub fn at(address: &str) -> Result<Talk> {
+    /// A fresh connection to `HOST:PORT`, or to a cluster at `HOST:PORT,HOST:PORT,…`.
+    pub fn at(addresses: &str) -> Result<Talk> {
         Ok(Talk {
-            wire: Wire::connect(address)?,
+            wire: Wire::connect(addresses)?,
             next: 0,
+            others: addresses.contains(',').then(BTreeMap::new),
+            last: None,
         })
     }
 
@@ -78,40 +70,70 @@ impl Talk {
         &mut self.wire
     }
 
-    /// Sends a request and does not wait.
-    pub fn send<R: Request>(&mut self, request: &R, version: i16) -> Result<()> {
+    /// Sends a request to whom it is meant for and does not wait.
+    pub fn send<R: Request + 'static>(&mut self, request: &R, version: i16) -> Result<()> {
+        self.last = match self.others {
+            Some(_) => route::address(self, &route::destination(request))?,
+            None => None,
+        };
+        self.send_on(request, version)
+    }
+
+    /// Sends on the connection that was chosen last.
+    fn send_on<R: Request>(&mut self, request: &R, version: i16) -> Result<()> {
         self.next += 1;
         let sent = frame::encode_request(request, version, self.next, Some("testkit"))?;
-        self.wire.send_bytes(&sent.into_bytes())
+        self.chosen()?.send_bytes(&sent.into_bytes())
     }
 
     /// Reads the answer to the request sent last.
     pub fn receive<R: Request>(&mut self, version: i16) -> Result<R::Response> {
-        let received = Bytes::from(self.wire.receive_frame()?);
+        let received = Bytes::from(self.chosen()?.receive_frame()?);
         let (id, body) = frame::decode_response(&received, R::KEY, version)?;
         ensure!(id == self.next, "asked {}, answered {id}", self.next);
         Ok(R::Response::from_bytes(&body, version)?)
     }
 
     /// Sends a request and reads its answer.
-    pub fn ask<R: Request>(&mut self, request: &R, version: i16) -> Result<R::Response> {
+    pub fn ask<R: Request + 'static>(&mut self, request: &R, version: i16) -> Result<R::Response> {
         self.send(request, version)?;
         self.receive::<R>(version)
     }
 
-    /// Creates a topic of one replica and waits until its partitions are led; answers its id.
+    /// As [`Talk::ask`], of the broker that was connected to first, whomever the request is meant for.
+    fn ask_here<R: Request>(&mut self, request: &R, version: i16) -> Result<R::Response> {
+        self.last = None;
+        self.send_on(request, version)?;
+        self.receive::<R>(version)
+    }
+
+    fn chosen(&mut self) -> Result<&mut Wire> {
+        let (Some(others), Some(address)) = (&mut self.others, &self.last) else {
+            return Ok(&mut self.wire);
+        };
+        Ok(match others.entry(address.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(fresh) => fresh.insert(Wire::connect(address)?),
+        })
+    }
+
+    /// Creates a topic of one replica (of one at every broker where there are several, the first of them leading the first
+    /// partition) and waits until its partitions are led; answers its id.
     pub fn create_topic(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> Result<Uuid> {
         let configs = configs.iter().map(|(key, value)| CreatableTopicConfig {
             name: (*key).to_owned(),
             value: Some((*value).to_owned()),
         });
-        let topic = CreatableTopic {
+        let mut topic = CreatableTopic {
             name: name.to_owned(),
             num_partitions: partitions,
             replication_factor: 1,
             configs: configs.collect(),
             ..Default::default()
         };
+        if self.others.is_some() {
+            self.place(&mut topic)?;
+        }
         let request = CreateTopicsRequest {
             topics: vec![topic],
             timeout_ms: 30_000,
@@ -125,12 +147,35 @@ impl Talk {
             answer.error_message
         );
         for index in 0..partitions {
-            // Kafka answers before its broker leads the partition.
+            // Kafka answers before its broker leads the partition. Where there are several, the one that this connection is to
+            // must know the topic too, to tell who leads it: until then it answers itself.
             until("a new partition is led", || {
                 Ok(self.look_up(name, index, LATEST)?.error_code == 0)
             })?;
         }
         Ok(answer.topic_id)
+    }
+
+    /// Spreads the topic's replicas over all brokers, partition by partition led by another.
+    fn place(&mut self, topic: &mut CreatableTopic) -> Result<()> {
+        let request = MetadataRequest {
+            topics: Some(Vec::new()),
+            ..Default::default()
+        };
+        let brokers = self.ask(&request, 12)?.brokers;
+        let mut ids: Vec<i32> = brokers.iter().map(|broker| broker.node_id).collect();
+        ids.sort_unstable();
+        let assignment = |partition_index: i32| {
+            let assignment = CreatableReplicaAssignment {
+                partition_index,
+                broker_ids: ids.clone(),
+            };
+            ids.rotate_left(1);
+            assignment
+        };
+        topic.assignments = (0..topic.num_partitions).map(assignment).collect();
+        (topic.num_partitions, topic.replication_factor) = (-1, -1);
+        Ok(())
     }
 
     /// Deletes a topic by its name.
@@ -156,66 +201,6 @@ impl Talk {
             answer.error_message
         );
         Ok(())
-    }
-
-    /// Sets configs, or takes them back where there is no value; answers the error code.
-    pub fn alter(&mut self, resource: Resource<'_>, configs: &[(&str, Option<&str>)]) -> Result<i16> {
-        let (resource_type, resource_name) = resource.parts();
-        let configs = configs.iter().map(|(key, value)| AlterableConfig {
-            name: (*key).to_owned(),
-            config_operation: i8::from(value.is_none()),
-            value: value.map(str::to_owned),
-        });
-        let resource = AlterConfigsResource {
-            resource_type,
-            resource_name,
-            configs: configs.collect(),
-        };
-        let request = IncrementalAlterConfigsRequest {
-            resources: vec![resource],
-            validate_only: false,
-        };
-        Ok(self
-            .ask(&request, 1)?
-            .responses
-            .pop()
-            .context("an answer for the resource")?
-            .error_code)
-    }
-
-    /// Sets configs; a refusal is an error.
-    pub fn set(&mut self, resource: Resource<'_>, configs: &[(&str, &str)]) -> Result<()> {
-        let configs: Vec<_> = configs.iter().map(|(key, value)| (*key, Some(*value))).collect();
-        let error = self.alter(resource, &configs)?;
-        ensure!(error == 0, "{resource:?}: {configs:?}: error {error}");
-        Ok(())
-    }
-
-    /// A config's value and its source (1 topic, 2 broker, 3 all brokers, 4 static, 5 default).
-    pub fn config(&mut self, resource: Resource<'_>, key: &str) -> Result<(Option<String>, i8)> {
-        let (resource_type, resource_name) = resource.parts();
-        let configuration_keys = Some(vec![key.to_owned()]);
-        let resource = DescribeConfigsResource {
-            resource_type,
-            resource_name,
-            configuration_keys,
-        };
-        let request = DescribeConfigsRequest {
-            resources: vec![resource],
-            ..Default::default()
-        };
-        let result = self
-            .ask(&request, 4)?
-            .results
-            .pop()
-            .context("an answer for the resource")?;
-        ensure!(result.error_code == 0, "{key}: error {}", result.error_code);
-        let config = result
-            .configs
-            .into_iter()
-            .next()
-            .with_context(|| format!("{key} is described"))?;
-        Ok((config.value, config.config_source))
     }
 
     /// Produces bytes to a partition and answers what the broker said of it.

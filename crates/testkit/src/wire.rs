@@ -25,8 +25,9 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Connects to `HOST:PORT`.
-    pub fn connect(address: &str) -> Result<Wire> {
+    /// Connects to `HOST:PORT`, or to the first of `HOST:PORT,HOST:PORT,…`.
+    pub fn connect(addresses: &str) -> Result<Wire> {
+        let address = addresses.split(',').next().unwrap_or(addresses);
         let stream = connect(address).with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
         let mut wire = Wire {

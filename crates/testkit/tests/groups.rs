@@ -12,7 +12,7 @@ use protocol::messages::offset_fetch_request::{OffsetFetchRequest, OffsetFetchRe
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings, Wire, dependencies, kafka_broker, suite};
+use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings, Wire, chosen, dependencies, kafka_broker, suite};
 
 const TOPIC: &str = "read-by-groups";
 const GROUP: &str = "survivors";
@@ -24,16 +24,21 @@ fn connect(broker: &dyn Cluster) -> Wire {
     Wire::connect(broker.bootstrap()).expect("the broker accepts")
 }
 
-/// Waits until the broker coordinates the group.
-fn find_coordinator(wire: &mut Wire) {
+/// A connection to the broker that coordinates the group, once one does.
+fn coordinator(broker: &dyn Cluster) -> Wire {
     let request = FindCoordinatorRequest {
         coordinator_keys: vec![GROUP.to_owned()],
         ..Default::default()
     };
+    let mut any = connect(broker);
     for _ in 0..TRIES {
-        let answer = wire.call(4, &request).expect("FindCoordinator is answered");
-        if answer.coordinators[0].error_code == 0 && committed(wire).is_some() {
-            return;
+        let answer = any.call(4, &request).expect("FindCoordinator is answered");
+        let found = &answer.coordinators[0];
+        if found.error_code == 0 {
+            let mut wire = Wire::connect(&format!("{}:{}", found.host, found.port)).expect("the broker accepts");
+            if committed(&mut wire).is_some() {
+                return wire;
+            }
         }
         std::thread::sleep(RETRY);
     }
@@ -45,7 +50,7 @@ fn create_topic(wire: &mut Wire) {
         topics: vec![CreatableTopic {
             name: TOPIC.to_owned(),
             num_partitions: 1,
-            replication_factor: 1,
+            replication_factor: -1,
             ..Default::default()
         }],
         timeout_ms: 30_000,
@@ -97,10 +102,9 @@ fn committed(wire: &mut Wire) -> Option<i64> {
 
 #[test]
 fn no_acknowledged_commit_is_lost_when_the_broker_is_killed() {
-    let mut broker = RiverrunBroker::start(&Settings::default()).expect("Riverrun starts");
-    let mut wire = connect(&broker);
-    create_topic(&mut wire);
-    find_coordinator(&mut wire);
+    let mut broker = chosen::start(&Settings::default()).expect("the broker starts");
+    create_topic(&mut connect(&*broker));
+    let mut wire = coordinator(&*broker);
     assert_eq!(committed(&mut wire), Some(-1));
     let mut acknowledged = -1;
     let mut sent = 0;
@@ -125,8 +129,7 @@ fn no_acknowledged_commit_is_lost_when_the_broker_is_killed() {
         }
         broker.kill9().expect("it dies");
         broker.restart().expect("it starts again");
-        wire = connect(&broker);
-        find_coordinator(&mut wire);
+        wire = coordinator(&*broker);
         let found = committed(&mut wire).expect("the coordinator is ready");
         assert!(
             (acknowledged..sent).contains(&found),
@@ -176,7 +179,7 @@ fn a_consumer_group_lives_on_under_either_broker() {
         let mut wire = connect(&*broker);
         if round == 0 {
             create_topic(&mut wire);
-            find_coordinator(&mut wire);
+            wire = coordinator(&*broker);
             let joined = heartbeat(&mut wire, 0);
             assert_eq!((joined.error_code, joined.member_epoch), (0, 2), "{joined:?}");
             epoch = joined.member_epoch;

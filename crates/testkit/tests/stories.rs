@@ -1,7 +1,8 @@
 //! Stories of the whole program, told over the raw wire: what a client, an operator or a disk does, and what comes of it.
 //!
 //! With `RIVERRUN_STORIES_OF=kafka` in the environment they are told of Apache Kafka, all but those about our own command:
-//! so a story is proved to be Kafka's before Riverrun is held to it.
+//! so a story is proved to be Kafka's before Riverrun is held to it. With `RIVERRUN_NODES=3` they are told of three nodes in the
+//! place of one, all but those about one broker's process and directory.
 
 mod stories {
     mod bad_input;
@@ -16,13 +17,5 @@ mod stories {
     mod removal;
     mod serving;
 
-    use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
-
-    /// Starts the broker that the stories are about.
-    fn broker(settings: &Settings) -> anyhow::Result<Box<dyn Cluster>> {
-        match std::env::var("RIVERRUN_STORIES_OF").as_deref() {
-            Ok("kafka") => Ok(Box::new(KafkaBroker::start(settings)?)),
-            _ => Ok(Box::new(RiverrunBroker::start(settings)?)),
-        }
-    }
+    use testkit::chosen::start as broker;
 }

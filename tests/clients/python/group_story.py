@@ -27,7 +27,7 @@ def consumer(group, **options):
 def produce(number):
     admin = AdminClient({"bootstrap.servers": BOOTSTRAP})
     if number == 0:
-        admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result(timeout=30)
+        admin.create_topics([NewTopic(TOPIC, PARTITIONS, -1)])[TOPIC].result(timeout=30)
     eventually(lambda: TOPIC in admin.list_topics(timeout=10).topics, f"{TOPIC} is known")
     producer = Producer({"bootstrap.servers": BOOTSTRAP})
     for at in range(RECORDS):

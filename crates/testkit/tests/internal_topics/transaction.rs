@@ -174,7 +174,7 @@ pub fn find(talk: &mut Talk, key_type: i8, key: &str) -> Result<()> {
 }
 
 /// Asks until the answer is one; an error code that does not go away by waiting is an error.
-pub fn patiently<R: Request>(
+pub fn patiently<R: Request + 'static>(
     talk: &mut Talk,
     request: &R,
     version: i16,

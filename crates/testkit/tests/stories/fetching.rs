@@ -7,7 +7,7 @@ use protocol::messages::fetch_response::{EpochEndOffset, FetchResponse};
 use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use std::time::{Duration, Instant};
 use testkit::talk::{LATEST, batch_of, fetch_partition, fetch_request, records};
-use testkit::{Settings, Talk};
+use testkit::{Settings, Talk, chosen};
 
 const OFFSET_OUT_OF_RANGE: i16 = 1;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
@@ -53,7 +53,8 @@ fn of_session(id: i32, epoch: i32, wanted: &[(i32, i64)]) -> FetchRequest {
 
 #[test]
 fn a_session_tells_only_what_changed() -> Result<()> {
-    let broker = super::broker(&Settings::default())?;
+    // A session is one broker's, and of what it leads.
+    let broker = chosen::start_one(&Settings::default())?;
     let (mut talk, mut producer) = (Talk::to(&*broker)?, Talk::to(&*broker)?);
     producer.create_topic("t", 3, &[])?;
     let full = talk.ask(&of_session(0, 0, &[(0, 0), (1, 0), (2, 0)]), 12)?;

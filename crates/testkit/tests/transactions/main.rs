@@ -1,7 +1,7 @@
 //! Transactions over the raw wire: what is committed shows whole, what is not never does, whatever happens to the broker or
 //! the producer. Told of clients that add partitions themselves, and of those of transaction.version 2.
 //!
-//! With `RIVERRUN_STORIES_OF=kafka` in the environment the stories are told of Apache Kafka.
+//! With `RIVERRUN_STORIES_OF=kafka` in the environment the stories are told of Apache Kafka, with `RIVERRUN_NODES=3` of three nodes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod crashes;
@@ -14,7 +14,7 @@ mod refusals;
 use anyhow::{Result, ensure};
 use producer::Style;
 use protocol::messages::update_features_request::{FeatureUpdateKey, UpdateFeaturesRequest};
-use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings, Talk};
+use testkit::{Cluster, Settings, Talk, chosen};
 
 const TOPIC: &str = "written-in-transactions";
 const PARTITIONS: i32 = 3;
@@ -25,10 +25,7 @@ fn broker(settings: &Settings, style: Style) -> Result<(Box<dyn Cluster>, Talk)>
         .clone()
         .with("transaction.state.log.num.partitions", 3)
         .with("offsets.topic.num.partitions", 2);
-    let broker: Box<dyn Cluster> = match std::env::var("RIVERRUN_STORIES_OF").as_deref() {
-        Ok("kafka") => Box::new(KafkaBroker::start(&settings)?),
-        _ => Box::new(RiverrunBroker::start(&settings)?),
-    };
+    let broker = chosen::start(&settings)?;
     let mut talk = Talk::to(&*broker)?;
     if style == Style::Early {
         set_version(&mut talk, 1)?;
