@@ -24,6 +24,7 @@ mod session;
 mod throttle;
 
 pub use alter_partition::Alterations;
+pub(crate) use connection::{FetchFailed, connect};
 pub use fetchers::{Fetchers, Task, assign, leaders_changed, rearrange};
 pub use lane::Follow;
 pub use session::PartitionId;

@@ -114,6 +114,9 @@ pub enum ReadError {
     /// CORRUPT_MESSAGE: the records of the batch at this offset cannot be read.
     #[error("the records of the batch at offset {0} cannot be read")]
     Records(Offset),
+    /// CORRUPT_MESSAGE: the scrub has found that what holds the offset is not what was written.
+    #[error("what holds offset {0} is damaged")]
+    Damaged(Offset),
 }
 
 impl From<io::Error> for ReadError {

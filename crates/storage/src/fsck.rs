@@ -53,6 +53,14 @@ pub enum Problem {
         /// The last offset before it.
         previous: i64,
     },
+    /// Batches must end where the next segment begins.
+    #[error("the batch that ends at offset {found} reaches into the next segment, which begins at {end}")]
+    Beyond {
+        /// The batch's last offset.
+        found: i64,
+        /// Where the next segment begins.
+        end: i64,
+    },
     /// Bytes that begin no batch: the rest of the file cannot be read.
     #[error("{len} bytes are no batch: {what}")]
     Unreadable {

@@ -9,6 +9,7 @@ pub mod append;
 pub mod checkpoint;
 pub mod cleaner;
 pub mod config;
+pub mod damage;
 pub mod deletion;
 pub mod dirs;
 pub mod epochs;

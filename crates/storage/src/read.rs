@@ -86,6 +86,7 @@ impl LogView {
         };
         let segment = &self.segments[number];
         let end = self.bound_position(number, bound)?;
+        let end = segment.served_up_to(first.position, end);
         let available = end.saturating_sub(first.position);
         let first_size = first.header.size() as u64;
         let allowed = match min_one {

@@ -1,6 +1,7 @@
 //! Walking over the batch headers of a segment file, without reading the records.
 
 use crate::error::{ReadError, StorageError};
+use base::Offset;
 use base::fs::File;
 use records::{BatchError, BatchHeader, HEADER_LEN};
 use std::io;
@@ -26,6 +27,8 @@ impl Placed {
 pub(crate) enum ScanError {
     Io(io::Error),
     Batch(BatchError),
+    /// The scrub has found that what holds this offset is damaged.
+    Damaged(Offset),
 }
 
 impl From<io::Error> for ScanError {
@@ -39,6 +42,7 @@ impl From<ScanError> for ReadError {
         match error {
             ScanError::Io(error) => error.into(),
             ScanError::Batch(error) => error.into(),
+            ScanError::Damaged(offset) => Self::Damaged(offset),
         }
     }
 }
@@ -48,6 +52,7 @@ impl From<ScanError> for StorageError {
         match error {
             ScanError::Io(error) => error.into(),
             ScanError::Batch(_) => Self::Corrupt("a batch header"),
+            ScanError::Damaged(_) => Self::Corrupt("a batch"),
         }
     }
 }
@@ -72,6 +77,16 @@ impl<'a> HeaderScan<'a> {
             filled: 0,
             window: [0; WINDOW],
         }
+    }
+
+    /// Where the next batch begins.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Goes on at `position`, where a batch begins.
+    pub(crate) fn skip_to(&mut self, position: u64) {
+        self.position = position;
     }
 
     /// The next header; none at the end. A batch that passes the end is an error.

@@ -3,6 +3,7 @@
 //! Readers share it with the one writer. Files are opened when they are first needed: ten thousand idle partitions
 //! hold no descriptors.
 
+use crate::damage::Damage;
 use crate::error::StorageError;
 use crate::home::Home;
 use crate::index::file::IndexFile;
@@ -29,6 +30,8 @@ pub(crate) struct Segment {
     base: Offset,
     size: AtomicU64,
     transaction_index: AtomicBool,
+    /// Whether any damage is known.
+    is_damaged: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -41,6 +44,8 @@ struct State {
     transactions: Option<TransactionIndex>,
     largest: Option<TimeOffset>,
     first_timestamp: Option<Timestamp>,
+    /// Stretches that nobody is served from, ascending.
+    damages: Vec<Damage>,
 }
 
 impl Segment {
@@ -52,6 +57,7 @@ impl Segment {
             base,
             size: AtomicU64::new(size),
             transaction_index,
+            is_damaged: AtomicBool::new(false),
             state: Mutex::default(),
         }
     }
@@ -188,12 +194,52 @@ impl Segment {
     pub(crate) fn find_batch(&self, offset: Offset, end: u64) -> Result<Option<Placed>, ScanError> {
         let file = self.log()?;
         let mut scan = HeaderScan::new(&*file, self.position_before(offset)?, end);
+        if self.is_damaged.load(Ordering::Acquire) {
+            return self.find_beside_damage(scan, offset);
+        }
         while let Some(placed) = scan.next()? {
             if placed.header.last_offset() >= offset {
                 return Ok(Some(placed));
             }
         }
         Ok(None)
+    }
+
+    /// As [`Segment::find_batch`], where some stretches are not to be trusted: they are passed over, but not for what they hold.
+    fn find_beside_damage(&self, mut scan: HeaderScan<'_>, offset: Offset) -> Result<Option<Placed>, ScanError> {
+        let damages = self.state().damages.clone();
+        loop {
+            let here = scan.position();
+            match damages
+                .iter()
+                .find(|damage| (damage.position..damage.end).contains(&here))
+            {
+                Some(damage) if offset < damage.until => return Err(ScanError::Damaged(offset)),
+                Some(damage) => scan.skip_to(damage.end),
+                None => match scan.next()? {
+                    Some(placed) if placed.header.last_offset() < offset => {}
+                    found => return Ok(found),
+                },
+            }
+        }
+    }
+
+    /// Where the bytes end that can be served from `position` on: where damage begins, or at `end`.
+    pub(crate) fn served_up_to(&self, position: u64, end: u64) -> u64 {
+        if !self.is_damaged.load(Ordering::Acquire) {
+            return end;
+        }
+        let state = self.state();
+        let mut ahead = state.damages.iter().filter(|damage| damage.end > position);
+        ahead.next().map_or(end, |damage| damage.position.clamp(position, end))
+    }
+
+    /// Nobody is served from these stretches from now on, and from what was damaged before otherwise again.
+    pub(crate) fn set_damages(&self, mut damages: Vec<Damage>) {
+        damages.sort_unstable_by_key(|damage| damage.position);
+        let mut state = self.state();
+        self.is_damaged.store(!damages.is_empty(), Ordering::Release);
+        state.damages = damages;
     }
 
     /// Works with the offset index, loading it if need be.

@@ -1,5 +1,6 @@
 //! Stories of whole logs: written, read, cut off, opened again.
 
+mod damage;
 mod full_disk;
 mod golden;
 mod model;

@@ -69,6 +69,8 @@ impl Log {
     /// Cuts the last segment before the batch that holds `offset`.
     fn cut_active(&mut self, offset: Offset, now: Timestamp) -> Result<(), StorageError> {
         let segment = Arc::clone(self.active_segment());
+        // Headers tell where to cut. If what stays is damaged, the next scrub finds it again.
+        segment.set_damages(Vec::new());
         let found = segment.find_batch(offset, segment.size())?;
         segment.truncate(offset, found.map_or(segment.size(), |placed| placed.position))?;
         let fresh = Active::new(segment.base(), &self.config, now, self.jitter_seed);

@@ -145,7 +145,7 @@ pub(super) fn read_error(error: ReadError) -> ErrorCode {
     match error {
         ReadError::Storage(_) => ErrorCode::KafkaStorageError,
         ReadError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
-        ReadError::Batch(_) | ReadError::Records(_) => ErrorCode::CorruptMessage,
+        ReadError::Batch(_) | ReadError::Records(_) | ReadError::Damaged(_) => ErrorCode::CorruptMessage,
     }
 }
 

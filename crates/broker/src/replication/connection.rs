@@ -8,7 +8,7 @@ use client::{Channel, ClientError, Settings};
 
 /// Why a fetch failed as a whole.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FetchFailed {
+pub(crate) enum FetchFailed {
     /// The leader is not in the cluster, or cannot be reached.
     #[error(transparent)]
     Peer(#[from] PeerError),
@@ -21,7 +21,7 @@ pub(super) enum FetchFailed {
 }
 
 /// Connects to the leader's listener for brokers.
-pub(super) async fn connect(broker: &Broker, source: NodeId) -> Result<Channel, FetchFailed> {
+pub(crate) async fn connect(broker: &Broker, source: NodeId) -> Result<Channel, FetchFailed> {
     let address = peers::address(broker, source).ok_or(PeerError::Unknown(source))?;
     let config = broker.config.load();
     let replication = &config.replication;

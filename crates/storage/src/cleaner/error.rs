@@ -57,9 +57,10 @@ impl From<ReadError> for CleaningError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Storage(error) => Self::Storage(error),
-            ReadError::OffsetOutOfRange { .. } | ReadError::Batch(_) | ReadError::Records(_) => {
-                Self::Storage(StorageError::Corrupt("a batch header"))
-            }
+            ReadError::OffsetOutOfRange { .. }
+            | ReadError::Batch(_)
+            | ReadError::Records(_)
+            | ReadError::Damaged(_) => Self::Storage(StorageError::Corrupt("a batch header")),
         }
     }
 }

@@ -1,13 +1,13 @@
 //! One segment, batch by batch: checksums, order, and the records within.
 
 use super::{Finding, Problem, Remedy};
-use crate::names::SegmentFile;
-use crate::view::LogView;
+use crate::damage::Damage;
 use base::Offset;
 use base::fs::{File, Fs, Open};
 use records::compression::{Codec, decompress};
 use records::{BatchError, BatchHeader, BatchView, Records};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -55,6 +55,13 @@ pub struct Walk {
     end: u64,
     /// The offset that the next batch must reach.
     next: Offset,
+    /// The offset that no batch may pass: where the next segment begins.
+    bound: Offset,
+    /// Where the last batch begins that seemed whole, and the offset it had to reach.
+    last: (u64, Offset),
+    /// Where a damaged stretch began that has not ended yet.
+    open: Option<(u64, Offset)>,
+    damages: Vec<Damage>,
     /// What was read from `position` on.
     buffer: Vec<u8>,
     from: usize,
@@ -66,19 +73,42 @@ impl Walk {
     /// A walk over the file of batches at `path` whose first offset is at least `base`.
     pub fn open(fs: &dyn Fs, path: &Path, base: Offset, place: Place, depth: Depth) -> io::Result<Self> {
         let file = fs.open(path, Open::Read)?;
-        let end = file.len()?;
-        Ok(Self::over(file, path.to_owned(), end, base, place, depth))
+        let bytes = 0..file.len()?;
+        let offsets = base..Offset(i64::MAX);
+        Ok(Self::over(file, path.to_owned(), bytes, offsets, place, depth))
     }
 
-    fn over(file: Arc<dyn File>, path: PathBuf, end: u64, base: Offset, place: Place, depth: Depth) -> Self {
+    /// A walk over some bytes of a closed segment, whose batches hold some of these offsets.
+    pub(crate) fn over_closed(
+        file: Arc<dyn File>,
+        path: PathBuf,
+        bytes: Range<u64>,
+        offsets: Range<Offset>,
+        depth: Depth,
+    ) -> Self {
+        Self::over(file, path, bytes, offsets, Place::Closed, depth)
+    }
+
+    fn over(
+        file: Arc<dyn File>,
+        path: PathBuf,
+        bytes: Range<u64>,
+        offsets: Range<Offset>,
+        place: Place,
+        depth: Depth,
+    ) -> Self {
         Self {
             path,
             file,
             depth,
             place,
-            position: 0,
-            end,
-            next: base,
+            position: bytes.start,
+            end: bytes.end,
+            next: offsets.start,
+            bound: offsets.end,
+            last: (bytes.start, offsets.start),
+            open: None,
+            damages: Vec::new(),
             buffer: Vec::new(),
             from: 0,
             block: Vec::new(),
@@ -91,9 +121,39 @@ impl Walk {
         self.next
     }
 
+    /// The same walk, but no further than to the batch that begins at `position`, where no offset is below `bound`.
+    #[must_use]
+    pub fn up_to(mut self, position: u64, bound: Offset) -> Self {
+        self.end = self.end.min(position);
+        self.bound = self.bound.min(bound);
+        self
+    }
+
     /// What was found, taken out.
     pub fn take_findings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.findings)
+    }
+
+    /// The damaged stretches that have ended so far, taken out.
+    pub fn take_damages(&mut self) -> Vec<Damage> {
+        std::mem::take(&mut self.damages)
+    }
+
+    /// A damaged stretch begins there, unless one has already.
+    fn damaged_from(&mut self, place: (u64, Offset)) {
+        self.open.get_or_insert(place);
+    }
+
+    /// What is damaged, if anything is, ends here, before a batch of offset `until`.
+    fn whole_from(&mut self, until: Offset) {
+        if let Some((position, from)) = self.open.take() {
+            self.damages.push(Damage {
+                position,
+                end: self.position,
+                from,
+                until,
+            });
+        }
     }
 
     fn found(&mut self, problem: Problem, remedy: Remedy) {
@@ -131,6 +191,7 @@ impl Walk {
                 return Ok(self.unreadable(&short));
             }
         }
+        self.whole_from(self.bound);
         Ok(None)
     }
 
@@ -151,22 +212,24 @@ impl Walk {
             position: self.position,
             header,
         };
-        let offset = header.base_offset.0;
+        let (offset, here) = (header.base_offset.0, (self.position, self.next));
         if let Some(what) = damage {
             self.found(Problem::Batch { offset, what }, Remedy::Replica);
-            return seen;
+            self.damaged_from(here);
+        } else if header.base_offset < self.next {
+            let (found, previous) = (offset, self.next.0 - 1);
+            self.found(Problem::Order { found, previous }, Remedy::Replica);
+            // The checksum does not cover where a batch begins: it may as well be the batch before that is wrong.
+            self.damaged_from(self.last);
+        } else if header.next_offset() > self.bound {
+            let (found, end) = (header.last_offset().0, self.bound.0);
+            self.found(Problem::Beyond { found, end }, Remedy::Replica);
+            self.damaged_from(here);
+        } else {
+            self.whole_from(header.base_offset);
+            self.last = here;
+            self.next = header.next_offset();
         }
-        if header.base_offset < self.next {
-            let previous = self.next.0 - 1;
-            self.found(
-                Problem::Order {
-                    found: offset,
-                    previous,
-                },
-                Remedy::Replica,
-            );
-        }
-        self.next = self.next.max(header.next_offset());
         seen
     }
 
@@ -176,26 +239,10 @@ impl Walk {
             Place::Last => self.found(Problem::TornTail { len, what }, Remedy::Repair),
             Place::Closed => self.found(Problem::Unreadable { len, what }, Remedy::Replica),
         }
+        self.damaged_from((self.position, self.next));
         self.position = self.end;
+        self.whole_from(self.bound);
         None
-    }
-}
-
-impl LogView {
-    /// How many segments are closed: nothing is appended to them any more.
-    pub fn closed_segments(&self) -> usize {
-        self.segments.len() - 1
-    }
-
-    /// A walk over closed segment `number`, which goes on whatever becomes of the segment.
-    ///
-    /// # Errors
-    /// If its file cannot be opened: it may have been removed since the picture was taken.
-    pub fn walk_closed(&self, number: usize, depth: Depth) -> io::Result<Walk> {
-        let segment = &self.segments[number];
-        let path = segment.path(SegmentFile::Log);
-        let (file, size) = (segment.log()?, segment.size());
-        Ok(Walk::over(file, path, size, segment.base(), Place::Closed, depth))
     }
 }
 
