@@ -25,6 +25,9 @@ pub struct Options {
     /// Apache Kafka suffers instead of us.
     #[arg(long)]
     kafka: bool,
+    /// Apache Kafka's nodes and ours are one cluster: those of even ids are Kafka's, or with an odd seed those of odd ids.
+    #[arg(long, conflicts_with = "kafka")]
+    mixed: bool,
     /// A folder for the history and the nodes' output of a run that found something.
     #[arg(long, default_value = "target/chaos")]
     keep: String,
@@ -52,6 +55,10 @@ pub fn run(options: &Options) -> Result<()> {
     ];
     if options.kafka {
         environment.push(("RIVERRUN_STORIES_OF", "kafka".to_owned()));
+    }
+    if options.mixed {
+        let who = ["mixed", "mixed-odd"][usize::from(seed % 2 == 1)];
+        environment.push(("RIVERRUN_STORIES_OF", who.to_owned()));
     }
     if let Some(binary) = &options.riverrun {
         environment.push(("RIVERRUN_BIN", binary.clone()));

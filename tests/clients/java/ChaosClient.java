@@ -26,8 +26,9 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * kafka-clients while a cluster suffers: `ChaosClient PLAIN PLAIN-PARTITIONS MOVED MOVED-PARTITIONS SEED PAUSE-MS`. Idempotent
- * producers, a consumer that is in no group, members of a classic group, a transactional producer and a read_committed consumer.
+ * kafka-clients while a cluster suffers: `ChaosClient PLAIN PLAIN-PARTITIONS MOVED MOVED-PARTITIONS FORWARDED SEED PAUSE-MS`.
+ * Idempotent producers, a consumer that is in no group, members of a classic group, a transactional producer and a read_committed
+ * consumer, and a member of a KIP-848 group that forwards the plain topic to another, exactly once. Members leave and come back.
  * What they do and see is a line of JSON each on the standard output, written before a call and after its answer:
  * crates/testkit/tests/chaos/history.rs. A line on standard input ends the producers, its end the rest.
  */
@@ -49,8 +50,9 @@ public final class ChaosClient {
         int plainPartitions = Integer.parseInt(arguments[1]);
         String moved = arguments[2];
         int movedPartitions = Integer.parseInt(arguments[3]);
-        long seed = Long.parseUnsignedLong(arguments[4]);
-        int pause = Integer.parseInt(arguments[5]);
+        String forwarded = arguments[4];
+        long seed = Long.parseUnsignedLong(arguments[5]);
+        int pause = Integer.parseInt(arguments[6]);
         var producers = new ArrayList<Thread>();
         var consumers = new ArrayList<Thread>();
         producers.add(thread("java-a", () -> produce("java-a", plain, plainPartitions, new Random(seed + 1), pause)));
@@ -58,9 +60,9 @@ public final class ChaosClient {
         producers.add(thread("java-t", () -> transact("java-t", moved, movedPartitions, new Random(seed + 3), pause)));
         consumers.add(thread("java-reader", () -> read("java-reader", plain, plainPartitions, "read_uncommitted")));
         consumers.add(thread("java-committed", () -> read("java-committed", moved, movedPartitions, "read_committed")));
-        for (String name : List.of("java-m1", "java-m2")) {
-            consumers.add(thread(name, () -> member(name, "java-group", plain)));
-        }
+        consumers.add(thread("java-m1", () -> member("java-m1", "java-group", plain, null)));
+        consumers.add(thread("java-m2", () -> member("java-m2", "java-group", plain, new Random(seed + 4))));
+        consumers.add(thread("java-f", () -> forward("java-f", "forwarders", plain, forwarded, new Random(seed + 5))));
         System.in.read();
         producing = false;
         for (Thread thread : producers) {
@@ -146,9 +148,15 @@ public final class ChaosClient {
     /** Sends one record and tells what comes of it. */
     private static void send(KafkaProducer<String, String> producer, String who, String topic, int partition, long sequence,
             String transaction) {
+        send(producer, who, topic, partition, sequence, transaction, "");
+    }
+
+    /** The same with more in its value. */
+    private static void send(KafkaProducer<String, String> producer, String who, String topic, int partition, long sequence,
+            String transaction, String more) {
         String record = at(topic, partition) + ",\"sequence\":" + sequence;
         tell("sends", who, record + transaction);
-        String value = who + ":" + partition + ":" + sequence;
+        String value = who + ":" + partition + ":" + sequence + more;
         producer.send(new ProducerRecord<>(topic, partition, null, value), (written, problem) -> {
             if (problem == null) {
                 tell("acknowledged", who, record + ",\"offset\":" + written.offset());
@@ -284,46 +292,121 @@ public final class ChaosClient {
         }
     }
 
-    /** A member of a classic group that commits what it has read. */
-    private static void member(String who, String group, String topic) {
-        var properties = common(who);
-        properties.put("group.id", group);
-        properties.put("auto.offset.reset", "earliest");
-        properties.put("session.timeout.ms", "6000");
-        properties.put("heartbeat.interval.ms", "1000");
-        properties.put("partition.assignment.strategy", "org.apache.kafka.clients.consumer.CooperativeStickyAssignor");
-        try (var consumer = consumer(properties, "read_uncommitted")) {
-            consumer.subscribe(List.of(topic), new ConsumerRebalanceListener() {
-                @Override
-                public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
-                    var numbers = partitions.stream().map(TopicPartition::partition).sorted().toList();
-                    assigned(who, topic, numbers, "read_uncommitted", group);
-                }
-
-                @Override
-                public void onPartitionsRevoked(Collection<TopicPartition> partitions) { }
-            });
-            while (consuming) {
-                try {
-                    var ends = polled(who, consumer.poll(Duration.ofMillis(200)));
-                    if (!ends.isEmpty()) {
-                        commit(who, group, topic, consumer, ends);
+    /** A member of a classic group that commits what it has read; with chance, it leaves now and then, and comes back. */
+    private static void member(String who, String group, String topic, Random chance) {
+        while (consuming) {
+            var properties = common(who);
+            properties.put("group.id", group);
+            properties.put("auto.offset.reset", "earliest");
+            properties.put("session.timeout.ms", "6000");
+            properties.put("heartbeat.interval.ms", "1000");
+            properties.put("partition.assignment.strategy", "org.apache.kafka.clients.consumer.CooperativeStickyAssignor");
+            try (var consumer = consumer(properties, "read_uncommitted")) {
+                subscribe(consumer, who, group, topic);
+                for (int polls = chance == null ? -1 : 50 + chance.nextInt(200); consuming && polls != 0; polls--) {
+                    try {
+                        var ends = polled(who, consumer.poll(Duration.ofMillis(200)));
+                        if (!ends.isEmpty()) {
+                            commit(who, group, topic, consumer, ends);
+                        }
+                    } catch (RetriableException problem) {
+                        complain(who, problem, false);
                     }
-                } catch (RetriableException problem) {
-                    complain(who, problem, false);
                 }
             }
         }
     }
 
-    private static void commit(String who, String group, String topic, KafkaConsumer<String, String> consumer,
-            Map<TopicPartition, OffsetAndMetadata> ends) {
+    private static void subscribe(KafkaConsumer<String, String> consumer, String who, String group, String topic) {
+        consumer.subscribe(List.of(topic), new ConsumerRebalanceListener() {
+            @Override
+            public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
+                given(who, group, topic, partitions);
+            }
+
+            @Override
+            public void onPartitionsRevoked(Collection<TopicPartition> partitions) { }
+        });
+    }
+
+    private static void given(String who, String group, String topic, Collection<TopicPartition> partitions) {
+        var numbers = partitions.stream().map(TopicPartition::partition).sorted().toList();
+        assigned(who, topic, numbers, "read_uncommitted", group);
+    }
+
+    /**
+     * A member of a KIP-848 group that forwards what it reads to the same partition of another topic, together with where the group
+     * stands, in transactions of which some are aborted. A value ends with the offset of the record that it forwards. Whatever goes
+     * wrong, it begins anew, as it also does now and then by itself.
+     */
+    private static void forward(String who, String group, String from, String to, Random random) throws Exception {
+        var sequences = new HashMap<Integer, Long>();
+        long[] transaction = {0};
+        while (consuming) {
+            var properties = common(who);
+            properties.put("transactional.id", who);
+            properties.put("transaction.timeout.ms", "60000");
+            var reading = common(who);
+            reading.put("group.id", group);
+            reading.put("group.protocol", "consumer");
+            reading.put("auto.offset.reset", "earliest");
+            try (var producer = producer(properties); var consumer = consumer(reading, "read_uncommitted")) {
+                retry(who, producer::initTransactions);
+                subscribe(consumer, who, group, from);
+                for (int portions = 30 + random.nextInt(100); consuming && portions > 0; portions--) {
+                    var records = consumer.poll(Duration.ofMillis(200));
+                    var ends = polled(who, records);
+                    if (!ends.isEmpty()) {
+                        transaction[0]++;
+                        forward(producer, consumer, who, group, to, records, ends, sequences, transaction[0], random.nextInt(6) == 0);
+                    }
+                }
+            } catch (RuntimeException problem) {
+                complain(who, problem, false);
+                Thread.sleep(200);
+            }
+        }
+    }
+
+    private static void forward(KafkaProducer<String, String> producer, KafkaConsumer<String, String> consumer, String who, String group,
+            String to, ConsumerRecords<String, String> records, Map<TopicPartition, OffsetAndMetadata> ends,
+            Map<Integer, Long> sequences, long transaction, boolean abort) throws Exception {
+        String which = ",\"transaction\":" + transaction;
+        producer.beginTransaction();
+        for (var record : records) {
+            long sequence = sequences.merge(record.partition(), 1L, Long::sum);
+            send(producer, who, to, record.partition(), sequence, which, ":" + record.offset());
+        }
+        String from = ends.keySet().iterator().next().topic();
+        if (abort) {
+            retry(who, producer::abortTransaction);
+            tell("aborted", who, which);
+            for (TopicPartition partition : ends.keySet()) {
+                consumer.seek(partition, records.records(partition).get(0).offset());
+            }
+            given(who, group, from, ends.keySet());
+            return;
+        }
+        String what = offsets(group, from, ends);
+        tell("committing", who, what);
+        producer.sendOffsetsToTransaction(ends, consumer.groupMetadata());
+        retry(who, producer::commitTransaction);
+        tell("committed", who, which);
+        tell("committed_offsets", who, what);
+    }
+
+    private static String offsets(String group, String topic, Map<TopicPartition, OffsetAndMetadata> ends) {
         var offsets = new TreeMap<Integer, Long>();
         ends.forEach((partition, end) -> offsets.put(partition.partition(), end.offset()));
         var told = new StringBuilder();
         offsets.forEach((partition, offset) ->
             told.append(told.isEmpty() ? "[" : ",[").append(partition).append(',').append(offset).append(']'));
-        String what = ",\"group\":\"" + group + "\",\"topic\":\"" + topic + "\",\"offsets\":[" + told + "]";
+        return ",\"group\":\"" + group + "\",\"topic\":\"" + topic + "\",\"offsets\":[" + told + "]";
+    }
+
+    private static void commit(String who, String group, String topic, KafkaConsumer<String, String> consumer,
+            Map<TopicPartition, OffsetAndMetadata> ends) {
+        String what = offsets(group, topic, ends);
         tell("committing", who, what);
         try {
             consumer.commitSync(ends);

@@ -11,8 +11,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
- * What two topics hold and two groups have committed, after a cluster suffered: `ChaosReader PLAIN MOVED GROUP GROUP`. Lines of
- * JSON as `ChaosClient`'s; a transaction that never ends is told as a fatal error.
+ * What topics hold and what groups have committed of the first of them, after a cluster suffered:
+ * `ChaosReader TOPIC,TOPIC,… GROUP,GROUP,…`. Lines of JSON as `ChaosClient`'s; a transaction that never ends is told as a fatal error.
  */
 public final class ChaosReader {
     private static final FileOutputStream HISTORY = new FileOutputStream(FileDescriptor.out);
@@ -24,15 +24,16 @@ public final class ChaosReader {
     public static void main(String[] arguments) throws Exception {
         // The standard output is the history; kafka-clients logs errors there unless told otherwise.
         System.setOut(System.err);
-        for (String topic : List.of(arguments[0], arguments[1])) {
+        String[] topics = arguments[0].split(",");
+        for (String topic : topics) {
             settle(topic);
             for (String isolation : List.of("read_uncommitted", "read_committed")) {
                 read(topic, isolation);
             }
         }
         try (var admin = Admin.create(properties())) {
-            for (String group : List.of(arguments[2], arguments[3])) {
-                committed(admin, group, arguments[0]);
+            for (String group : arguments[1].split(",")) {
+                committed(admin, group, topics[0]);
             }
         }
         Runtime.getRuntime().halt(0);

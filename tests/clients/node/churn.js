@@ -12,7 +12,7 @@ const REFUSED = ['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'REBALANCE_IN_PROGRE
 async function member(name) {
   // One write of one line: the file's order is the order in which things happened.
   const tell = what => fs.writeSync(1, `${name} ${what}\n`)
-  const kafka = new Kafka({ clientId: name, brokers: [process.env.BOOTSTRAP], logLevel: logLevel.ERROR })
+  const kafka = new Kafka({ clientId: name, brokers: process.env.BOOTSTRAP.split(','), logLevel: logLevel.ERROR })
   const consumer = kafka.consumer({
     groupId, sessionTimeout: 6000, heartbeatInterval: 500, rebalanceTimeout: 10_000, maxWaitTimeInMs: 200, metadataMaxAge: 1000,
   })

@@ -1,6 +1,7 @@
-"""librdkafka while a cluster suffers: `chaos.py PLAIN PARTITIONS SEED PAUSE_MS`. An idempotent producer, a consumer that is in
-no group, and members of a KIP-848 group. What they do and see is a line of JSON each on the standard output, written before a
-call and after its answer: crates/testkit/tests/chaos/history.rs. A line on standard input ends the producer, its end the rest."""
+"""librdkafka while a cluster suffers: `chaos.py PLAIN PARTITIONS FORWARDED SEED PAUSE_MS`. An idempotent producer, a consumer
+that is in no group, members of a KIP-848 group of which one leaves now and then, and a member of another one that forwards the plain
+topic, exactly once. What they do and see is a line of JSON each on the standard output, written before a call and after its answer:
+crates/testkit/tests/chaos/history.rs. A line on standard input ends the producer, its end the rest."""
 
 import json
 import os
@@ -13,8 +14,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from suite import BOOTSTRAP
 
-TOPIC, PARTITIONS, SEED, PAUSE_MS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-GROUP = "librdkafka-group"
+TOPIC, PARTITIONS, FORWARDED, SEED, PAUSE_MS = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+GROUP, FORWARDERS = "librdkafka-group", "forwarders"
 COMMON = {
     "bootstrap.servers": BOOTSTRAP, "socket.timeout.ms": 5000, "reconnect.backoff.max.ms": 500,
     "topic.metadata.refresh.interval.ms": 5000, "socket.connection.setup.timeout.ms": 3000, "log_level": 0,
@@ -74,17 +75,21 @@ def produce(who, chance):
 
 
 def polled(who, consumer):
-    """What was polled is told; answers where each partition goes on."""
-    found, ends = {}, {}
+    """What was polled is told; answers the records of each partition."""
+    found = {}
     for message in consumer.consume(num_messages=500, timeout=0.2):
         if message.error():
             tell("erred", who, **complaint(message.error()))
             continue
         found.setdefault(message.partition(), []).append([message.offset(), message.value().decode()])
-        ends[message.partition()] = message.offset() + 1
     for partition, records in found.items():
         tell("polled", who, topic=TOPIC, partition=partition, records=records)
-    return ends
+    return found
+
+
+def ends(found):
+    """Where each partition goes on."""
+    return {partition: records[-1][0] + 1 for partition, records in found.items()}
 
 
 def settings(who):
@@ -107,28 +112,107 @@ def read(who):
     consumer.close()
 
 
-def member(who):
+def join(who, group):
     consumer = Consumer(settings(who) | {
-        "group.id": GROUP, "group.protocol": "consumer", "auto.offset.reset": "earliest",
+        "group.id": group, "group.protocol": "consumer", "auto.offset.reset": "earliest",
         "isolation.level": "read_uncommitted",
     })
 
     def given(_, partitions):
-        assigned(who, [each.partition for each in partitions], group=GROUP)
+        assigned(who, [each.partition for each in partitions], group=group)
 
     consumer.subscribe([TOPIC], on_assign=given)
+    return consumer
+
+
+def member(who, chance=None):
     while consuming:
-        ends = polled(who, consumer)
-        if ends:
-            commit(who, consumer, ends)
-    consumer.close()
+        consumer = join(who, GROUP)
+        polls = chance.randrange(50, 250) if chance else -1
+        while consuming and polls:
+            polls -= 1
+            found = polled(who, consumer)
+            if found:
+                commit(who, consumer, ends(found))
+        consumer.close()
 
 
-def commit(who, consumer, ends):
-    what = {"group": GROUP, "topic": TOPIC, "offsets": list(ends.items())}
+def forward(who, chance):
+    """What is read goes to the same partition of another topic, together with where the group stands, in transactions of which some
+    are aborted. A value ends with the offset of the record that it forwards. Whatever goes wrong, it begins anew, as it also does now
+    and then by itself."""
+    progress = {"transaction": 0, "sequences": [0] * PARTITIONS}
+    while consuming:
+        producer = Producer(COMMON | {
+            "client.id": who, "transactional.id": who, "transaction.timeout.ms": 60000, "linger.ms": 2,
+            "error_cb": lambda error: tell("erred", who, error=error.name(), severity="retriable"),
+        })
+        consumer = join(who, FORWARDERS)
+        try:
+            retry(who, producer.init_transactions)
+            for _ in range(chance.randrange(30, 130)):
+                if not consuming:
+                    break
+                found = polled(who, consumer)
+                if found:
+                    forward_portion(who, producer, consumer, found, progress, chance.randrange(6) == 0)
+        except KafkaException as problem:
+            tell("erred", who, error=problem.args[0].name(), severity="retriable")
+            time.sleep(0.2)
+        finally:
+            consumer.close()
+
+
+def forward_portion(who, producer, consumer, found, progress, abort):
+    progress["transaction"] += 1
+    transaction = progress["transaction"]
+    producer.begin_transaction()
+    for partition, records in found.items():
+        for offset, _ in records:
+            progress["sequences"][partition] += 1
+            sequence = progress["sequences"][partition]
+            record = {"topic": FORWARDED, "partition": partition, "sequence": sequence}
+
+            def settled(error, message, record=record):
+                if error:
+                    tell("failed", who, **record, error=error.name(), severity="retriable")
+                else:
+                    tell("acknowledged", who, **record, offset=message.offset())
+
+            tell("sends", who, **record, transaction=transaction)
+            producer.produce(FORWARDED, f"{who}:{partition}:{sequence}:{offset}", partition=partition, on_delivery=settled)
+        producer.poll(0)
+    if abort:
+        retry(who, producer.abort_transaction)
+        tell("aborted", who, transaction=transaction)
+        for partition, records in found.items():
+            consumer.seek(TopicPartition(TOPIC, partition, records[0][0]))
+        assigned(who, list(found), group=FORWARDERS)
+        return
+    what = {"group": FORWARDERS, "topic": TOPIC, "offsets": list(ends(found).items())}
+    tell("committing", who, **what)
+    positions = [TopicPartition(TOPIC, *end) for end in ends(found).items()]
+    retry(who, lambda: producer.send_offsets_to_transaction(positions, consumer.consumer_group_metadata()))
+    retry(who, producer.commit_transaction)
+    tell("committed", who, transaction=transaction)
+    tell("committed_offsets", who, **what)
+
+
+def retry(who, call):
+    for attempt in range(10):
+        try:
+            return call()
+        except KafkaException as problem:
+            if not problem.args[0].retriable() or attempt == 9:
+                raise
+            tell("erred", who, error=problem.args[0].name(), severity="retriable")
+
+
+def commit(who, consumer, positions):
+    what = {"group": GROUP, "topic": TOPIC, "offsets": list(positions.items())}
     tell("committing", who, **what)
     try:
-        for each in consumer.commit(offsets=[TopicPartition(TOPIC, *end) for end in ends.items()], asynchronous=False):
+        for each in consumer.commit(offsets=[TopicPartition(TOPIC, *end) for end in positions.items()], asynchronous=False):
             if each.error:
                 raise KafkaException(each.error)
     except KafkaException as problem:
@@ -151,7 +235,10 @@ def run(who, body, *arguments):
 
 
 producers = [run("librdkafka-a", produce, random.Random(SEED))]
-consumers = [run("librdkafka-reader", read)] + [run(who, member) for who in ("librdkafka-m1", "librdkafka-m2")]
+consumers = [
+    run("librdkafka-reader", read), run("librdkafka-m1", member), run("librdkafka-m2", member, random.Random(SEED + 1)),
+    run("librdkafka-f", forward, random.Random(SEED + 2)),
+]
 sys.stdin.readline()
 producing = False
 for thread in producers:

@@ -34,7 +34,8 @@ use protocol::messages::write_txn_markers_request::WriteTxnMarkersRequest;
 
 use super::{Talk, eventually};
 
-const NOT_LEADER_OR_FOLLOWER_YET: i32 = -1;
+/// Who leads a partition that nobody leads.
+const NOBODY: i32 = -1;
 
 /// Whom a request is meant for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +131,6 @@ fn leader(home: &mut Talk, name: &str, id: Uuid, index: i32) -> Result<Option<St
     let topic = MetadataRequestTopic {
         topic_id: id,
         name: (!name.is_empty()).then(|| name.to_owned()),
-        ..Default::default()
     };
     let request = MetadataRequest {
         topics: Some(vec![topic]),
@@ -143,7 +143,7 @@ fn leader(home: &mut Talk, name: &str, id: Uuid, index: i32) -> Result<Option<St
         let Some(partition) = partitions.iter().find(|partition| partition.partition_index == index) else {
             return Ok(Some(None));
         };
-        if partition.leader_id == NOT_LEADER_OR_FOLLOWER_YET {
+        if partition.leader_id == NOBODY {
             return Ok(None);
         }
         let leader = answer

@@ -2,6 +2,7 @@
 //! not there in the end. Pure: a history in, findings out.
 
 mod finding;
+mod forwards;
 mod groups;
 mod log;
 mod reads;
@@ -10,6 +11,7 @@ mod tests;
 mod transactions;
 
 pub use finding::{Finding, Summary};
+pub use forwards::Forwards;
 
 use std::collections::BTreeMap;
 
@@ -45,7 +47,7 @@ struct Facts {
 }
 
 /// The findings of a history, and how much there was to judge.
-pub fn judge(events: &[Event]) -> (Vec<Finding>, Summary) {
+pub fn judge(events: &[Event], forwards: Option<Forwards<'_>>) -> (Vec<Finding>, Summary) {
     let mut facts = Facts::default();
     for event in events {
         facts.gather(event);
@@ -54,6 +56,9 @@ pub fn judge(events: &[Event]) -> (Vec<Finding>, Summary) {
     reads::judge(&mut facts, events);
     transactions::judge(&mut facts, events);
     groups::judge(&mut facts, events);
+    if let Some(forwards) = forwards {
+        forwards::judge(&mut facts, events, forwards);
+    }
     (facts.findings, facts.summary)
 }
 

@@ -8,6 +8,9 @@ use testkit::java::java_with;
 use testkit::process::{Process, tail};
 use testkit::{dependencies, suite};
 
+/// The group, as the programs call it, whose members forward the plain topic.
+pub const FORWARDERS: &str = "forwarders";
+
 /// How much the producers of kafka-clients care for what they send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Care {
@@ -24,6 +27,8 @@ pub struct Work {
     pub plain_partitions: i32,
     pub moved: &'static str,
     pub moved_partitions: i32,
+    /// What is forwarded of the plain topic, by the group of [`FORWARDERS`].
+    pub forwarded: &'static str,
     pub seed: u64,
     /// How long a producer pauses after each record, on average.
     pub pause: Duration,
@@ -49,7 +54,7 @@ impl Work {
         let classes = dependencies::part("java")?.join("classes");
         let mut java = java_with(&["-Xmx192m"], &[&classes])?;
         java.args(["ChaosClient", self.plain, &self.plain_partitions.to_string()])
-            .args([self.moved, &self.moved_partitions.to_string()])
+            .args([self.moved, &self.moved_partitions.to_string(), self.forwarded])
             .args([self.seed.to_string(), self.pause.as_millis().to_string()])
             .env("BOOTSTRAP", &self.bootstrap)
             .env("ACKS", if self.care == Care::Full { "all" } else { "1" });
@@ -60,7 +65,7 @@ impl Work {
     pub fn librdkafka(&self) -> Result<Client> {
         let mut python = suite::python(&dependencies::workspace().join("tests/clients/python/chaos.py"))?;
         python
-            .args([self.plain, &self.plain_partitions.to_string()])
+            .args([self.plain, &self.plain_partitions.to_string(), self.forwarded])
             .args([self.seed.to_string(), self.pause.as_millis().to_string()])
             .env("BOOTSTRAP", &self.bootstrap);
         self.client("librdkafka", &mut python)
@@ -81,7 +86,9 @@ impl Work {
     pub fn read_everything(&self) -> Result<()> {
         let classes = dependencies::part("java")?.join("classes");
         let mut java = java_with(&["-Xmx256m"], &[&classes])?;
-        java.args(["ChaosReader", self.plain, self.moved, "java-group", "librdkafka-group"])
+        let topics = [self.plain, self.moved, self.forwarded].join(",");
+        let groups = ["java-group", "librdkafka-group", FORWARDERS].join(",");
+        java.args(["ChaosReader", &topics, &groups])
             .env("BOOTSTRAP", &self.bootstrap);
         let complaints = self.complaints("reader");
         let (process, input) = Process::start_told(&mut java, &self.history, &complaints)?;

@@ -152,7 +152,9 @@ impl Iterator for Rounds {
 
     fn next(&mut self) -> Option<Round> {
         let mut faults = vec![self.fault()];
-        if faults[0].comes_with_others() && self.rng.below(3) == 0 {
+        // Of five nodes three are well whatever befalls two, so that more goes wrong at once.
+        let most = if self.nodes < 5 { 2 } else { 3 };
+        while faults[0].comes_with_others() && faults.len() < most && self.rng.below(3) == 0 {
             let deck = self.deck.clone();
             match self.fault() {
                 fault if fault.comes_with_others() => faults.push(fault),

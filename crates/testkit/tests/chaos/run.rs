@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use testkit::{Maker, Talk};
 
-use super::checker::{self, Summary};
-use super::clients::{Care, Client, Work, complaints};
+use super::checker::{self, Forwards, Summary};
+use super::clients::{Care, Client, FORWARDERS, Work, complaints};
 use super::fault::{self, Rounds};
 use super::nemesis::Nemesis;
 use super::own_client::OwnClient;
@@ -18,6 +18,13 @@ const PLAIN: &str = "plain";
 const PLAIN_PARTITIONS: i32 = 6;
 const MOVED: &str = "moved";
 const MOVED_PARTITIONS: i32 = 3;
+/// With as many partitions as the plain topic.
+const FORWARDED: &str = "forwarded";
+const FORWARDS: Forwards<'static> = Forwards {
+    from: PLAIN,
+    to: FORWARDED,
+    group: FORWARDERS,
+};
 /// How long the cluster may take to be whole once everything is healed.
 const RECOVERY: Duration = Duration::from_secs(120);
 /// How long clients may take to have everything settled then: longer than anything they wait for.
@@ -51,6 +58,7 @@ pub fn run(options: &Options) -> Result<Verdict> {
         plain_partitions: PLAIN_PARTITIONS,
         moved: MOVED,
         moved_partitions: MOVED_PARTITIONS,
+        forwarded: FORWARDED,
         seed: options.seed >> 1,
         pause: Duration::from_millis(8),
         care: options.care,
@@ -93,7 +101,7 @@ fn suffer(patient: &mut Patient, work: &Work, options: &Options) -> Result<Verdi
         testkit::Cluster::kill9(node)?;
     }
     findings.extend(replicas::differences(&patient.data_dirs())?);
-    let (found, summary) = checker::judge(&history::read(&work.history)?);
+    let (found, summary) = checker::judge(&history::read(&work.history)?, Some(FORWARDS));
     findings.extend(found.iter().map(ToString::to_string));
     Ok(Verdict { findings, summary })
 }
@@ -114,7 +122,11 @@ fn end(clients: &mut [Client], findings: &mut Vec<String>) {
 
 fn create_topics(patient: &Patient) -> Result<()> {
     let mut talk = Talk::at(patient.nodes.node(1).client_address())?;
-    let topics = [(PLAIN, PLAIN_PARTITIONS), (MOVED, MOVED_PARTITIONS)];
+    let topics = [
+        (PLAIN, PLAIN_PARTITIONS),
+        (MOVED, MOVED_PARTITIONS),
+        (FORWARDED, PLAIN_PARTITIONS),
+    ];
     let request = CreateTopicsRequest {
         topics: topics.map(|(name, count)| topic(name, count)).to_vec(),
         timeout_ms: 30_000,
@@ -139,7 +151,7 @@ fn topic(name: &str, partitions: i32) -> CreatableTopic {
 fn wait_for_work(file: &Path) -> Result<()> {
     let enough = |summary: &Summary| {
         let readers = ["java-reader", "java-committed", "librdkafka-reader", "own-reader"];
-        summary.acknowledged.len() >= 5
+        summary.acknowledged.len() >= 6
             && summary.transactions > 0
             && summary.commits > 1
             && readers.iter().all(|who| summary.polled.contains_key(*who))
@@ -148,7 +160,7 @@ fn wait_for_work(file: &Path) -> Result<()> {
     loop {
         // Half a line may be there.
         let events = history::read(file).unwrap_or_default();
-        if enough(&checker::judge(&events).1) {
+        if enough(&checker::judge(&events, None).1) {
             return Ok(());
         }
         ensure!(

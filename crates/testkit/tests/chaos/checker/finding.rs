@@ -72,6 +72,13 @@ pub enum Finding {
     },
     /// A member of a group began where nobody had committed.
     OffsetNeverCommitted { group: String, place: Place, found: i64 },
+    /// The first record of another topic's partition, as read_committed readers find them, that forwards another record of the
+    /// source (by its offset; none where the log ends) than its place says, or one that the group has not committed yet.
+    Forwarded {
+        place: Place,
+        wanted: Option<i64>,
+        found: Option<i64>,
+    },
     /// A client was told something that no retry cures.
     FatalError { who: String, error: String },
 }

@@ -84,7 +84,7 @@ fn three(at_the_end: &[(i64, u64)], more: Vec<Event>) -> Vec<Finding> {
         .collect();
     events.extend(more);
     events.push(found(Isolation::ReadUncommitted, at_the_end));
-    judge(&events).0
+    judge(&events, None).0
 }
 
 const ALL: &[(i64, u64)] = &[(0, 0), (1, 1), (2, 2)];
@@ -141,7 +141,7 @@ fn a_lost_record_is_found() {
 
 #[test]
 fn a_partition_that_was_not_read_is_no_proof() {
-    let findings = judge(&[sends(0), acknowledged(0, 0)]).0;
+    let findings = judge(&[sends(0), acknowledged(0, 0)], None).0;
     assert!(matches!(findings[..], [Finding::Unread { .. }]), "{findings:?}");
 }
 
@@ -187,7 +187,7 @@ fn a_record_found_elsewhere_than_acknowledged_is_found() {
 fn records_in_another_order_are_found() {
     let mut events = vec![sends(0), sends(1)];
     events.push(found(Isolation::ReadUncommitted, &[(0, 1), (1, 0)]));
-    let findings = judge(&events).0;
+    let findings = judge(&events, None).0;
     assert!(
         matches!(
             findings[..],
@@ -266,7 +266,7 @@ fn transaction(end: Option<Event>, visible: &[(i64, u64)], polls: Vec<Event>) ->
     events.extend(polls);
     events.push(found(Isolation::ReadUncommitted, &[(0, 0), (1, 1)]));
     events.push(found(Isolation::ReadCommitted, visible));
-    judge(&events).0
+    judge(&events, None).0
 }
 
 fn committed() -> Option<Event> {
@@ -383,10 +383,10 @@ fn a_fatal_error_is_found_and_a_retriable_one_is_counted() {
         error: "TIMED_OUT".to_owned(),
         severity,
     };
-    let (findings, summary) = judge(&[erred(Severity::Retriable)]);
+    let (findings, summary) = judge(&[erred(Severity::Retriable)], None);
     assert_eq!(findings, vec![]);
     assert_eq!(summary.complaints.values().sum::<usize>(), 1);
-    let findings = judge(&[erred(Severity::Fatal)]).0;
+    let findings = judge(&[erred(Severity::Fatal)], None).0;
     assert!(matches!(findings[..], [Finding::FatalError { .. }]), "{findings:?}");
 }
 
