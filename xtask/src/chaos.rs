@@ -22,6 +22,9 @@ pub struct Options {
     /// Producers with acks=1 and leaders cut off: the harness must find records lost.
     #[arg(long)]
     careless: bool,
+    /// Nothing goes wrong, but every node of a cluster of Kafka's is handed over to us, one after the other, and then back.
+    #[arg(long, conflicts_with = "careless")]
+    swap: bool,
     /// Apache Kafka suffers instead of us.
     #[arg(long)]
     kafka: bool,
@@ -63,9 +66,12 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(binary) = &options.riverrun {
         environment.push(("RIVERRUN_BIN", binary.clone()));
     }
-    let name = match options.careless {
-        true => "careless_producers_lose_records",
-        false => "nothing_that_was_promised_is_broken",
+    let name = if options.careless {
+        "careless_producers_lose_records"
+    } else if options.swap {
+        "a_live_cluster_changes_hands_node_by_node_and_back"
+    } else {
+        "nothing_that_was_promised_is_broken"
     };
     test::one("testkit", "chaos", name, &environment)
 }

@@ -53,6 +53,9 @@ pub enum Fault {
     Reassign(i32),
     /// A voter leaves the quorum, and comes back.
     Revote(Victim),
+    /// A node ends cleanly, and the other maker's program goes on with its directory; nothing else happens until it is in sync
+    /// everywhere. Never drawn.
+    Swap(i32),
 }
 
 /// How many kinds there are.
@@ -90,7 +93,7 @@ impl Fault {
 
     /// Whether it may come together with others: what takes all nodes, or waits for the cluster to work, does not.
     fn comes_with_others(self) -> bool {
-        !matches!(self, Fault::KillAll | Fault::Roll | Fault::Stop(_))
+        !matches!(self, Fault::KillAll | Fault::Roll | Fault::Stop(_) | Fault::Swap(_))
     }
 }
 
@@ -113,6 +116,15 @@ pub fn leaders_cut_off(partitions: i32) -> impl Iterator<Item = Round> {
         faults: vec![Fault::CutOff(Victim::LeaderOf(partition))],
         lasts: Duration::from_secs(6),
         rest: Duration::from_secs(2),
+    })
+}
+
+/// Every node in turn is handed over to the other maker, and then back.
+pub fn swaps(nodes: i32) -> impl Iterator<Item = Round> {
+    (1..=nodes).chain(1..=nodes).map(|id| Round {
+        faults: vec![Fault::Swap(id)],
+        lasts: Duration::from_secs(1),
+        rest: Duration::from_secs(1),
     })
 }
 

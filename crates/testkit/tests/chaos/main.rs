@@ -16,8 +16,7 @@ mod patient;
 mod replicas;
 mod run;
 
-use clients::Care;
-use run::{Options, run};
+use run::{Course, Options, run};
 use std::time::Duration;
 use testkit::Maker;
 
@@ -39,13 +38,31 @@ fn number(name: &str, otherwise: u64) -> u64 {
 fn nothing_that_was_promised_is_broken() {
     let options = Options {
         maker: Maker::chosen(),
-        care: Care::Full,
+        course: Course::Anything,
         nodes: i32::try_from(number("CHAOS_NODES", 3)).unwrap(),
         time: Duration::from_secs(number("CHAOS_SECONDS", 40)),
         seed: number("CHAOS_SEED", seed_of_the_commit()),
     };
+    expect_nothing(&options);
+}
+
+/// Node by node from Apache Kafka to us, each on Kafka's own directory, and back, while everybody writes and reads.
+#[test]
+#[ignore = "run by `cargo xtask chaos --swap`"]
+fn a_live_cluster_changes_hands_node_by_node_and_back() {
+    let options = Options {
+        maker: Maker::Kafka,
+        course: Course::Swaps,
+        nodes: 3,
+        time: Duration::from_secs(1_800),
+        seed: number("CHAOS_SEED", seed_of_the_commit()),
+    };
+    expect_nothing(&options);
+}
+
+fn expect_nothing(options: &Options) {
     println!("{options:?}");
-    let verdict = run(&options).unwrap_or_else(|error| panic!("{options:?}: {error:?}"));
+    let verdict = run(options).unwrap_or_else(|error| panic!("{options:?}: {error:?}"));
     println!("{}", verdict.summary);
     let count = verdict.findings.len();
     let shown: Vec<_> = verdict.findings.iter().take(40).cloned().collect();
@@ -59,7 +76,7 @@ fn nothing_that_was_promised_is_broken() {
 fn careless_producers_lose_records() {
     let options = Options {
         maker: Maker::chosen(),
-        care: Care::Little,
+        course: Course::Careless,
         nodes: 3,
         time: Duration::from_secs(60),
         seed: number("CHAOS_SEED", 1),

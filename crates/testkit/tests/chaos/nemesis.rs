@@ -13,6 +13,9 @@ use testkit::{Cluster, Maker};
 use super::fault::{Fault, Round, Victim};
 use super::patient::Patient;
 
+/// How long the cluster may take to be whole after a node changed hands.
+const RECOVERY: Duration = Duration::from_secs(120);
+
 /// What ends a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cure {
@@ -212,6 +215,7 @@ impl<'a> Nemesis<'a> {
             Fault::Elect => self.elect(),
             Fault::Reassign(partition) => self.reassign(partition),
             Fault::Revote(victim) => self.remove_voter(victim),
+            Fault::Swap(id) => self.swap(id),
         }
     }
 
@@ -248,6 +252,23 @@ impl<'a> Nemesis<'a> {
             self.patient.nodes.node_mut(id).launch()?;
             self.patient.nodes.node_mut(id).wait_until_ready()?;
             self.ill.remove(&id);
+        }
+        Ok(Vec::new())
+    }
+
+    fn swap(&mut self, id: i32) -> Result<Vec<Cure>> {
+        let other = match self.patient.nodes.node(id).maker() {
+            Maker::Kafka => Maker::Riverrun,
+            Maker::Riverrun => Maker::Kafka,
+        };
+        self.say(&format!("Swap: node {id} to {}", other.name()));
+        self.stop(id);
+        let node = self.patient.nodes.node_mut(id);
+        node.hand_over_to(other);
+        node.launch()?;
+        if let Err(error) = self.patient.recover(RECOVERY) {
+            let finding = format!("node {id}, handed over to {}: {error:#}", other.name());
+            self.findings.push(finding);
         }
         Ok(Vec::new())
     }

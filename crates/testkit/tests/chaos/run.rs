@@ -37,10 +37,30 @@ const START: Duration = Duration::from_secs(120);
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     pub maker: Maker,
-    pub care: Care,
+    pub course: Course,
     pub nodes: i32,
     pub time: Duration,
     pub seed: u64,
+}
+
+/// What happens to the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// Whatever can, and producers care for their records.
+    Anything,
+    /// Leaders are cut off from their followers, and producers do not care.
+    Careless,
+    /// Every node is handed over to the other maker, and back.
+    Swaps,
+}
+
+impl Course {
+    fn care(self) -> Care {
+        match self {
+            Course::Anything | Course::Swaps => Care::Full,
+            Course::Careless => Care::Little,
+        }
+    }
 }
 
 /// What a run found: nothing, if all is as it should be.
@@ -61,7 +81,7 @@ pub fn run(options: &Options) -> Result<Verdict> {
         forwarded: FORWARDED,
         seed: options.seed >> 1,
         pause: Duration::from_millis(8),
-        care: options.care,
+        care: options.course.care(),
         history: patient.dir.path().join("history"),
     };
     std::fs::File::create(&work.history)?;
@@ -82,12 +102,13 @@ fn suffer(patient: &mut Patient, work: &Work, options: &Options) -> Result<Verdi
     let own = OwnClient::start(work)?;
     wait_for_work(&work.history)?;
     let mut nemesis = Nemesis::over(patient, PLAIN, options.seed);
-    match options.care {
-        Care::Full => {
+    match options.course {
+        Course::Anything => {
             let rounds = Rounds::new(options.seed, options.nodes, PLAIN_PARTITIONS);
             nemesis.rage(rounds, options.time)?;
         }
-        Care::Little => nemesis.rage(fault::leaders_cut_off(PLAIN_PARTITIONS), options.time)?,
+        Course::Careless => nemesis.rage(fault::leaders_cut_off(PLAIN_PARTITIONS), options.time)?,
+        Course::Swaps => nemesis.rage(fault::swaps(options.nodes), options.time)?,
     }
     let mut findings = std::mem::take(&mut nemesis.findings);
     if let Err(error) = patient.recover(RECOVERY) {
