@@ -5,9 +5,11 @@
 
 mod replication {
     mod divergence;
+    mod hints;
     mod in_sync;
     mod losses;
     mod moves;
     mod nearest;
     mod rig;
+    mod unclean;
 }

@@ -12,6 +12,7 @@ mod stories {
     mod full_disk;
     mod idempotence;
     mod log_dirs;
+    mod metadata_snapshots;
     mod metrics;
     mod open_files;
     mod removal;
