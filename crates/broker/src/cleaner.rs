@@ -83,7 +83,7 @@ pub async fn run(broker: Arc<Broker>, removals: Removals) {
         }
         let _ = tokio::time::timeout(LOOK, stopping.wait_for(|stop| *stop)).await;
     }
-    let ended = tokio::task::spawn_blocking(move || {
+    let ended = network::thread::beside(move || {
         for thread in threads.into_iter().flatten() {
             if thread.join().is_err() {
                 error!("a thread of the log cleaner failed");

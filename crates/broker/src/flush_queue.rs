@@ -70,6 +70,15 @@ impl<T> FlushQueue<T> {
         }
     }
 
+    /// Takes all there is, if only nothing; none once the queue is closed and empty.
+    pub fn take_at_once(&self) -> Option<Vec<Arc<T>>> {
+        let mut state = self.state();
+        if state.waiting.is_empty() && state.phase == Phase::Closed {
+            return None;
+        }
+        Some(std::mem::take(&mut state.waiting))
+    }
+
     /// Adds one that is to be flushed in time, but not yet.
     pub fn push_timed(&self, one: Arc<T>) {
         self.state().timed.push(one);
@@ -107,6 +116,7 @@ mod tests {
         queue.push(Arc::new(1));
         queue.push(Arc::new(2));
         assert_eq!(queue.take(), Some(vec![Arc::new(1), Arc::new(2)]));
+        assert_eq!(queue.take_at_once(), Some(vec![]));
         queue.push(Arc::new(3));
         queue.close();
         assert_eq!(
@@ -114,7 +124,7 @@ mod tests {
             Some(vec![Arc::new(3)]),
             "what came before the end is still there"
         );
-        assert_eq!(queue.take(), None);
+        assert_eq!((queue.take(), queue.take_at_once()), (None, None));
     }
 
     #[test]

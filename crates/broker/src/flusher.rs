@@ -11,10 +11,10 @@ use crate::open_files;
 use crate::partitions::Hosted;
 use base::metric::Registry;
 use measures::Measures;
+use network::thread::{Patience, Turn, Worker};
 use partition::Wakes;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 use std::time::Duration;
 use storage::{Flush, StorageError};
 use tracing::{error, warn};
@@ -64,7 +64,7 @@ pub fn flush_due(broker: &Broker) {
 /// The threads that flush; they end when they are stopped.
 #[derive(Debug)]
 pub struct Flushers {
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<Worker>,
 }
 
 /// Starts a thread for each log directory.
@@ -72,9 +72,18 @@ pub fn start(broker: &Arc<Broker>) -> std::io::Result<Flushers> {
     let mut threads = Vec::new();
     for (at, (dir, queue)) in broker.flushes.queues.iter().enumerate() {
         let (broker, dir, queue) = (Arc::clone(broker), Arc::clone(dir), Arc::clone(queue));
-        let thread = std::thread::Builder::new().name(format!("flush-{at}")).spawn(move || {
-            while let Some(waiting) = queue.take() {
-                flush(&broker, &dir, &waiting);
+        let thread = Worker::begin(format!("flush-{at}"), move |patience| {
+            let taken = match patience {
+                Patience::Wait => queue.take(),
+                Patience::Look => queue.take_at_once(),
+            };
+            match taken {
+                Some(waiting) if waiting.is_empty() => Turn::Nothing,
+                Some(waiting) => {
+                    flush(&broker, &dir, &waiting);
+                    Turn::More
+                }
+                None => Turn::End,
             }
         })?;
         threads.push(thread);

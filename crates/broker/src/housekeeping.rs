@@ -99,7 +99,7 @@ pub async fn remove_when_due(broker: Arc<Broker>, mut due: Due) {
 async fn remove(broker: &Broker, removals: Vec<Removal>) {
     for removal in removals {
         let fs = Arc::clone(&broker.fs);
-        let removed = tokio::task::spawn_blocking(move || match &removal {
+        let removed = network::thread::beside(move || match &removal {
             Removal::Directory(path) => fs.remove_dir(path).map_err(|error| error.to_string()),
             Removal::Files(doomed) => doomed.remove(fs.as_ref()).map_err(|error| error.to_string()),
         });
@@ -121,7 +121,7 @@ async fn every(broker: Arc<Broker>, interval: fn(&Broker) -> Duration, duty: imp
             _ = stopping.wait_for(|stop| *stop) => return,
         }
         let (for_duty, duty) = (Arc::clone(&broker), Arc::clone(&duty));
-        if tokio::task::spawn_blocking(move || duty(&for_duty)).await.is_err() {
+        if network::thread::beside(move || duty(&for_duty)).await.is_err() {
             warn!("a housekeeping duty failed; it is tried again at its next turn");
         }
         wait = interval(&broker);

@@ -34,9 +34,7 @@ const TOOK: Descriptor = Descriptor::new(
 /// does is short and mostly waiting for the disk, so there is nothing to be spared.
 pub(crate) fn threads_per_dir(config: &BrokerConfig) -> usize {
     let configured = usize::try_from(config.log.num_recovery_threads_per_data_dir).unwrap_or(1);
-    std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .max(configured)
+    network::thread::parallelism().max(configured)
 }
 
 /// Opens many logs, several at a time: after a crash each may have to be checked. Answers what each is to do.

@@ -39,7 +39,7 @@ pub async fn follow(
         let next = from_quorum.borrow_and_update().clone();
         let before = applied.borrow().clone();
         // Opening logs waits for the disk; other tasks of this worker move elsewhere meanwhile.
-        tokio::task::block_in_place(|| apply(&broker, &before.image, &next, &removals));
+        network::thread::in_place(|| apply(&broker, &before.image, &next, &removals));
         applied.send_replace(next);
     }
 }

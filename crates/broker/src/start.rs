@@ -216,7 +216,7 @@ fn assemble(
 
 /// Opens what the metadata places here, recovering what needs it, and puts the rest aside.
 fn take_first_image(broker: &Arc<Broker>, first: Published, applied: &watch::Sender<Published>, removals: &Removals) {
-    tokio::task::block_in_place(|| {
+    network::thread::in_place(|| {
         publisher::put_strays_aside(broker, &first.image);
         publisher::apply(broker, &MetadataImage::default(), &first, removals);
         publisher::remove_deleted(broker, removals);
@@ -257,7 +257,7 @@ impl RunningBroker {
         }
         let broker = self.broker;
         let flushers = self.flushers;
-        let closed = tokio::task::spawn_blocking(move || {
+        let closed = network::thread::beside(move || {
             flushers.stop(&broker);
             close(&broker);
         });

@@ -4,6 +4,7 @@ use crate::context::{ConnectionContext, RequestContext};
 use crate::frame::{FrameBuffer, FrameError};
 use crate::send::Outbox;
 use crate::service::{Admission, Reply, Service};
+use crate::socket::Socket;
 use bytes::Bytes;
 use protocol::{ApiKey, frame};
 use std::future::{Future, poll_fn};
@@ -12,7 +13,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 /// What a connection may cost.
@@ -61,7 +61,7 @@ enum Next {
 
 /// A connection's own.
 pub(crate) struct Connection<S> {
-    stream: TcpStream,
+    stream: Socket,
     context: Arc<ConnectionContext>,
     limits: Limits,
     service: Arc<S>,
@@ -73,7 +73,7 @@ pub(crate) struct Connection<S> {
 
 impl<S: Service> Connection<S> {
     pub(crate) fn new(
-        stream: TcpStream,
+        stream: Socket,
         context: Arc<ConnectionContext>,
         limits: Limits,
         service: Arc<S>,
@@ -181,7 +181,7 @@ fn open_frame<S: Service>(
 
 /// Runs a request; if it has to wait, the answers that are ready go out first.
 async fn answer(
-    stream: &mut TcpStream,
+    stream: &mut Socket,
     outbox: &mut Outbox,
     handling: impl Future<Output = Reply>,
 ) -> Result<Reply, Closed> {

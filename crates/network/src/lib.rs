@@ -11,6 +11,10 @@ pub mod listener;
 pub mod page;
 mod send;
 pub mod service;
+#[cfg(feature = "simulated")]
+pub mod simulated;
+pub mod socket;
+pub mod thread;
 
 pub use api::ApiRange;
 pub use context::{ConnectionContext, Life, Principal, RequestContext};

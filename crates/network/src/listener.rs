@@ -3,13 +3,13 @@
 use crate::connection::{self, Connection, Limits};
 use crate::context::{ConnectionContext, Life, Principal};
 use crate::service::Service;
+use crate::socket::{self, Port, PortSettings};
 use rustc_hash::FxHashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
@@ -69,7 +69,7 @@ pub struct ListenerError {
 #[derive(Debug)]
 pub struct Listener {
     settings: ListenerSettings,
-    socket: TcpListener,
+    socket: Port,
     address: SocketAddr,
 }
 
@@ -155,42 +155,22 @@ impl Serving {
     }
 }
 
-async fn bind(settings: &ListenerSettings) -> io::Result<TcpListener> {
+async fn bind(settings: &ListenerSettings) -> io::Result<Port> {
     let host = if settings.host.is_empty() {
         "0.0.0.0"
     } else {
         settings.host.as_str()
     };
-    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in lookup_host((host, settings.port)).await? {
-        match bind_address(address, settings) {
-            Ok(socket) => return Ok(socket),
-            Err(error) => failure = error,
-        }
-    }
-    Err(failure)
-}
-
-fn bind_address(address: SocketAddr, settings: &ListenerSettings) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
+    let how = PortSettings {
+        backlog: settings.backlog,
+        send_buffer: settings.send_buffer,
+        receive_buffer: settings.receive_buffer,
     };
-    socket.set_reuseaddr(true)?;
-    // Accepted sockets inherit the buffer sizes.
-    if let Some(bytes) = settings.send_buffer {
-        socket.set_send_buffer_size(bytes)?;
-    }
-    if let Some(bytes) = settings.receive_buffer {
-        socket.set_recv_buffer_size(bytes)?;
-    }
-    socket.bind(address)?;
-    socket.listen(settings.backlog)
+    socket::listen(host, settings.port, how).await
 }
 
 async fn accept<S: Service>(
-    socket: TcpListener,
+    socket: Port,
     settings: ListenerSettings,
     service: Arc<S>,
     open: Arc<Open>,

@@ -1,11 +1,11 @@
 //! Answers on their way out: pieces of memory gathered into one `writev`, file regions by `sendfile`.
 
+use crate::socket::Socket;
 use base::fs::FileRegion;
 use protocol::wire::{Segment, Segments};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use tokio::io::{AsyncWriteExt, Interest};
-use tokio::net::TcpStream;
 
 /// An answer with file regions that is not larger than this is read into memory: below it a `sendfile` of its own costs
 /// more than the copy.
@@ -44,7 +44,7 @@ impl Outbox {
     }
 
     /// Writes everything.
-    pub(crate) async fn flush(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+    pub(crate) async fn flush(&mut self, stream: &mut Socket) -> io::Result<()> {
         while let Some(front) = self.answers.front() {
             match front.get(self.piece) {
                 None => {
@@ -65,7 +65,7 @@ impl Outbox {
     }
 
     /// One `writev` of the pieces in memory at the front, across answers, up to the first file region.
-    async fn write_bytes(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+    async fn write_bytes(&mut self, stream: &mut Socket) -> io::Result<()> {
         let mut slices = [IoSlice::new(&[]); MAX_PIECES];
         let mut count = 0;
         let mut first = self.piece;
@@ -115,7 +115,7 @@ impl Outbox {
     }
 }
 
-async fn send_region(stream: &mut TcpStream, mut region: FileRegion) -> io::Result<()> {
+async fn send_region(stream: &mut Socket, mut region: FileRegion) -> io::Result<()> {
     while region.len > 0 {
         let chunk = SENDFILE_CHUNK.min(region.len);
         let sent = match region.file.fd() {
@@ -132,7 +132,7 @@ async fn send_region(stream: &mut TcpStream, mut region: FileRegion) -> io::Resu
     Ok(())
 }
 
-async fn send_file(stream: &TcpStream, region: &FileRegion, chunk: u32) -> io::Result<u32> {
+async fn send_file(stream: &Socket, region: &FileRegion, chunk: u32) -> io::Result<u32> {
     loop {
         stream.writable().await?;
         let sent = stream.try_io(Interest::WRITABLE, || {
@@ -151,7 +151,7 @@ async fn send_file(stream: &TcpStream, region: &FileRegion, chunk: u32) -> io::R
 }
 
 /// For files without a handle of the operating system, as the simulator's are.
-async fn copy_file(stream: &mut TcpStream, region: &FileRegion, chunk: u32) -> io::Result<u32> {
+async fn copy_file(stream: &mut Socket, region: &FileRegion, chunk: u32) -> io::Result<u32> {
     let mut buffer = vec![0; chunk as usize];
     let count = region.file.read_at(&mut buffer, region.position)?;
     stream.write_all(&buffer[..count]).await?;

@@ -9,11 +9,10 @@ use crate::handle::{BrokerProbes, Entrance};
 use base::NodeId;
 use controller::op::broker_suspicion::{Suspicion, at_work, confirm, holds, suspect};
 use metadata::image::Listener;
-use network::RequestContext;
+use network::{RequestContext, socket};
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
@@ -106,8 +105,7 @@ enum Answer {
 
 async fn knock(listeners: &[Listener]) -> Answer {
     for listener in listeners {
-        let address = (listener.host.as_str(), listener.port);
-        match timeout(PATIENCE, TcpStream::connect(address)).await {
+        match timeout(PATIENCE, socket::connect(&listener.host, listener.port, None)).await {
             Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => {}
             _ => return Answer::Other,
         }

@@ -3,8 +3,9 @@
 //! One flush at a time; what is appended meanwhile shares the next one.
 
 use crate::error::QuorumError;
+use network::thread::{Patience, Turn, Worker};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use storage::{Flush, StorageError};
 use tokio::sync::Notify;
 
@@ -17,6 +18,7 @@ pub(crate) struct Flusher {
     jobs: Sender<Flush>,
     done: Receiver<Flushed>,
     wake: Arc<Notify>,
+    thread: Worker,
     under_way: bool,
 }
 
@@ -27,21 +29,29 @@ impl Flusher {
         let (report, done) = channel();
         let wake = Arc::new(Notify::new());
         let woken = Arc::clone(&wake);
-        let run = move || {
-            while let Ok(flush) = next.recv() {
-                let result = flush.run();
-                if report.send((flush, result)).is_err() {
-                    return;
-                }
-                woken.notify_one();
+        let run = move |patience| {
+            let next = match patience {
+                Patience::Wait => next.recv().map_err(TryRecvError::from),
+                Patience::Look => next.try_recv(),
+            };
+            let flush = match next {
+                Ok(flush) => flush,
+                Err(TryRecvError::Empty) => return Turn::Nothing,
+                Err(TryRecvError::Disconnected) => return Turn::End,
+            };
+            let result = flush.run();
+            if report.send((flush, result)).is_err() {
+                return Turn::End;
             }
+            woken.notify_one();
+            Turn::More
         };
-        let thread = std::thread::Builder::new().name("metadata-flush".to_owned());
-        thread.spawn(run).map_err(QuorumError::Thread)?;
+        let thread = Worker::begin("metadata-flush".to_owned(), run).map_err(QuorumError::Thread)?;
         Ok(Self {
             jobs,
             done,
             wake,
+            thread,
             under_way: false,
         })
     }
@@ -78,6 +88,7 @@ impl Flusher {
         if !self.under_way {
             return None;
         }
+        self.thread.hurry();
         let flushed = self.done.recv().expect("the thread lives as long as this");
         self.under_way = false;
         Some(flushed)

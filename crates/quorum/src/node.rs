@@ -161,7 +161,7 @@ pub fn start(
         settings: outgoing(&config),
     });
     driver.settle()?;
-    let ended = spawn(driver, tokio.clone())?;
+    let ended = spawn(driver, &tokio)?;
     let mut node = assemble(options, published, active, ends, commands, ended);
     node.beside
         .extend(registrar.map(|registrar| tokio.spawn(registrar.run())));
@@ -174,12 +174,11 @@ pub fn start(
 
 fn spawn(
     driver: Driver,
-    tokio: tokio::runtime::Handle,
+    tokio: &tokio::runtime::Handle,
 ) -> Result<oneshot::Receiver<Result<(), QuorumError>>, QuorumError> {
     let (end, ended) = oneshot::channel();
-    let thread = std::thread::Builder::new().name("metadata-log".to_owned());
-    let run = move || _ = end.send(tokio.block_on(driver.run()));
-    thread.spawn(run).map_err(QuorumError::Thread)?;
+    let run = async move { _ = end.send(driver.run().await) };
+    network::thread::drive("metadata-log", tokio, run).map_err(QuorumError::Thread)?;
     Ok(ended)
 }
 

@@ -125,7 +125,7 @@ impl Snapshotter {
         };
         self.last = now;
         replica.bytes_since_snapshot = 0;
-        self.writing = Some(tokio::task::spawn_blocking(move || assignment.write()));
+        self.writing = Some(network::thread::beside(move || assignment.write()));
     }
 
     fn clean(&mut self, replica: &mut Replica) -> Result<(), QuorumError> {

@@ -2,11 +2,9 @@
 
 use std::process::ExitCode;
 
-mod command;
-
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    command::main()
+    riverrun::command::main()
 }

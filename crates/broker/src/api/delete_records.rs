@@ -80,7 +80,7 @@ async fn settle(broker: &Arc<Broker>, answers: &[(String, Vec<Answer>)]) {
     }
     let for_disk = Arc::clone(broker);
     let wanted = dirs.clone();
-    let written = tokio::task::spawn_blocking(move || {
+    let written = network::thread::beside(move || {
         wanted.iter().for_each(|dir| housekeeping::checkpoint_log_starts_of(&for_disk, dir));
     });
     if written.await.is_err() {

@@ -135,7 +135,7 @@ fn append(
     let replicate = || follow.hosted.lock_quietly().replicate(&asked, &answer, now);
     // A cut reads and renames files.
     let replicated = if is_cut {
-        tokio::task::block_in_place(replicate)
+        network::thread::in_place(replicate)
     } else {
         replicate()
     };

@@ -24,7 +24,7 @@ pub(super) async fn settle(broker: &Broker, partitions: &[Arc<Hosted>]) {
         .filter(|hosted| hosted.lock_quietly().next_fetch() == NextFetch::AfterCheckpoint)
         .collect();
     if !cut.is_empty() {
-        tokio::task::block_in_place(|| note_cuts(broker, &cut));
+        network::thread::in_place(|| note_cuts(broker, &cut));
     }
     let mut due = Vec::new();
     let mut awaited = Vec::new();

@@ -42,7 +42,7 @@ pub(super) async fn reset(
     let asked = position.as_asked(following.source);
     let now = following.broker.clock.wall();
     let extent = LeaderExtent { start, end };
-    let cut = tokio::task::block_in_place(|| follow.hosted.lock_quietly().out_of_range(&asked, extent, now));
+    let cut = network::thread::in_place(|| follow.hosted.lock_quietly().out_of_range(&asked, extent, now));
     Ok(match cut {
         Ok((truncated, wakes)) => {
             wakes.fire();

@@ -174,7 +174,7 @@ impl<'a> Patient<'a> {
 
     /// Writes, and waits until it is on stable storage: what was damaged is served from then on.
     async fn write(&self, segment: &ClosedSegment, patches: &[Patch]) -> Result<(), Unmended> {
-        let file = tokio::task::block_in_place(|| {
+        let file = network::thread::in_place(|| {
             let file = self.hosted.lock().log_mut().patch(segment, patches)?;
             file.sync().map_err(StorageError::from)?;
             Ok::<_, PatchError>(())

@@ -30,7 +30,7 @@ pub(super) async fn through(
 ) -> io::Result<Option<Found>> {
     let mut found = Found::default();
     loop {
-        let stepped = tokio::task::spawn_blocking(move || step(walk)).await;
+        let stepped = network::thread::beside(move || step(walk)).await;
         let step = stepped.map_err(io::Error::other)??;
         counters.bytes.add(step.bytes);
         for finding in &step.findings {

@@ -1,10 +1,10 @@
 //! The reading half of a connection: whole answers to whom they belong.
 
 use bytes::{Buf, Bytes, BytesMut};
+use network::socket::ReadHalf;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::AsyncReadExt;
-use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::oneshot;
 
 /// How much room is made at a time for an answer whose bytes have not come yet.
@@ -60,7 +60,7 @@ impl Pending {
 }
 
 /// Reads answers until the connection ends.
-pub(super) async fn read(mut socket: OwnedReadHalf, pending: Arc<Pending>, max_answer: usize) {
+pub(super) async fn read(mut socket: ReadHalf, pending: Arc<Pending>, max_answer: usize) {
     let mut buffer = BytesMut::with_capacity(64 * 1024);
     loop {
         let answer = match next(&mut socket, &mut buffer, max_answer).await {
@@ -80,7 +80,7 @@ pub(super) async fn read(mut socket: OwnedReadHalf, pending: Arc<Pending>, max_a
 }
 
 /// The next answer, with its correlation id and without its length.
-async fn next(socket: &mut OwnedReadHalf, buffer: &mut BytesMut, max_answer: usize) -> Result<Bytes, String> {
+async fn next(socket: &mut ReadHalf, buffer: &mut BytesMut, max_answer: usize) -> Result<Bytes, String> {
     fill(socket, buffer, 4).await?;
     let length = buffer.get_i32();
     let length = usize::try_from(length)
@@ -93,7 +93,7 @@ async fn next(socket: &mut OwnedReadHalf, buffer: &mut BytesMut, max_answer: usi
     Ok(buffer.split_to(length).freeze())
 }
 
-async fn fill(socket: &mut OwnedReadHalf, buffer: &mut BytesMut, wanted: usize) -> Result<(), String> {
+async fn fill(socket: &mut ReadHalf, buffer: &mut BytesMut, wanted: usize) -> Result<(), String> {
     while buffer.len() < wanted {
         buffer.reserve((wanted - buffer.len()).clamp(8 * 1024, STEP));
         match socket.read_buf(buffer).await {

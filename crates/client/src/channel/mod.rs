@@ -4,13 +4,13 @@ mod answers;
 mod frame;
 mod negotiate;
 mod outbox;
-mod socket;
 
 use crate::error::ClientError;
 use crate::settings::{Address, Settings};
 use answers::Pending;
 use bytes::Bytes;
 use negotiate::BrokerVersions;
+use network::socket;
 use outbox::Call;
 use protocol::{ApiKey, Message, Request, Segments, Writer};
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl Channel {
             address: address.clone(),
             reason,
         };
-        let connecting = socket::connect(address, settings.receive_buffer);
+        let connecting = socket::connect(&address.host, address.port, settings.receive_buffer);
         let stream = match timeout(settings.connect_timeout, connecting).await {
             Ok(stream) => stream.map_err(|error| failed(error.to_string()))?,
             Err(_) => {

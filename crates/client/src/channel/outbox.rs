@@ -2,12 +2,12 @@
 
 use super::answers::Pending;
 use bytes::Bytes;
+use network::socket::WriteHalf;
 use protocol::{Segment, Segments};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::{mpsc, oneshot};
 
 /// Parts that one system call takes.
@@ -69,7 +69,7 @@ impl Progress {
 }
 
 /// Writes calls until the connection ends or the last sender is gone.
-pub(super) async fn write(mut socket: OwnedWriteHalf, pending: Arc<Pending>, mut calls: mpsc::Receiver<Call>) {
+pub(super) async fn write(mut socket: WriteHalf, pending: Arc<Pending>, mut calls: mpsc::Receiver<Call>) {
     let mut round = Vec::with_capacity(ROUND);
     while calls.recv_many(&mut round, ROUND).await > 0 {
         let mut under_way = VecDeque::with_capacity(round.len());
@@ -93,7 +93,7 @@ pub(super) async fn write(mut socket: OwnedWriteHalf, pending: Arc<Pending>, mut
     }
 }
 
-async fn write_all(socket: &mut OwnedWriteHalf, mut under_way: VecDeque<Progress>) -> io::Result<()> {
+async fn write_all(socket: &mut WriteHalf, mut under_way: VecDeque<Progress>) -> io::Result<()> {
     while !under_way.is_empty() {
         let mut slices = [IoSlice::new(&[]); PARTS];
         let left = under_way

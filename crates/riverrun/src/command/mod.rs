@@ -27,7 +27,7 @@ mod options;
 mod producer_perf_test;
 mod progress;
 mod reassign_partitions;
-mod serve;
+pub mod serve;
 mod storage;
 mod subcommand_entrance;
 mod subcommands;

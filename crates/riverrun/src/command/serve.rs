@@ -4,10 +4,12 @@ mod connection_limits;
 mod controller_route;
 mod dir_locks;
 mod identity;
-mod node;
+pub mod node;
 mod open_files;
 mod settings;
 mod signals;
+
+pub use settings::FormatNew;
 
 use anyhow::Result;
 use std::io::IsTerminal;

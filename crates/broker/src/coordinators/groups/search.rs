@@ -15,7 +15,7 @@ pub(crate) fn begin(broker: &Arc<Broker>, search: Search) {
     };
     tokio::spawn(async move {
         let group = Arc::clone(search.group());
-        let found = tokio::task::spawn_blocking(move || search.run()).await;
+        let found = network::thread::beside(move || search.run()).await;
         let taken = shard.change(|shard, serving, due| match &found {
             Ok(found) => {
                 let moment = shard.moment();

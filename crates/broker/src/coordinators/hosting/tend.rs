@@ -23,7 +23,7 @@ pub(super) async fn tend<T: Tenant>(
     mut stopping: watch::Receiver<bool>,
 ) {
     let reader = Arc::clone(&shard);
-    let loaded = tokio::task::spawn_blocking(move || take_over(&reader, settings, buffer, rng)).await;
+    let loaded = network::thread::beside(move || take_over(&reader, settings, buffer, rng)).await;
     if loaded.is_err() {
         error!(partition = shard.index, "loading a {} failed", T::NAME);
         shard.resign();

@@ -2,10 +2,10 @@
 
 use super::connection_limits;
 use super::controller_route::ControllerRoute;
-use super::dir_locks;
+use super::dir_locks::{self, DirLocks};
 use super::identity;
 use super::open_files;
-use super::settings::Settings;
+use super::settings::{FormatNew, Settings};
 use super::signals::Signals;
 use anyhow::{Context, Result, anyhow, bail};
 use base::clock::SystemClock;
@@ -24,50 +24,53 @@ use tokio::sync::watch;
 /// How long the controller's connections may take to finish what they are in.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Where a node lives: the machine, or a simulation.
+#[derive(Debug)]
+pub struct World {
+    /// Files.
+    pub fs: Arc<dyn Fs>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub rng: Rng,
+}
+
 /// A running node.
-struct Node {
+#[derive(Debug)]
+pub struct Node {
     /// Where it has that role.
-    broker: Option<RunningBroker>,
+    pub broker: Option<RunningBroker>,
     controllers: Vec<Serving>,
     quorum: QuorumNode,
+    _locks: DirLocks,
 }
 
 /// What a node is made of, before it starts.
-struct Parts {
+#[derive(Debug)]
+pub struct Parts {
     config: BrokerConfig,
     identity: identity::Identity,
-    fs: Arc<dyn Fs>,
+    world: World,
     clients: Vec<Listener>,
     controllers: Vec<Listener>,
     limits: watch::Sender<ConnectionLimits>,
     metrics: Arc<Registry>,
+    locks: DirLocks,
 }
 
 /// Runs the node until a signal, and stops it cleanly.
 pub(super) async fn run(settings: Settings, started: Instant) -> Result<()> {
     let mut signals = Signals::catch()?;
     open_files::raise_limit();
-    let config = settings.config;
-    let fs: Arc<dyn Fs> = Arc::new(RealFs);
-    let mut identity = identity::establish(&fs, &config, settings.format)?;
-    let _locks = dir_locks::take(&*fs, &config, &mut identity)?;
-    let (limits, connections) = watch::channel(connection_limits::resolve(&config).await);
-    let clients = bind_all(&config, &config.listeners, &connections).await?;
-    let controllers = bind_all(&config, &config.controller_listeners, &connections).await?;
-    let address = clients.iter().chain(&controllers).next().map(Listener::address);
-    let address = address.context("there is no listener")?;
-    let cluster_id = identity.cluster_id.clone();
-    let metrics = Arc::new(Registry::default());
-    serve_metrics(&config, &metrics).await?;
-    let parts = Parts {
-        config,
-        identity,
-        fs,
-        clients,
-        controllers,
-        limits,
-        metrics,
+    let world = World {
+        fs: Arc::new(RealFs),
+        clock: Arc::new(SystemClock::new()),
+        rng: Rng::from_os(),
     };
+    let parts = prepare(settings.config, settings.format, world).await?;
+    let address = parts.clients.iter().chain(&parts.controllers).next();
+    let address = address.map(Listener::address).context("there is no listener")?;
+    let cluster_id = parts.identity.cluster_id.clone();
     let mut node = tokio::select! {
         started = start(parts) => started?,
         // Nothing was promised to anybody yet: what is on disk is in order whenever the process ends.
@@ -94,6 +97,30 @@ pub(super) async fn run(settings: Settings, started: Instant) -> Result<()> {
     node.stop().await
 }
 
+/// Looks into the node's directories, locks them, and opens its ports.
+///
+/// # Errors
+/// If the directories are not this node's, or a port cannot be had.
+pub async fn prepare(config: BrokerConfig, format: FormatNew, world: World) -> Result<Parts> {
+    let mut identity = identity::establish(&world.fs, &config, format)?;
+    let locks = dir_locks::take(&*world.fs, &config, &mut identity)?;
+    let (limits, connections) = watch::channel(connection_limits::resolve(&config).await);
+    let clients = bind_all(&config, &config.listeners, &connections).await?;
+    let controllers = bind_all(&config, &config.controller_listeners, &connections).await?;
+    let metrics = Arc::new(Registry::default());
+    serve_metrics(&config, &metrics).await?;
+    Ok(Parts {
+        config,
+        identity,
+        world,
+        clients,
+        controllers,
+        limits,
+        metrics,
+        locks,
+    })
+}
+
 /// Before the logs are looked at: how that goes is among what is measured.
 async fn serve_metrics(config: &BrokerConfig, metrics: &Arc<Registry>) -> Result<()> {
     for address in &config.metrics_listeners {
@@ -104,18 +131,22 @@ async fn serve_metrics(config: &BrokerConfig, metrics: &Arc<Registry>) -> Result
     Ok(())
 }
 
-async fn start(parts: Parts) -> Result<Node> {
+/// Starts the node: it serves when this returns.
+///
+/// # Errors
+/// If a directory cannot be used, or the quorum or the cluster does not take the node.
+pub async fn start(parts: Parts) -> Result<Node> {
     let Parts {
         config,
         identity,
-        fs,
+        world,
         clients,
         controllers,
         limits,
         metrics,
+        locks,
     } = parts;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let mut rng = Rng::from_os();
+    let World { fs, clock, mut rng } = world;
     let options = QuorumOptions {
         config: Arc::new(config.clone()),
         cluster_id: identity.cluster_id.clone(),
@@ -125,7 +156,7 @@ async fn start(parts: Parts) -> Result<Node> {
     let (quorum_fs, quorum_clock, seed) = (Arc::clone(&fs), Arc::clone(&clock), rng.next_u64());
     let tokio = tokio::runtime::Handle::current();
     let quorum =
-        tokio::task::block_in_place(|| quorum::start(options, quorum_fs, quorum_clock, Rng::from_seed(seed), tokio))?;
+        network::thread::in_place(|| quorum::start(options, quorum_fs, quorum_clock, Rng::from_seed(seed), tokio))?;
     quorum.show(&metrics);
     // Before the broker starts: the other controllers need this one to elect the one that it registers with.
     let controllers = controllers
@@ -136,6 +167,7 @@ async fn start(parts: Parts) -> Result<Node> {
         broker: None,
         controllers,
         quorum,
+        _locks: locks,
     };
     if !config.roles.broker {
         return Ok(node);
@@ -174,7 +206,10 @@ async fn start(parts: Parts) -> Result<Node> {
 
 impl Node {
     /// The broker first: what it leads is moved by a controller, which may be this one.
-    async fn stop(self) -> Result<()> {
+    ///
+    /// # Errors
+    /// If the metadata log could not be closed.
+    pub async fn stop(self) -> Result<()> {
         if let Some(broker) = self.broker {
             broker.stop().await;
         }

@@ -29,7 +29,7 @@ pub(super) struct Settings {
 
 /// What is done with log directories that are not formatted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FormatNew {
+pub enum FormatNew {
     /// They are formatted: nobody configured anything that could be mistaken.
     Yes,
     /// The start is refused, as Kafka does: a wrong path in a file must not begin a new cluster.
