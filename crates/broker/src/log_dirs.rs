@@ -253,6 +253,13 @@ impl LogDirs {
         None
     }
 
+    /// How many partitions that were found in the directory at start are not taken up yet.
+    pub fn still_to_take(&self, dir: &LogDir) -> usize {
+        let found = self.found();
+        let of_dir = found.iter().filter(|(lies_in, _)| std::ptr::eq(&**lies_in, dir));
+        of_dir.map(|(_, contents)| contents.current.len()).sum()
+    }
+
     /// Gives up the partitions found at start that do not belong here.
     pub fn strays(&self, belongs: impl Fn(&PartitionDir) -> bool) -> Vec<PartitionDir> {
         let mut strays = Vec::new();

@@ -59,6 +59,12 @@ const OFFLINE_DIR: Descriptor = Descriptor::new(
     "LogDirectoryOffline",
     "1 if the log directory failed.",
 );
+const REMAINING: Descriptor = Descriptor::new(
+    "kafka.log",
+    "LogManager",
+    "remainingLogsToRecover",
+    "Logs of the directory that are still to be opened, and checked where the broker did not end well (KIP-831).",
+);
 const SESSIONS: Descriptor = Descriptor::new(
     "kafka.server",
     "FetchSessionCache",
@@ -84,6 +90,13 @@ pub fn show(broker: &Arc<Broker>) {
     asked(&SESSIONS, |broker| broker.fetch_sessions.len());
     for dir in &broker.log_dirs.dirs {
         let label = dir.path.display().to_string();
+        let (weak, lies_in) = (Arc::downgrade(broker), Arc::clone(dir));
+        broker.metrics.asked_gauge(&REMAINING, &[("dir", &label)], move || {
+            let remaining = weak
+                .upgrade()
+                .map_or(0, |broker| broker.log_dirs.still_to_take(&lies_in));
+            remaining as f64
+        });
         let dir = Arc::clone(dir);
         let read = move || f64::from(u8::from(dir.is_offline()));
         broker

@@ -5,7 +5,7 @@ use crate::hosting::{self, HostingError, Opened};
 use crate::log_config::{self, PartitionSettings};
 use crate::replication::{PartitionId, Task};
 use base::Instant;
-use base::metric::{Descriptor, Gauge};
+use base::metric::Descriptor;
 use config::BrokerConfig;
 use metadata::MetadataImage;
 use metadata::image::TopicImage;
@@ -17,12 +17,6 @@ use tracing::{error, info};
 /// How often the progress is logged.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
-const REMAINING: Descriptor = Descriptor::new(
-    "kafka.log",
-    "LogManager",
-    "remainingLogsToRecover",
-    "Logs that are still to be opened, and checked where the broker did not end well.",
-);
 const TOOK: Descriptor = Descriptor::new(
     "riverrun.log",
     "LogManager",
@@ -136,27 +130,22 @@ struct Progress<'a> {
     next: AtomicUsize,
     since: Instant,
     told_ms: AtomicU64,
-    remaining: Arc<Gauge>,
 }
 
 impl<'a> Progress<'a> {
     fn new(broker: &'a Broker, total: usize) -> Self {
-        let remaining = broker.metrics.gauge(&REMAINING, &[]);
-        remaining.set(total as f64);
         Self {
             broker,
             total,
             next: AtomicUsize::new(0),
             since: broker.clock.now(),
             told_ms: AtomicU64::new(0),
-            remaining,
         }
     }
 
     /// The number of the next log to be opened.
     fn next(&self) -> usize {
         let at = self.next.fetch_add(1, Ordering::Relaxed);
-        self.remaining.set(self.total.saturating_sub(at) as f64);
         let millis = self.millis();
         let told = self.told_ms.load(Ordering::Relaxed);
         let is_due = Duration::from_millis(millis.saturating_sub(told)) >= TELL_EVERY;
@@ -171,7 +160,6 @@ impl<'a> Progress<'a> {
     }
 
     fn done(&self) {
-        self.remaining.set(0.0);
         let millis = self.millis();
         self.broker.metrics.gauge(&TOOK, &[]).set(millis as f64);
         info!(logs = self.total, took_ms = millis, "logs opened");

@@ -8,6 +8,7 @@ mod active;
 pub mod append;
 pub mod checkpoint;
 pub mod cleaner;
+pub mod closed;
 pub mod config;
 pub mod damage;
 pub mod deletion;

@@ -6,6 +6,7 @@
 
 mod stories {
     mod bad_input;
+    mod cleaning;
     mod dynamic_configs;
     mod fetching;
     mod flushing;

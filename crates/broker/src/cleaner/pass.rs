@@ -87,17 +87,15 @@ fn run(
 
 /// Waits until `bytes` may be read or written; ends the pass if the broker stops or the log is not to be cleaned any more.
 fn keep_pace(broker: &Broker, thread: usize, hosted: &Arc<Hosted>, bytes: usize) -> Pace {
-    let rate = broker.config.load().cleaner.log_cleaner_io_max_bytes_per_second;
-    let at = broker.cleaner.throttle.grant(bytes, rate, broker.clock.now());
     loop {
         if !is_wanted(broker, thread) || hosted.dir.is_offline() || !is_to_be_cleaned(broker, hosted) {
             return Pace::Stop;
         }
-        let wait = at.since(broker.clock.now());
-        if wait.is_zero() {
-            return Pace::Go;
+        let rate = broker.config.load().cleaner.log_cleaner_io_max_bytes_per_second;
+        match broker.cleaner.throttle.take(bytes, rate, broker.clock.now()) {
+            Ok(()) => return Pace::Go,
+            Err(wait) => std::thread::sleep(wait.min(NAP)),
         }
-        std::thread::sleep(wait.min(NAP));
     }
 }
 

@@ -20,7 +20,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use storage::StorageError;
-use storage::damage::{ClosedSegment, Damage, Patch, PatchError};
+use storage::closed::ClosedSegment;
+use storage::damage::{Damage, Patch, PatchError};
 use storage::fsck::segment::Depth;
 use tracing::{error, warn};
 

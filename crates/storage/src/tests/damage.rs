@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::ReadError;
-use crate::damage::{ClosedSegment, Damage, Patch, PatchError};
+use crate::closed::ClosedSegment;
+use crate::damage::{Damage, Patch, PatchError};
 use crate::fsck::segment::Depth;
 use base::fs::{Fs, Open};
 

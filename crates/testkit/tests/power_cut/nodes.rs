@@ -72,7 +72,10 @@ fn try_to_record(system: System, seed: u64, volume: Volume) -> Result<Recorded, 
     let trace = |id: i32| -> PathBuf { traces.path().join(format!("trace-{id}")) };
     let mut plan = Plan::combined(NODES)
         .with("log.flush.offset.checkpoint.interval.ms", 20)
-        .with("replica.high.watermark.checkpoint.interval.ms", 50);
+        .with("replica.high.watermark.checkpoint.interval.ms", 50)
+        // After a cut each broker registers anew, which it may once what it was before is believed to be dead.
+        .with("broker.session.timeout.ms", 2_000)
+        .with("broker.heartbeat.interval.ms", 200);
     if system == System::ThreeNodesWithoutFlush {
         plan = plan.with("riverrun.durability", "os");
     }

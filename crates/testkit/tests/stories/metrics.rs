@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use testkit::port::free_ports;
 use testkit::talk::records;
-use testkit::{RiverrunBroker, Settings, Talk};
+use testkit::{Cluster, RiverrunBroker, Settings, Talk};
 
 /// The page's lines, by name and labels.
 fn scrape(address: &str) -> Result<BTreeMap<String, f64>> {
@@ -78,6 +78,11 @@ fn what_happens_shows_in_the_metrics() -> Result<()> {
         Some(0.0)
     );
     assert_eq!(value("kafka_log_logmanager_offlinelogdirectorycount"), Some(0.0));
+    let dir = format!(
+        "kafka_log_logmanager_remaininglogstorecover{{dir=\"{}\"}}",
+        broker.data_dir().display()
+    );
+    assert_eq!(value(&dir), Some(0.0));
     assert!(
         value("kafka_log_logcleanermanager_max_dirty_percent").is_some(),
         "{page:?}"
