@@ -29,11 +29,10 @@ pub(crate) struct Pending {
 /// How the wait for one append went.
 type Outcome = Result<(), ErrorCode>;
 
-/// Waits for each append: for the disk, and then until the timeout for the high watermark. Answers in the same order,
+/// Waits for each append: for the disk, and then until the deadline for the high watermark. Answers in the same order,
 /// REQUEST_TIMED_OUT for those that are not there by then, NOT_LEADER_OR_FOLLOWER where the leadership was lost meanwhile
 /// and KAFKA_STORAGE_ERROR where the disk failed.
-pub(crate) async fn wait(broker: &Broker, appended: &[Pending], timeout_ms: i32) -> Vec<Outcome> {
-    let deadline = waiting::deadline(timeout_ms);
+pub(crate) async fn wait(broker: &Broker, appended: &[Pending], deadline: Instant) -> Vec<Outcome> {
     let mut outcomes = vec![None; appended.len()];
     flushed(appended, &mut outcomes).await;
     replicated(broker, appended, &mut outcomes, deadline).await;

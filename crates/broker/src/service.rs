@@ -1,8 +1,9 @@
 //! The broker behind a listener.
 
 use crate::{Broker, api};
+use base::Instant;
 use bytes::Bytes;
-use network::{Admission, Reply, RequestContext, Service};
+use network::{Admission, Later, Reply, RequestContext, Service};
 use protocol::ApiKey;
 use std::sync::Arc;
 
@@ -25,9 +26,24 @@ impl Service for BrokerService {
 
     async fn handle(self: &Arc<Self>, context: &RequestContext, body: Bytes) -> Reply {
         let begun = self.broker.clock.now();
-        let reply = api::dispatch(&self.broker, context, body).await;
-        let took = self.broker.clock.now().since(begun);
-        self.broker.measures.requests.answered(context, took);
-        reply
+        match api::dispatch(&self.broker, context, body).await {
+            Reply::Later(later) => {
+                let (broker, context) = (Arc::clone(&self.broker), context.clone());
+                Reply::Later(Later::new(async move {
+                    let reply = later.await;
+                    answered(&broker, &context, begun);
+                    reply
+                }))
+            }
+            reply => {
+                answered(&self.broker, context, begun);
+                reply
+            }
+        }
     }
+}
+
+fn answered(broker: &Broker, context: &RequestContext, begun: Instant) {
+    let took = broker.clock.now().since(begun);
+    broker.measures.requests.answered(context, took);
 }

@@ -2,13 +2,14 @@
 
 use crate::context::{ConnectionContext, RequestContext};
 use crate::frame::{FrameBuffer, FrameError};
+use crate::owed::OwedAnswers;
 use crate::send::Outbox;
 use crate::service::{Admission, Reply, Service};
 use crate::socket::Socket;
 use bytes::Bytes;
 use protocol::{ApiKey, frame};
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -68,6 +69,7 @@ pub(crate) struct Connection<S> {
     stopped: watch::Receiver<bool>,
     client_id: Arc<str>,
     inbox: FrameBuffer,
+    owed: OwedAnswers,
     outbox: Outbox,
 }
 
@@ -87,6 +89,7 @@ impl<S: Service> Connection<S> {
             stopped,
             client_id: Arc::from(""),
             inbox: FrameBuffer::default(),
+            owed: OwedAnswers::default(),
             outbox: Outbox::default(),
         }
     }
@@ -108,33 +111,115 @@ impl<S: Service> Connection<S> {
         }
     }
 
-    /// Reads what has come, answers every request that is whole, and sends the answers.
+    /// Reads what has come, answers every request that is whole, and sends the answers, until none is owed.
     async fn work(&mut self) -> Result<Next, Closed> {
-        // Readiness is a hint: a new socket is said to be readable once although nothing has come.
-        if let Some(received) = at_once(self.stream.read_buf(self.inbox.for_reading())).await
-            && received? == 0
-        {
-            return Ok(Next::End);
-        }
-        while let Some(frame) = self.inbox.next_frame(self.limits.max_request_bytes)? {
-            self.request(frame).await?;
-            if *self.stopped.borrow() {
-                self.outbox.flush(&mut self.stream).await?;
+        loop {
+            // Readiness is a hint: a new socket is said to be readable once although nothing has come.
+            if !self.owed.is_full()
+                && let Some(received) = at_once(self.stream.read_buf(self.inbox.for_reading())).await
+                && received? == 0
+            {
+                self.settle().await?;
                 return Ok(Next::End);
             }
+            while !self.owed.is_full()
+                && let Some(frame) = self.inbox.next_frame(self.limits.max_request_bytes)?
+            {
+                self.request(frame).await?;
+                if *self.stopped.borrow() {
+                    self.settle().await?;
+                    return Ok(Next::End);
+                }
+            }
+            self.outbox.flush(&mut self.stream).await?;
+            if self.owed.is_empty() {
+                break;
+            }
+            self.await_answers().await?;
         }
-        self.outbox.flush(&mut self.stream).await?;
         if self.inbox.is_empty() {
             self.inbox.release();
         }
         Ok(Next::GoOn)
     }
 
+    /// Waits for the oldest answer that is owed, or for more requests while there is room for them, and takes all answers
+    /// that are ready then.
+    async fn await_answers(&mut self) -> Result<(), Closed> {
+        let first = tokio::select! {
+            biased;
+            reply = self.owed.next() => Some(reply),
+            readable = self.stream.readable(), if !self.owed.is_full() => {
+                readable?;
+                None
+            }
+        };
+        if let Some(reply) = first {
+            self.put_out(reply).await?;
+        }
+        self.put_out_ready().await
+    }
+
+    /// Takes all answers whose turn it is and that are ready.
+    async fn put_out_ready(&mut self) -> Result<(), Closed> {
+        while let Some(reply) = at_once(self.owed.next()).await {
+            self.put_out(reply).await?;
+        }
+        Ok(())
+    }
+
+    /// Answers all that is owed.
+    async fn settle(&mut self) -> Result<(), Closed> {
+        while !self.owed.is_empty() {
+            self.put_out_ready().await?;
+            self.outbox.flush(&mut self.stream).await?;
+            if !self.owed.is_empty() {
+                let reply = self.owed.next().await;
+                self.put_out(reply).await?;
+            }
+        }
+        Ok(self.outbox.flush(&mut self.stream).await?)
+    }
+
     async fn request(&mut self, frame: Bytes) -> Result<(), Closed> {
         let (request, body) = open_frame(&frame, &self.context, &mut self.client_id, &*self.service)?;
         drop(frame);
-        let handling = self.service.handle(&request, body);
-        match answer(&mut self.stream, &mut self.outbox, handling).await? {
+        if self.owed.hold_up(request.api_key) {
+            self.settle().await?;
+        }
+        let service = Arc::clone(&self.service);
+        let mut handling = pin!(service.handle(&request, body));
+        let reply = match at_once(handling.as_mut()).await {
+            Some(reply) => reply,
+            None => self.meanwhile(handling).await?,
+        };
+        match self.owed.push(request.api_key, reply) {
+            Some(due) => self.put_out(due).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for a request that has to wait; the answers that are ready, or become so, go out first.
+    async fn meanwhile(&mut self, mut handling: Pin<&mut impl Future<Output = Reply>>) -> Result<Reply, Closed> {
+        self.outbox.flush(&mut self.stream).await?;
+        loop {
+            tokio::select! {
+                biased;
+                reply = handling.as_mut() => return Ok(reply),
+                answer = self.owed.next() => {
+                    self.put_out(answer).await?;
+                    self.outbox.flush(&mut self.stream).await?;
+                }
+            }
+        }
+    }
+
+    /// Puts an answer whose turn it is among those that are sent.
+    async fn put_out(&mut self, mut reply: Reply) -> Result<(), Closed> {
+        while let Reply::Later(later) = reply {
+            reply = later.await;
+        }
+        match reply {
             Reply::Answer(segments) => {
                 self.outbox.push(segments)?;
                 if self.outbox.is_full() {
@@ -142,7 +227,7 @@ impl<S: Service> Connection<S> {
                 }
                 Ok(())
             }
-            Reply::Nothing => Ok(()),
+            Reply::Nothing | Reply::Later(_) => Ok(()),
             Reply::Close(reason) => {
                 self.outbox.flush(&mut self.stream).await?;
                 Err(Closed::Service(reason))
@@ -177,20 +262,6 @@ fn open_frame<S: Service>(
         connection: Arc::clone(connection),
     };
     Ok((context, request.body))
-}
-
-/// Runs a request; if it has to wait, the answers that are ready go out first.
-async fn answer(
-    stream: &mut Socket,
-    outbox: &mut Outbox,
-    handling: impl Future<Output = Reply>,
-) -> Result<Reply, Closed> {
-    let mut handling = pin!(handling);
-    if let Some(reply) = at_once(handling.as_mut()).await {
-        return Ok(reply);
-    }
-    outbox.flush(stream).await?;
-    Ok(handling.await)
 }
 
 /// What a future gives without waiting.

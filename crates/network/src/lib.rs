@@ -1,13 +1,16 @@
 //! Sockets to requests: listeners, connections, frames, and the one table that says which APIs a node answers.
 //!
 //! A connection is one task. It reads frames, hands them one at a time to a [`Service`], and writes the answers in
-//! order, as Kafka does: the next request of a connection is not looked at before the one before it is answered.
+//! order, as Kafka does: the next request of a connection is not looked at before the one before it is answered. An answer
+//! may be [`Reply::Later`], though: then requests of the same API go on meanwhile, so that what a producer has in flight
+//! shares one flush.
 
 pub mod api;
 mod connection;
 pub mod context;
 pub mod frame;
 pub mod listener;
+mod owed;
 pub mod page;
 mod send;
 pub mod service;
@@ -19,4 +22,4 @@ pub mod thread;
 pub use api::ApiRange;
 pub use context::{ConnectionContext, Life, Principal, RequestContext};
 pub use listener::{ConnectionLimits, Listener, ListenerError, ListenerSettings};
-pub use service::{Admission, Reply, Service};
+pub use service::{Admission, Later, Reply, Service};

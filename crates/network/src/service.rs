@@ -4,8 +4,11 @@ use crate::context::RequestContext;
 use bytes::Bytes;
 use protocol::ApiKey;
 use protocol::wire::Segments;
+use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 /// What becomes of a request.
 #[derive(Debug)]
@@ -16,6 +19,33 @@ pub enum Reply {
     Nothing,
     /// The connection is closed; the reason goes to the log.
     Close(&'static str),
+    /// The request has done its work and only its answer must wait: the connection's next requests of the same API may
+    /// be begun meanwhile. Their answers wait for this one.
+    Later(Later),
+}
+
+/// An answer that waits. It is not looked at before all older answers of the connection are there.
+pub struct Later(Pin<Box<dyn Future<Output = Reply> + Send>>);
+
+impl Later {
+    /// What `answer` will say.
+    pub fn new(answer: impl Future<Output = Reply> + Send + 'static) -> Self {
+        Self(Box::pin(answer))
+    }
+}
+
+impl Future for Later {
+    type Output = Reply;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Reply> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+impl fmt::Debug for Later {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Later")
+    }
 }
 
 /// What a listener does with a key and version before the body is looked at.

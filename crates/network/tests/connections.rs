@@ -4,7 +4,7 @@
 
 use base::fs::{FileRegion, Fs, Open, RealFs};
 use bytes::Bytes;
-use network::{Admission, ConnectionLimits, Listener, ListenerSettings, Reply, RequestContext, Service};
+use network::{Admission, ConnectionLimits, Later, Listener, ListenerSettings, Reply, RequestContext, Service};
 use protocol::messages::fetch_response::{FetchResponse, FetchableTopicResponse, PartitionData};
 use protocol::messages::metadata_request::MetadataRequest;
 use protocol::{ApiKey, Records, frame};
@@ -14,23 +14,33 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 
-/// Answers Metadata at once, Fetch with records from a file, Heartbeat once told to, and nothing else.
+/// Answers Metadata at once, Fetch with records from a file, Heartbeat and, later, Produce once told to, and nothing else.
 struct Pets {
     records: FileRegion,
     go: Notify,
+    /// The requests that were begun.
+    begun: watch::Sender<Vec<i32>>,
 }
 
 impl Service for Pets {
     fn admit(&self, api_key: ApiKey, _api_version: i16) -> Admission {
-        if [ApiKey::Metadata, ApiKey::Fetch, ApiKey::Heartbeat].contains(&api_key) {
+        if [ApiKey::Metadata, ApiKey::Fetch, ApiKey::Heartbeat, ApiKey::Produce].contains(&api_key) {
             return Admission::Handle;
         }
         Admission::Refuse
     }
 
     async fn handle(self: &Arc<Self>, context: &RequestContext, _body: Bytes) -> Reply {
+        self.begun.send_modify(|begun| begun.push(context.correlation_id));
         let mut response = FetchResponse::default();
         match context.api_key {
+            ApiKey::Produce => {
+                let (pets, id) = (Arc::clone(self), context.correlation_id);
+                return Reply::Later(Later::new(async move {
+                    pets.go.notified().await;
+                    answer(&FetchResponse::default(), id)
+                }));
+            }
             ApiKey::Fetch => {
                 let records = Some(Records::File(self.records.clone()));
                 let partitions = vec![PartitionData {
@@ -45,10 +55,14 @@ impl Service for Pets {
             ApiKey::Heartbeat => self.go.notified().await,
             _ => {}
         }
-        match frame::encode_response(&response, ApiKey::Fetch, 4, context.correlation_id) {
-            Ok(segments) => Reply::Answer(segments),
-            Err(_) => Reply::Close("test"),
-        }
+        answer(&response, context.correlation_id)
+    }
+}
+
+fn answer(response: &FetchResponse, correlation_id: i32) -> Reply {
+    match frame::encode_response(response, ApiKey::Fetch, 4, correlation_id) {
+        Ok(segments) => Reply::Answer(segments),
+        Err(_) => Reply::Close("test"),
     }
 }
 
@@ -95,6 +109,7 @@ async fn rig(file_len: usize) -> Rig {
     let pets = Arc::new(Pets {
         records,
         go: Notify::new(),
+        begun: watch::Sender::default(),
     });
     let (limits, connections) = watch::channel(limits(3));
     let listener = Listener::bind(settings(connections)).await.unwrap();
@@ -109,7 +124,11 @@ async fn rig(file_len: usize) -> Rig {
 }
 
 fn request(key: ApiKey, correlation_id: i32) -> Vec<u8> {
-    let version = if key == ApiKey::Fetch { 4 } else { 1 };
+    let version = match key {
+        ApiKey::Fetch => 4,
+        ApiKey::Produce => 3,
+        _ => 1,
+    };
     frame::encode_raw_request(key, version, correlation_id, Some("tester"), &[0xff; 4])
         .unwrap()
         .into_bytes()
@@ -145,6 +164,54 @@ async fn pipelined_requests_are_answered_in_order() {
     }
     rig.pets.go.notify_one();
     for id in 100..200 {
+        assert_eq!(response(&mut stream).await.0, id);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_later_holds_up_only_other_apis() {
+    let rig = rig(0).await;
+    let mut begun = rig.pets.begun.subscribe();
+    let mut stream = TcpStream::connect(rig.address).await.unwrap();
+    stream.write_all(&request(ApiKey::Produce, 1)).await.unwrap();
+    begun.wait_for(|begun| begun == &[1]).await.unwrap();
+    for id in 2..=4 {
+        stream.write_all(&request(ApiKey::Produce, id)).await.unwrap();
+    }
+    begun.wait_for(|begun| begun == &[1, 2, 3, 4]).await.unwrap();
+    stream.write_all(&request(ApiKey::Metadata, 5)).await.unwrap();
+    stream.write_all(&request(ApiKey::Produce, 6)).await.unwrap();
+    // The peer closes its side, and is owed its answers all the same.
+    stream.shutdown().await.unwrap();
+    for id in 1..=4 {
+        assert_eq!(
+            *begun.borrow_and_update(),
+            [1, 2, 3, 4],
+            "Metadata waits for all that is owed"
+        );
+        rig.pets.go.notify_one();
+        assert_eq!(response(&mut stream).await.0, id);
+    }
+    rig.pets.go.notify_one();
+    assert_eq!(response(&mut stream).await.0, 5);
+    assert_eq!(response(&mut stream).await.0, 6);
+    assert!(stream.read_u8().await.is_err(), "then the connection is closed");
+}
+
+#[tokio::test]
+async fn no_more_requests_are_begun_than_may_be_owed() {
+    let rig = rig(0).await;
+    let mut begun = rig.pets.begun.subscribe();
+    let mut stream = TcpStream::connect(rig.address).await.unwrap();
+    let requests: Vec<u8> = (0..300).flat_map(|id| request(ApiKey::Produce, id)).collect();
+    stream.write_all(&requests).await.unwrap();
+    for id in 0..300 {
+        let most = begun.wait_for(|begun| begun.len() >= 256).await.unwrap().len();
+        assert!(
+            most <= 256 + usize::try_from(id).unwrap(),
+            "{most} begun, {id} answered"
+        );
+        rig.pets.go.notify_one();
         assert_eq!(response(&mut stream).await.0, id);
     }
 }

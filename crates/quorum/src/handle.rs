@@ -247,6 +247,7 @@ impl ControllerHandle {
             Reply::Answer(segments) => response_body(segments, api_key, version),
             Reply::Nothing => Err(RequestError::Refused("the request has no response")),
             Reply::Close(reason) => Err(RequestError::Refused(reason)),
+            Reply::Later(_) => Err(RequestError::Refused("the controller answers at once")),
         }
     }
 }

@@ -18,18 +18,20 @@ mod topic;
 mod transaction;
 
 use crate::replicated::{self, Pending};
-use crate::Broker;
+use crate::{Broker, waiting};
 use append::Item;
 use bytes::Bytes;
 use network::api::respond;
-use network::{Reply, RequestContext};
+use network::{Later, Reply, RequestContext};
 use partition::RequiredAcks;
 use protocol::ErrorCode;
 use protocol::views::produce::ProduceView;
 use std::sync::Arc;
+use tokio::time::Instant;
 use transaction::Checks;
 
-/// Appends, waits for stable storage and for the replicas if asked to, answers.
+/// Appends, and answers once it is on stable storage and with the replicas, as far as that is asked for. The connection's next
+/// batches are appended meanwhile: what a producer has in flight shares a flush, and a round trip to the followers.
 pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes) -> Reply {
     let view = match ProduceView::parse(&body, context.api_version) {
         Ok(view) => view,
@@ -44,14 +46,14 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
         Some(_) => transaction::check(broker, &view, context.api_version).await,
         None => Checks::Plain,
     };
-    let (mut items, wakes) = append::all(broker, &view, context.api_version, acks, &checks);
+    let (items, wakes) = append::all(broker, &view, context.api_version, acks, &checks);
     drop(body);
     wakes.fire();
     measure(broker, &items);
     match acks {
         Some(RequiredAcks::None) => return without_answer(&items),
         Some(RequiredAcks::All | RequiredAcks::Leader) if items.iter().any(|item| item.pending.is_some()) => {
-            wait(broker, &mut items, timeout_ms).await;
+            return later(broker, context, items, timeout_ms);
         }
         Some(RequiredAcks::All | RequiredAcks::Leader) | None => {}
     }
@@ -74,12 +76,23 @@ fn without_answer(items: &[Item]) -> Reply {
     Reply::Nothing
 }
 
-/// Waits until every appended batch may be acknowledged, or for the other replicas until the request's timeout.
-async fn wait(broker: &Broker, items: &mut [Item], timeout_ms: i32) {
+/// The answer, once every appended batch may be acknowledged or its time is up.
+fn later(broker: &Arc<Broker>, context: &RequestContext, mut items: Vec<Item>, timeout_ms: i32) -> Reply {
+    // The time runs from now, not from when older answers of the connection are there.
+    let deadline = waiting::deadline(timeout_ms);
+    let (broker, context) = (Arc::clone(broker), context.clone());
+    Reply::Later(Later::new(async move {
+        wait(&broker, &mut items, deadline).await;
+        respond(&context, &response::build(&broker, &context, items))
+    }))
+}
+
+/// Waits until every appended batch may be acknowledged, or for the other replicas until the deadline.
+async fn wait(broker: &Broker, items: &mut [Item], deadline: Instant) {
     let waits = |item: &mut Item| item.pending.take();
     let (waiting, appended): (Vec<&mut Item>, Vec<Pending>) =
         items.iter_mut().filter_map(|item| waits(item).map(|pending| (item, pending))).unzip();
-    for (item, outcome) in waiting.into_iter().zip(replicated::wait(broker, &appended, timeout_ms).await) {
+    for (item, outcome) in waiting.into_iter().zip(replicated::wait(broker, &appended, deadline).await) {
         if let Err(error) = outcome {
             item.fail(error, None);
         }

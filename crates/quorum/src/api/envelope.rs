@@ -65,7 +65,7 @@ async fn open(entrance: &Arc<Entrance>, context: &RequestContext, request: Envel
     }
     match reply {
         Reply::Answer(segments) => response_frame(segments).map_err(|_| ErrorCode::UnknownServerError),
-        Reply::Nothing | Reply::Close(_) => Err(ErrorCode::InvalidRequest),
+        Reply::Nothing | Reply::Close(_) | Reply::Later(_) => Err(ErrorCode::InvalidRequest),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::coordinators::OFFSETS_TOPIC;
 use crate::partitions::Hosted;
 use crate::refused::note;
 use crate::replicated::{self, Pending};
+use crate::waiting;
 use base::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 use partition::RequiredAcks;
 use protocol::ErrorCode;
@@ -32,7 +33,7 @@ pub(crate) async fn write(broker: &Broker, markers: &[WritableTxnMarker]) -> Vec
     let timeout = broker.config.load().requests.request_timeout.as_millis();
     let timeout_ms = i32::try_from(timeout).unwrap_or(i32::MAX);
     let (places, appended): (Vec<Cell>, Vec<Pending>) = pending.into_iter().unzip();
-    let outcomes = replicated::wait(broker, &appended, timeout_ms).await;
+    let outcomes = replicated::wait(broker, &appended, waiting::deadline(timeout_ms)).await;
     for (cell, outcome) in places.into_iter().zip(outcomes) {
         if let Err(error) = outcome {
             results[cell.marker].topics[cell.topic].partitions[cell.partition].error_code = error.code();
