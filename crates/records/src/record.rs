@@ -1,6 +1,6 @@
 //! Records within a batch's decompressed block, read where they lie: nothing is allocated.
 
-use crate::varint::{read_varint, read_varlong};
+use crate::varint::{read_len, read_varint, read_varlong};
 
 /// One record, borrowed from its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl<'a> Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Result<Record<'a>, StructureError>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         let (index, declared) = (self.index, self.declared);
         if index >= declared {
@@ -115,20 +115,20 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn split_record(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
-    let (body, rest) = split_sized(bytes)?;
-    let (attributes, body) = body.split_first()?;
-    let (timestamp_delta, body) = read_varlong(body)?;
-    let (offset_delta, body) = read_varint(body)?;
-    let (key, body) = split_nullable(body)?;
-    let (value, body) = split_nullable(body)?;
-    let (count, body) = read_varint(body)?;
+    let (body, end) = read_sized(bytes, 0)?;
+    let attributes = body.first()?;
+    let (timestamp_delta, at) = read_varlong(body, 1)?;
+    let (offset_delta, at) = read_varint(body, at)?;
+    let (key, at) = read_nullable(body, at)?;
+    let (value, at) = read_nullable(body, at)?;
+    let (count, at) = read_varint(body, at)?;
     let headers = RecordHeaders {
         left: count,
-        bytes: body,
+        bytes: body.get(at..)?,
     };
-    if count != 0 && !headers.fit() || count == 0 && !body.is_empty() {
+    if count != 0 && !headers.fit() || count == 0 && at != body.len() {
         return None;
     }
     let record = Record {
@@ -139,29 +139,30 @@ fn split_record(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
         value,
         headers,
     };
-    Some((record, rest))
+    Some((record, bytes.get(end..)?))
 }
 
-#[inline]
-fn split_sized(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (len, bytes) = read_varint(bytes)?;
-    bytes.split_at_checked(usize::try_from(len).ok()?)
+/// The field whose length stands at `at`, and where the next one begins.
+#[inline(always)]
+fn read_sized(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let (field, end) = read_nullable(bytes, at)?;
+    Some((field?, end))
 }
 
-#[inline]
-fn split_nullable(bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
-    let (len, rest) = read_varint(bytes)?;
-    if len < 0 {
-        return Some((None, rest));
-    }
-    let (field, rest) = rest.split_at_checked(usize::try_from(len).ok()?)?;
-    Some((Some(field), rest))
+#[inline(always)]
+fn read_nullable(bytes: &[u8], at: usize) -> Option<(Option<&[u8]>, usize)> {
+    let (len, at) = read_len(bytes, at)?;
+    let Some(len) = len else {
+        return Some((None, at));
+    };
+    let end = at.checked_add(len)?;
+    Some((Some(bytes.get(at..end)?), end))
 }
 
 fn split_header(bytes: &[u8]) -> Option<(RecordHeader<'_>, &[u8])> {
-    let (key, bytes) = split_sized(bytes)?;
-    let (value, rest) = split_nullable(bytes)?;
-    Some((RecordHeader { key, value }, rest))
+    let (key, at) = read_sized(bytes, 0)?;
+    let (value, end) = read_nullable(bytes, at)?;
+    Some((RecordHeader { key, value }, bytes.get(end..)?))
 }
 
 impl RecordHeaders<'_> {
@@ -170,6 +171,7 @@ impl RecordHeaders<'_> {
         usize::try_from(self.left).unwrap_or(0)
     }
 
+    #[inline(never)]
     fn fit(&self) -> bool {
         if self.left < 0 {
             return false;

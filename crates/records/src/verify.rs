@@ -265,14 +265,13 @@ fn refusal(
         let claimed = header.attributes.timestamp_type() == TimestampType::LogAppendTime;
         return claimed.then_some(RecordRefusal::ProducerSetLogAppendTime);
     }
-    // In 128 bits: neither the record's time nor the limits are bounded.
-    let age = i128::from(now.0) - i128::from(timestamp.0);
-    let (before, after) = (rules.timestamp_before_max_ms, rules.timestamp_after_max_ms);
-    let out_of_range = age > i128::from(before) || -age > i128::from(after);
-    out_of_range.then(|| RecordRefusal::TimestampOutOfRange {
+    // Saturating: no time is beyond the first and the last there are.
+    let from = now.0.saturating_sub(rules.timestamp_before_max_ms);
+    let to = now.0.saturating_add(rules.timestamp_after_max_ms);
+    (timestamp.0 < from || timestamp.0 > to).then_some(RecordRefusal::TimestampOutOfRange {
         timestamp: timestamp.0,
-        from: now.0.saturating_sub(before),
-        to: now.0.saturating_add(after),
+        from,
+        to,
     })
 }
 
