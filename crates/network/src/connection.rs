@@ -116,7 +116,7 @@ impl<S: Service> Connection<S> {
         loop {
             // Readiness is a hint: a new socket is said to be readable once although nothing has come.
             if !self.owed.is_full()
-                && let Some(received) = at_once(self.stream.read_buf(self.inbox.for_reading())).await
+                && let Some(received) = at_once(self.stream.read_buf(&mut self.inbox.for_reading())).await
                 && received? == 0
             {
                 self.settle().await?;
@@ -137,9 +137,7 @@ impl<S: Service> Connection<S> {
             }
             self.await_answers().await?;
         }
-        if self.inbox.is_empty() {
-            self.inbox.release();
-        }
+        self.inbox.rest();
         Ok(Next::GoOn)
     }
 
