@@ -7,6 +7,7 @@ mod broker;
 mod durable;
 mod failover;
 mod groups;
+mod instructions;
 mod load;
 mod machine;
 mod recovery;
@@ -38,6 +39,8 @@ pub enum Bench {
     Recovery(Options),
     /// How long clients wait when a node of three is killed, frozen or cut off.
     Failover(failover::Failover),
+    /// What a request costs in instructions and system calls, beside what was recorded.
+    Instructions(instructions::Instructions),
 }
 
 /// How it is measured.
@@ -72,10 +75,9 @@ pub fn run(bench: &Bench) -> Result<()> {
         | Bench::Replication(options)
         | Bench::Recovery(options) => options,
         Bench::Failover(options) => return failover::run(options),
+        Bench::Instructions(options) => return instructions::run(options),
     };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("xtask is a folder of the workspace")?;
+    let root = root()?;
     let binary = match &options.riverrun {
         Some(path) => path.clone(),
         None => build(root)?,
@@ -88,7 +90,7 @@ pub fn run(bench: &Bench) -> Result<()> {
     std::fs::create_dir_all(&home)?;
     let makes = [Make::Riverrun(binary.clone()), Make::Kafka(jars)];
     match bench {
-        Bench::Quick(_) | Bench::Failover(_) => {}
+        Bench::Quick(_) | Bench::Failover(_) | Bench::Instructions(_) => {}
         Bench::Groups(_) => return groups::run(options, &makes, &groups::generator(root)?, root, &home),
         Bench::Durable(_) => return durable::run(options, &makes, &binary, root, &home),
         Bench::Replication(_) => return replication::run(options, &makes, &binary, root, &home),
@@ -106,15 +108,32 @@ pub fn run(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
+/// The workspace's folder.
+fn root() -> Result<&'static Path> {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("xtask is a folder of the workspace")
+}
+
 fn build(root: &Path) -> Result<PathBuf> {
+    build_program(root, "riverrun", "riverrun")
+}
+
+/// The native load generator.
+fn load_generator(root: &Path) -> Result<PathBuf> {
+    build_program(root, "bench", "bench-load")
+}
+
+/// The release build of a program.
+fn build_program(root: &Path, package: &str, program: &str) -> Result<PathBuf> {
     let status = Command::new(env!("CARGO"))
         .current_dir(root)
-        .args(["build", "--release", "--package", "riverrun"])
+        .args(["build", "--release", "--package", package, "--bin", program])
         .status()?;
     if !status.success() {
         bail!("the release build failed");
     }
-    Ok(root.join("target/release/riverrun"))
+    Ok(root.join("target/release").join(program))
 }
 
 /// From nothing to the first acknowledged record, and what the broker takes when it has nothing to do.

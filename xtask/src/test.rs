@@ -1,6 +1,6 @@
 //! `cargo xtask test`: installs what the tests need below `target/test-deps`, builds the binary, runs every test.
 
-mod install;
+pub mod install;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

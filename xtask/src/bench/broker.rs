@@ -170,6 +170,11 @@ impl Broker {
         Ok((next()? + next()?) / 100.0)
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it with SIGKILL.
     pub fn kill(mut self) -> Result<()> {
         self.child.kill()?;
@@ -246,6 +251,15 @@ impl Prepared {
             address: address.context("its listener is in its properties")?.to_owned(),
             home: home.to_owned(),
         })
+    }
+
+    /// To be started by `program`, a measuring one, which is given `arguments` and then the broker's command.
+    pub fn under(mut self, program: &str, arguments: &[String]) -> Self {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        command.arg(self.command.get_program()).args(self.command.get_args());
+        self.command = command;
+        self
     }
 
     /// Starts it; whether it serves yet is for the first client to find out.

@@ -34,14 +34,14 @@ pub fn all(root: &Path) -> Result<()> {
 }
 
 /// Checks that programs are on the PATH, and installs the Debian packages of the missing ones when we may.
-fn programs(wanted: &[(&str, &str)]) -> Result<()> {
+pub fn programs(wanted: &[(&str, &str)]) -> Result<()> {
     let missing: Vec<_> = wanted.iter().filter(|(program, _)| find(program).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let names: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
     if find("apt-get").is_none() || !is_root() {
-        bail!("the tests need these packages installed: {}", names.join(" "));
+        bail!("these packages must be installed: {}", names.join(" "));
     }
     run_program(Command::new("apt-get").args(["update", "--quiet"]))?;
     run_program(
