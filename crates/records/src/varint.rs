@@ -120,7 +120,11 @@ mod tests {
         assert_eq!(read_varlong(&[0x80], 0), None);
         assert_eq!(read_varlong(&[0x80; 2], 0), None);
         assert_eq!(read_varlong(&[0xff; 20], 0), None);
-        assert_eq!(read_varint(&[0xff, 0xff, 0xff, 0xff, 0x7f], 0), None, "more than 32 bits");
+        assert_eq!(
+            read_varint(&[0xff, 0xff, 0xff, 0xff, 0x7f], 0),
+            None,
+            "more than 32 bits"
+        );
         assert_eq!(read_len(&[0xff, 0xff, 0xff, 0xff, 0x7f], 0), None, "more than 32 bits");
     }
 }

@@ -232,6 +232,10 @@ async fn bind_all(
     Ok(bound)
 }
 
+/// The default of both `socket.receive.buffer.bytes` and `socket.send.buffer.bytes`, which stands for the operating system's
+/// choice: a size that is set holds the socket to it, however fast the peer is.
+const UNSAID_BUFFER: u32 = 102_400;
+
 fn listener_settings(
     config: &BrokerConfig,
     endpoint: &Endpoint,
@@ -239,7 +243,11 @@ fn listener_settings(
 ) -> ListenerSettings {
     let sockets = &config.sockets;
     let natural = |value: i32| usize::try_from(value).unwrap_or(usize::MAX);
-    let buffer = |bytes: i32| u32::try_from(bytes).ok().filter(|bytes| *bytes > 0);
+    let buffer = |bytes: i32| {
+        u32::try_from(bytes)
+            .ok()
+            .filter(|bytes| *bytes > 0 && *bytes != UNSAID_BUFFER)
+    };
     let idle = u64::try_from(sockets.connections_max_idle_ms).unwrap_or(u64::MAX / 1_000_000);
     ListenerSettings {
         name: Arc::from(endpoint.listener.as_str()),
