@@ -1,11 +1,12 @@
 //! What an operation may know and do besides the state: the time, randomness, the brokers' sessions, the settings.
 
+use crate::mutation_quota::MutationQuotas;
 use crate::sessions::Sessions;
 use crate::settings::ControllerSettings;
 use base::{Instant, Offset, Rng};
 
-/// Handed to every operation. Everything in it but `sessions` is read only; what an operation does to `sessions` is a
-/// sign of life noted, never a decision.
+/// Handed to every operation. Everything in it but `sessions` and `mutations` is read only; what an operation does to
+/// those is a sign of life noted and a change counted, never a decision.
 #[derive(Debug)]
 pub struct OpContext<'a> {
     /// The time.
@@ -20,6 +21,8 @@ pub struct OpContext<'a> {
     pub settings: &'a ControllerSettings,
     /// The brokers' sessions.
     pub sessions: &'a mut Sessions,
+    /// What clients may have changed.
+    pub mutations: &'a mut MutationQuotas,
     /// Where topic ids and placements come from.
     pub rng: &'a mut Rng,
 }

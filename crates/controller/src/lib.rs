@@ -5,14 +5,16 @@
 //! holds the response until they are committed. A clone of the state is a version of it, so what is not committed is
 //! simply a newer clone.
 //!
-//! What lives only as long as a leadership is beside the state: [`Sessions`] (who was heard of when) and [`Periodic`] (the
-//! controller's own tasks). A new leader calls [`activate`] once it has applied the log, makes both, and then serves.
+//! What lives only as long as a leadership is beside the state: [`Sessions`] (who was heard of when), [`Periodic`] (the
+//! controller's own tasks) and [`MutationQuotas`] (who changed how much of late). A new leader calls [`activate`] once it has
+//! applied the log, makes all three, and then serves.
 
 pub mod activation;
 pub mod api_error;
 pub mod config_change;
 pub mod context;
 pub mod fencing;
+pub mod mutation_quota;
 pub mod op;
 pub mod partition;
 pub mod periodic;
@@ -24,6 +26,7 @@ pub mod state;
 pub use activation::activate;
 pub use api_error::ApiError;
 pub use context::{OpContext, Origin};
+pub use mutation_quota::MutationQuotas;
 pub use op::Outcome;
 pub use periodic::Periodic;
 pub use sessions::Sessions;

@@ -24,6 +24,9 @@ pub struct ControllerSettings {
     pub imbalance_check_interval: Option<Duration>,
     /// `unclean.leader.election.interval.ms`
     pub unclean_election_interval: Duration,
+    /// For how long clients' rates of changes can be saved up: `controller.quota.window.num` times
+    /// `controller.quota.window.size.seconds`.
+    pub mutation_window: Duration,
 }
 
 impl ControllerSettings {
@@ -33,12 +36,16 @@ impl ControllerSettings {
         let rebalances: bool = config.settings.read("auto.leader.rebalance.enable");
         let imbalance_seconds: i64 = config.settings.read("leader.imbalance.check.interval.seconds");
         let imbalance = Duration::from_secs(u64::try_from(imbalance_seconds).unwrap_or(0));
+        let samples: i64 = config.settings.read("controller.quota.window.num");
+        let sample: i64 = config.settings.read("controller.quota.window.size.seconds");
+        let window = u64::try_from(samples.saturating_mul(sample)).unwrap_or(0);
         Self {
             cluster_id: cluster_id.into(),
             quorum_nodes,
             session_timeout: config.settings.read("broker.session.timeout.ms"),
             max_idle_interval: (!idle.is_zero()).then_some(idle),
             imbalance_check_interval: (rebalances && !imbalance.is_zero()).then_some(imbalance),
+            mutation_window: Duration::from_secs(window),
             unclean_election_interval: config.settings.read("unclean.leader.election.interval.ms"),
             config,
         }

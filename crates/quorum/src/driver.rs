@@ -17,7 +17,7 @@ use crate::snapshotter::Snapshotter;
 use crate::standby::ControllerRuntime;
 use base::{Clock, Instant, LeaderEpoch, NodeId, Offset, Rng};
 use bytes::Bytes;
-use controller::{ControllerSettings, ControllerState, OpContext, Origin, Periodic, Sessions};
+use controller::{ControllerSettings, ControllerState, MutationQuotas, OpContext, Origin, Periodic, Sessions};
 use coordinator_runtime::{Atomicity, Outcome, Settled};
 use metadata::record_version::record_version;
 use protocol::metadata_records::MetadataRecord;
@@ -56,6 +56,7 @@ pub(crate) enum Command {
 pub(crate) struct Desk {
     pub(crate) settings: ControllerSettings,
     pub(crate) sessions: Sessions,
+    pub(crate) mutations: MutationQuotas,
     pub(crate) periodic: Periodic,
     pub(crate) rng: Rng,
 }
@@ -218,6 +219,7 @@ impl Driver {
             origin,
             settings: &self.desk.settings,
             sessions: &mut self.desk.sessions,
+            mutations: &mut self.desk.mutations,
             rng: &mut self.desk.rng,
         };
         decide(self.runtime.latest(), &mut context, &mut self.desk.periodic)

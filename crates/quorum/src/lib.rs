@@ -21,6 +21,7 @@ mod load;
 mod measures;
 mod metadata_log;
 mod metadata_partition;
+mod mutation;
 mod node;
 mod operation;
 mod peers;

@@ -19,7 +19,7 @@ use base::fs::Fs;
 use base::{Clock, NodeId, Rng, Uuid};
 use config::BrokerConfig;
 use config::listener::Endpoint;
-use controller::{ControllerSettings, Origin, Periodic, Sessions};
+use controller::{ControllerSettings, MutationQuotas, Origin, Periodic, Sessions};
 use coordinator_runtime::Runtime;
 use metadata::Published;
 use raft::voters::{self, KRaftVersionRange, Voter};
@@ -121,6 +121,7 @@ pub fn start(
     let is_alone = raft.history().voters().is_only_voter(&raft.own());
     let settings = ControllerSettings::new(Arc::clone(&config), options.cluster_id.clone(), quorum_nodes);
     let sessions = Sessions::activate(settings.session_timeout, &state, clock.now());
+    let mutations = MutationQuotas::new(settings.mutation_window);
     let periodic = Periodic::activate(&settings, clock.now());
     let registration = Registration::new(config.node_id, &options.endpoints, &mut rng);
     let snapshotter = Snapshotter::new(&config.metadata_log, snapshots, clock.now());
@@ -139,6 +140,7 @@ pub fn start(
         desk: Desk {
             settings,
             sessions,
+            mutations,
             periodic,
             rng,
         },

@@ -15,6 +15,7 @@ mod stories {
     mod log_dirs;
     mod metadata_snapshots;
     mod metrics;
+    mod mutation_quota;
     mod open_files;
     mod removal;
     mod serving;

@@ -51,7 +51,9 @@ def complaint(error):
 
 
 def produce(who, chance):
-    producer = Producer(COMMON | {
+    # For whoever looks into a finding: why librdkafka begins a new epoch, among much else.
+    debug = {"debug": "eos,msg", "log_level": 7} if "CHAOS_DEBUG" in os.environ else {}
+    producer = Producer(COMMON | debug | {
         "client.id": who, "enable.idempotence": True, "acks": "all", "linger.ms": 2, "delivery.timeout.ms": 60000,
         "error_cb": lambda error: tell("erred", who, **complaint(error)),
     })
@@ -99,8 +101,8 @@ def settings(who):
     }
 
 
-def assigned(who, partitions, **more):
-    tell("assigned", who, topic=TOPIC, partitions=sorted(partitions), isolation="read_uncommitted", **more)
+def assigned(who, partitions, isolation="read_uncommitted", **more):
+    tell("assigned", who, topic=TOPIC, partitions=sorted(partitions), isolation=isolation, **more)
 
 
 def read(who):
@@ -112,14 +114,13 @@ def read(who):
     consumer.close()
 
 
-def join(who, group):
+def join(who, group, isolation="read_uncommitted"):
     consumer = Consumer(settings(who) | {
-        "group.id": group, "group.protocol": "consumer", "auto.offset.reset": "earliest",
-        "isolation.level": "read_uncommitted",
+        "group.id": group, "group.protocol": "consumer", "auto.offset.reset": "earliest", "isolation.level": isolation,
     })
 
     def given(_, partitions):
-        assigned(who, [each.partition for each in partitions], group=group)
+        assigned(who, [each.partition for each in partitions], isolation, group=group)
 
     consumer.subscribe([TOPIC], on_assign=given)
     return consumer
@@ -147,7 +148,8 @@ def forward(who, chance):
             "client.id": who, "transactional.id": who, "transaction.timeout.ms": 60000, "linger.ms": 2,
             "error_cb": lambda error: tell("erred", who, error=error.name(), severity="retriable"),
         })
-        consumer = join(who, FORWARDERS)
+        # Otherwise librdkafka would not ask for stable positions, and begin before a transaction that is being committed.
+        consumer = join(who, FORWARDERS, "read_committed")
         try:
             retry(who, producer.init_transactions)
             for _ in range(chance.randrange(30, 130)):
@@ -187,7 +189,7 @@ def forward_portion(who, producer, consumer, found, progress, abort):
         tell("aborted", who, transaction=transaction)
         for partition, records in found.items():
             consumer.seek(TopicPartition(TOPIC, partition, records[0][0]))
-        assigned(who, list(found), group=FORWARDERS)
+        assigned(who, list(found), "read_committed", group=FORWARDERS)
         return
     what = {"group": FORWARDERS, "topic": TOPIC, "offsets": list(ends(found).items())}
     tell("committing", who, **what)

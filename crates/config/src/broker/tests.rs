@@ -297,6 +297,8 @@ const OWN_FIELDS: &[&str] = &[
 /// Keys that the controller reads out of `BrokerConfig::settings`.
 const OF_THE_CONTROLLER: &[&str] = &[
     "auto.leader.rebalance.enable",
+    "controller.quota.window.num",
+    "controller.quota.window.size.seconds",
     "leader.imbalance.check.interval.seconds",
     "unclean.leader.election.interval.ms",
 ];

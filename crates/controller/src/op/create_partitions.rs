@@ -1,6 +1,6 @@
 //! CreatePartitions (37): more partitions for topics that exist (KIP-195).
 //! Errors: UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS, INVALID_REPLICA_ASSIGNMENT, INVALID_REPLICATION_FACTOR,
-//! INVALID_REQUEST, POLICY_VIOLATION.
+//! INVALID_REQUEST, POLICY_VIOLATION, THROTTLING_QUOTA_EXCEEDED.
 
 use super::create_topics::{check_manual_assignment, new_partition, place};
 use super::{Outcome, check_size};
@@ -82,6 +82,7 @@ fn add_partitions(
     let current = i32::try_from(topic.partitions.len()).expect("replay bounds partition indexes by i32");
     check_count(request, current)?;
     let additional = request.count - current;
+    cx.mutations.charge(usize::try_from(additional).unwrap_or(0))?;
     let replicas = topic.partition(0).map_or(0, |first| first.replicas.len());
     let assignments = match &request.assignments {
         Some(assignments) => {

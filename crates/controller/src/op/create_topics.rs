@@ -1,6 +1,6 @@
 //! CreateTopics (19): new topics, placed by the controller or by hand.
 //! Errors: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR,
-//! INVALID_REPLICA_ASSIGNMENT, INVALID_CONFIG, INVALID_REQUEST, POLICY_VIOLATION. KIP-464 (defaults), KIP-525 (configs in
+//! INVALID_REPLICA_ASSIGNMENT, INVALID_CONFIG, INVALID_REQUEST, POLICY_VIOLATION, THROTTLING_QUOTA_EXCEEDED. KIP-464 (defaults), KIP-525 (configs in
 //! the answer), KIP-516 (ids). Topics of one request are independent: one may fail while the others are created.
 
 mod assignment;
@@ -171,6 +171,7 @@ fn create_topic(
 ) -> Result<(Vec<MetadataRecord>, CreatableTopicResult), ApiError> {
     let config_records = config_records(state, cx, topic)?;
     let partitions = new_partitions(state, cx, topic)?;
+    cx.mutations.charge(partitions.len())?;
     let topic_id = Uuid::random(cx.rng);
     let own = topic
         .configs

@@ -1,5 +1,6 @@
 //! DeleteTopics (20): by name or, from version 6 on, by id (KIP-516).
-//! Errors: INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, TOPIC_DELETION_DISABLED, POLICY_VIOLATION.
+//! Errors: INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, TOPIC_DELETION_DISABLED, POLICY_VIOLATION,
+//! THROTTLING_QUOTA_EXCEEDED.
 
 use super::{Outcome, check_size};
 use crate::api_error::ApiError;
@@ -25,7 +26,7 @@ pub enum DisabledAnswer {
 /// Deletes topics.
 pub fn delete_topics(
     state: &ControllerState,
-    cx: &OpContext<'_>,
+    cx: &mut OpContext<'_>,
     request: &DeleteTopicsRequest,
     disabled: DisabledAnswer,
 ) -> Outcome<DeleteTopicsResponse> {
@@ -42,8 +43,16 @@ pub fn delete_topics(
     let to_delete = resolve(state, &asked, &mut responses);
     let mut records = Vec::with_capacity(to_delete.len());
     for (id, name) in to_delete {
-        records.push(MetadataRecord::RemoveTopic(RemoveTopicRecord { topic_id: id }));
-        responses.push(result(name, id, Ok(())));
+        let partitions = state
+            .image()
+            .topics
+            .get_by_id(id)
+            .map_or(0, |topic| topic.partitions.len());
+        let charged = cx.mutations.charge(partitions);
+        if charged.is_ok() {
+            records.push(MetadataRecord::RemoveTopic(RemoveTopicRecord { topic_id: id }));
+        }
+        responses.push(result(name, id, charged));
     }
     if let Err(error) = check_size(&records) {
         return refuse_all(request, error.code);

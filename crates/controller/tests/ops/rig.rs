@@ -5,7 +5,9 @@ use config::{BrokerConfig, Layered};
 use controller::op::broker_heartbeat::broker_heartbeat;
 use controller::op::broker_registration::{ShutdownDetection, broker_registration};
 use controller::op::create_topics::create_topics;
-use controller::{ControllerSettings, ControllerState, OpContext, Origin, Outcome, Periodic, Sessions, activate};
+use controller::{
+    ControllerSettings, ControllerState, MutationQuotas, OpContext, Origin, Outcome, Periodic, Sessions, activate,
+};
 use coordinator_runtime::Shard;
 use metadata::bootstrap::bootstrap_records;
 use metadata::image::{BrokerEpoch, PartitionImage};
@@ -28,6 +30,7 @@ pub struct Rig {
     pub state: ControllerState,
     pub settings: ControllerSettings,
     pub sessions: Sessions,
+    pub mutations: MutationQuotas,
     pub periodic: Periodic,
     pub rng: Rng,
     pub now: Instant,
@@ -80,6 +83,7 @@ fn empty_with(assignments: &[&str], version: MetadataVersion, features: &[(&str,
     let now = Instant::from_zero(Duration::from_secs(100));
     let mut rig = Rig {
         sessions: Sessions::activate(settings.session_timeout, &state, now),
+        mutations: MutationQuotas::new(settings.mutation_window),
         periodic: Periodic::activate(&settings, now),
         state,
         settings,
@@ -109,6 +113,7 @@ impl Rig {
             origin: self.origin,
             settings: &self.settings,
             sessions: &mut self.sessions,
+            mutations: &mut self.mutations,
             rng: &mut self.rng,
         };
         let outcome = operation(&self.state, &mut cx);

@@ -8,7 +8,9 @@ use controller::op::alter_partition_reassignments::alter_partition_reassignments
 use controller::op::broker_heartbeat::broker_heartbeat;
 use controller::op::broker_registration::{ShutdownDetection, broker_registration};
 use controller::op::create_topics::create_topics;
-use controller::{ControllerSettings, ControllerState, OpContext, Origin, Outcome, Periodic, Sessions, activate};
+use controller::{
+    ControllerSettings, ControllerState, MutationQuotas, OpContext, Origin, Outcome, Periodic, Sessions, activate,
+};
 use coordinator_runtime::Shard;
 use metadata::bootstrap::bootstrap_records;
 use metadata::image::PartitionImage;
@@ -36,6 +38,7 @@ pub struct Controller {
     state: ControllerState,
     settings: ControllerSettings,
     sessions: Sessions,
+    mutations: MutationQuotas,
     periodic: Periodic,
     rng: Rng,
     now: Instant,
@@ -75,6 +78,7 @@ impl Controller {
         let now = Instant::ZERO;
         let mut controller = Self {
             sessions: Sessions::activate(settings.session_timeout, &state, now),
+            mutations: MutationQuotas::new(settings.mutation_window),
             periodic: Periodic::activate(&settings, now),
             state,
             settings,
@@ -97,6 +101,7 @@ impl Controller {
             origin: Origin::Forwarded,
             settings: &self.settings,
             sessions: &mut self.sessions,
+            mutations: &mut self.mutations,
             rng: &mut self.rng,
         };
         let Outcome { records, response, .. } = operation(&self.state, &mut cx);

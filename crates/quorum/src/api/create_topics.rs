@@ -3,6 +3,7 @@
 //! Errors are the controller's (`controller::op::create_topics`), and NOT_CONTROLLER.
 
 use crate::handle::Entrance;
+use crate::mutation;
 use crate::operation::Refused;
 use controller::op::create_topics::create_topics;
 use network::RequestContext;
@@ -10,12 +11,18 @@ use protocol::messages::create_topics_request::CreateTopicsRequest;
 use protocol::messages::create_topics_response::{CreatableTopicResult, CreateTopicsResponse};
 use std::sync::Arc;
 
+/// The first version whose clients know THROTTLING_QUOTA_EXCEEDED.
+const STRICT_FROM: i16 = 6;
+
 /// Decides, and answers once that is committed.
-pub async fn handle(entrance: &Arc<Entrance>, _context: &RequestContext, request: CreateTopicsRequest) -> CreateTopicsResponse {
+pub async fn handle(entrance: &Arc<Entrance>, context: &RequestContext, request: CreateTopicsRequest) -> CreateTopicsResponse {
     let request = Arc::new(request);
     let asked = Arc::clone(&request);
-    let decided = entrance.operate(move |state, cx| create_topics(state, cx, &asked)).await;
-    decided.unwrap_or_else(|why| refused(&request, why))
+    let decided = mutation::operate(entrance, context, STRICT_FROM, move |state, cx| create_topics(state, cx, &asked)).await;
+    match decided {
+        Ok((response, throttle_time_ms)) => CreateTopicsResponse { throttle_time_ms, ..response },
+        Err(why) => refused(&request, why),
+    }
 }
 
 /// The same error for everything asked for.

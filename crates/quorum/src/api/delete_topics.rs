@@ -5,6 +5,7 @@
 //! NOT_CONTROLLER.
 
 use crate::handle::Entrance;
+use crate::mutation;
 use crate::operation::Refused;
 use controller::op::delete_topics::{DisabledAnswer, delete_topics};
 use network::RequestContext;
@@ -14,6 +15,9 @@ use std::sync::Arc;
 
 /// The first version whose clients know TOPIC_DELETION_DISABLED.
 const DISABLED_FROM: i16 = 3;
+
+/// The first version whose clients know THROTTLING_QUOTA_EXCEEDED.
+const STRICT_FROM: i16 = 5;
 
 /// Deletes, and answers once that is committed.
 pub async fn handle(
@@ -30,8 +34,13 @@ pub async fn handle(
     request.topics.extend(named.map(|name| DeleteTopicState { name: Some(name), ..Default::default() }));
     let request = Arc::new(request);
     let asked = Arc::clone(&request);
-    let decided = entrance.operate(move |state, cx| delete_topics(state, cx, &asked, disabled)).await;
-    decided.unwrap_or_else(|why| refused(&request, why))
+    let decided = mutation::operate(entrance, context, STRICT_FROM, move |state, cx| {
+        delete_topics(state, cx, &asked, disabled)
+    });
+    match decided.await {
+        Ok((response, throttle_time_ms)) => DeleteTopicsResponse { throttle_time_ms, ..response },
+        Err(why) => refused(&request, why),
+    }
 }
 
 /// The same error for every topic.

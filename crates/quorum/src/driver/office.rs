@@ -8,7 +8,7 @@ use crate::operation::{Answer as Reply, Refused};
 use crate::{snapshots, standby};
 use base::Offset;
 use client::Address;
-use controller::{ControllerState, Origin, Periodic, Sessions};
+use controller::{ControllerState, MutationQuotas, Origin, Periodic, Sessions};
 use raft::Leadership;
 
 impl Driver {
@@ -114,6 +114,7 @@ impl Driver {
         let now = self.clock.now();
         let desk = &mut self.desk;
         desk.sessions = Sessions::activate(desk.settings.session_timeout, self.runtime.latest(), now);
+        desk.mutations = MutationQuotas::new(desk.settings.mutation_window);
         if let Some(own) = self.previous_life.take() {
             desk.sessions.end(own);
         }

@@ -205,6 +205,15 @@ fn keep(patient: &Patient, file: &Path, fine: bool) -> String {
             for node in patient.nodes.iter() {
                 std::fs::copy(node.output(), folder.join(format!("node-{}.output", node.id())))?;
             }
+            for name in ["java", "librdkafka", "reader"] {
+                let complaints = format!("{name}.complaints");
+                std::fs::copy(file.with_file_name(&complaints), folder.join(&complaints))?;
+            }
+            // The logs say which producer, epoch and sequence each record came with.
+            for (id, from) in patient.data_dirs() {
+                let to = folder.join(format!("node-{id}.data"));
+                std::process::Command::new("cp").arg("-r").arg(from).arg(to).status()?;
+            }
             Ok(())
         });
     match copied {

@@ -1,0 +1,120 @@
+use super::*;
+use metadata::image::MetadataImage;
+
+fn quotas(given: &[(&[(&str, Option<&str>)], f64)]) -> ClientQuotasImage {
+    let mut image = MetadataImage::default();
+    for (entity, rate) in given {
+        use protocol::metadata_records::MetadataRecord;
+        use protocol::metadata_records::client_quota_record::{ClientQuotaRecord, EntityData};
+        let part = |(kind, name): &(&str, Option<&str>)| EntityData {
+            entity_type: (*kind).to_owned(),
+            entity_name: name.map(str::to_owned),
+        };
+        let record = MetadataRecord::ClientQuota(ClientQuotaRecord {
+            entity: entity.iter().map(part).collect(),
+            key: RATE.to_owned(),
+            value: *rate,
+            remove: false,
+        });
+        image.apply(&record).unwrap();
+    }
+    image.client_quotas.clone()
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant::from_zero(Duration::from_secs(seconds))
+}
+
+fn asker(user: &str, client: &str, excess: Excess) -> Asker {
+    Asker {
+        user: user.to_owned(),
+        client_id: client.to_owned(),
+        excess,
+    }
+}
+
+#[test]
+fn a_burst_is_free_a_debt_is_not() {
+    let quotas = quotas(&[(&[("user", Some("u"))], 2.0)]);
+    let mut mutations = MutationQuotas::new(Duration::from_secs(11));
+    let mut ask = |second: u64, partitions: usize| {
+        mutations.open(&quotas, asker("u", "c", Excess::Refused), at(second));
+        let charged = mutations.charge(partitions).is_ok();
+        (charged, mutations.close())
+    };
+    assert_eq!(ask(0, 22), (true, 0), "eleven seconds' worth");
+    assert_eq!(ask(0, 5), (true, 0), "nobody is in debt yet");
+    assert_eq!(ask(0, 1), (false, 2_500), "five partitions at two a second");
+    assert_eq!(ask(2, 1), (false, 500));
+    assert_eq!(ask(3, 1_000), (true, 0));
+    assert_eq!(ask(4, 1), (false, 498_500));
+    assert_eq!(ask(10_000, 22), (true, 0), "no more than a burst is saved up");
+    assert_eq!(ask(10_000, 1), (true, 0));
+    assert_eq!(ask(10_000, 1), (false, 500));
+}
+
+#[test]
+fn who_knows_no_refusal_is_told_to_wait() {
+    let quotas = quotas(&[(&[("client-id", None)], 1.0)]);
+    let mut mutations = MutationQuotas::new(Duration::from_secs(1));
+    mutations.open(&quotas, asker("u", "c", Excess::Allowed), at(0));
+    mutations.charge(3).unwrap();
+    mutations.charge(2).unwrap();
+    assert_eq!(mutations.close(), 4_000);
+    mutations.open(&quotas, asker("u", "d", Excess::Allowed), at(0));
+    mutations.charge(1).unwrap();
+    assert_eq!(mutations.close(), 0, "each id has its own");
+}
+
+#[test]
+fn the_closest_quota_binds() {
+    let given: [(&[(&str, Option<&str>)], f64); 8] = [
+        (&[("client-id", None)], 1.0),
+        (&[("client-id", Some("c"))], 2.0),
+        (&[("user", None)], 3.0),
+        (&[("user", None), ("client-id", None)], 4.0),
+        (&[("user", None), ("client-id", Some("c"))], 5.0),
+        (&[("user", Some("u"))], 6.0),
+        (&[("user", Some("u")), ("client-id", None)], 7.0),
+        (&[("user", Some("u")), ("client-id", Some("c"))], 8.0),
+    ];
+    let owners = [
+        ("", "c"),
+        ("", "c"),
+        ("u", ""),
+        ("u", "c"),
+        ("u", "c"),
+        ("u", ""),
+        ("u", "c"),
+        ("u", "c"),
+    ];
+    for count in 0..=given.len() {
+        let found = quota(&quotas(&given[..count]), &asker("u", "c", Excess::Refused));
+        let wanted = count.checked_sub(1).map(|last| {
+            let (user, client) = owners[last];
+            ((user.to_owned(), client.to_owned()), given[last].1)
+        });
+        assert_eq!(found, wanted);
+    }
+}
+
+#[test]
+fn names_that_never_come_back_take_no_memory() {
+    let quotas = quotas(&[(&[("client-id", None)], 1.0)]);
+    let mut mutations = MutationQuotas::new(Duration::from_secs(1));
+    for number in 0..5_000 {
+        mutations.open(&quotas, asker("u", &number.to_string(), Excess::Refused), at(number));
+        mutations.charge(1).unwrap();
+        mutations.close();
+    }
+    assert!(mutations.buckets.len() <= MANY_BUCKETS);
+}
+
+#[test]
+fn nobody_without_a_quota_is_counted() {
+    let mut mutations = MutationQuotas::new(Duration::from_secs(1));
+    mutations.open(&quotas(&[]), asker("u", "c", Excess::Refused), at(0));
+    mutations.charge(1_000_000).unwrap();
+    mutations.charge(1).unwrap();
+    assert_eq!(mutations.close(), 0);
+}
