@@ -28,6 +28,9 @@ struct Options {
     /// What happens to the node.
     #[arg(long, value_delimiter = ',', default_value = "kill,freeze,cut")]
     faults: Vec<Fault>,
+    /// Which node it happens to.
+    #[arg(long, value_delimiter = ',', default_value = "leader,controller,follower")]
+    victims: Vec<Victim>,
     /// A setting of every node, KEY=VALUE.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
@@ -50,12 +53,14 @@ enum Fault {
 }
 
 /// Which node it happens to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Victim {
     /// One that leads partitions and is not the active controller.
     Leader,
     /// The active controller, which leads partitions too.
     Controller,
+    /// One that is not the active controller, seen by the partitions that it follows.
+    Follower,
 }
 
 /// What is waited for at most.
@@ -64,10 +69,20 @@ const PATIENCE: Duration = Duration::from_secs(120);
 fn main() -> Result<()> {
     let options = Options::parse();
     let mut cluster = Cluster::start(options.partitions, &options.settings)?;
+    let creation = cluster.creation();
+    let line = json!({
+        "partitions": options.partitions,
+        "create_ms": millis(&[creation.answered]),
+        "known_ms": millis(&[creation.known]),
+        "in_sync_ms": millis(&[creation.in_sync]),
+        "memory_mib": creation.memory_mib,
+    });
+    println!("{line}");
     for fault in &options.faults {
-        for victim in [Victim::Leader, Victim::Controller] {
+        for victim in &options.victims {
             for round in 0..options.rounds {
-                measure(&mut cluster, *fault, victim).with_context(|| format!("{fault:?} {victim:?} round {round}"))?;
+                measure(&mut cluster, *fault, *victim)
+                    .with_context(|| format!("{fault:?} {victim:?} round {round}"))?;
             }
         }
     }
@@ -80,8 +95,12 @@ fn measure(cluster: &mut Cluster, fault: Fault, victim: Victim) -> Result<()> {
     let node = match victim {
         Victim::Controller => controller,
         Victim::Leader => cluster.leader_other_than(controller)?,
+        Victim::Follower => cluster.follower_other_than(controller)?,
     };
-    let affected = cluster.led_by(node)?;
+    let affected = match victim {
+        Victim::Controller | Victim::Leader => cluster.led_by(node)?,
+        Victim::Follower => cluster.followed_by(node)?,
+    };
     let survivors = cluster.others(node);
     let began = cluster.befall(fault, node)?;
     let found = probe::until_served(&survivors, cluster::TOPIC, &affected, began, PATIENCE)?;

@@ -184,8 +184,23 @@ async fn heartbeat(broker: &Broker, wish: Wish) -> Result<BrokerHeartbeatRespons
     }
 }
 
-/// Sends heartbeats until the broker stops or was let go, at once when a directory fails or the wish changes; registers
-/// anew if the controller has forgotten it.
+/// Waits until the broker's own image shows that it was at work and is fenced: whoever did that took it for gone.
+async fn fenced(broker: &Broker) {
+    let mut image = broker.image.clone();
+    let is = |fenced: bool| {
+        move |published: &Published| {
+            let own = published.image.brokers.get(broker.node);
+            own.is_some_and(|own| own.fenced == fenced)
+        }
+    };
+    if image.wait_for(is(false)).await.is_err() || image.wait_for(is(true)).await.is_err() {
+        // The images have ended, and so will the heartbeats.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Sends heartbeats until the broker stops or was let go, at once when a directory fails, the wish changes or the broker
+/// finds itself fenced; registers anew if the controller has forgotten it.
 pub async fn stay_alive(broker: Arc<Broker>, registration: Registration, mut wish: watch::Receiver<Wish>) {
     let mut stopping = broker.stopping.clone();
     let mut failures = broker.log_dirs.failures();
@@ -211,6 +226,7 @@ pub async fn stay_alive(broker: Arc<Broker>, registration: Registration, mut wis
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             Ok(()) = failures.changed() => {}
+            () = fenced(&broker), if beat == Beat::Well && wished == Wish::Serve => {}
             changed = wish.changed() => if changed.is_err() { return },
             _ = stopping.wait_for(|stop| *stop) => return,
         }

@@ -3,7 +3,8 @@
 use crate::Broker;
 use base::NodeId;
 use client::{Address, Channel, ClientError, Settings};
-use protocol::ErrorCode;
+use metadata::Published;
+use protocol::{ErrorCode, Request};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::debug;
@@ -38,8 +39,32 @@ impl PeerError {
     }
 }
 
+/// Asks `node`, and waits for the answer for as long as the cluster counts it among the living: what hangs answers nobody.
+pub async fn ask<R: Request>(broker: &Broker, node: NodeId, request: &R) -> Result<R::Response, PeerError> {
+    let asking = async { Ok(channel(broker, node).await?.send(request).await?) };
+    tokio::select! {
+        biased;
+        answer = asking => answer,
+        () = gone(broker, node) => {
+            let mut slots = broker.peers.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.remove(&node);
+            Err(PeerError::Unknown(node))
+        }
+    }
+}
+
+/// Waits until `node` is fenced, or not registered any more.
+async fn gone(broker: &Broker, node: NodeId) {
+    let mut committed = broker.committed.clone();
+    let is_gone = |published: &Published| published.image.brokers.get(node).is_none_or(|it| it.fenced);
+    if committed.wait_for(is_gone).await.is_err() {
+        // This node stops: whoever waits is told so elsewhere.
+        std::future::pending::<()>().await;
+    }
+}
+
 /// A connection to `node` over the listener that brokers use among themselves.
-pub async fn channel(broker: &Broker, node: NodeId) -> Result<Channel, PeerError> {
+async fn channel(broker: &Broker, node: NodeId) -> Result<Channel, PeerError> {
     let address = address(broker, node).ok_or(PeerError::Unknown(node))?;
     let slot = {
         let mut slots = broker.peers.slots.lock().unwrap_or_else(PoisonError::into_inner);

@@ -165,6 +165,8 @@ settings! {
         controller_quorum_request_timeout: Duration = "controller.quorum.request.timeout.ms",
         controller_quorum_retry_backoff: Duration = "controller.quorum.retry.backoff.ms",
         riverrun_broker_probe_enable: bool = "riverrun.broker.probe.enable",
+        riverrun_broker_silence_timeout: Duration = "riverrun.broker.silence.timeout.ms",
+        riverrun_controller_silence_timeout: Duration = "riverrun.controller.silence.timeout.ms",
     }
 }
 

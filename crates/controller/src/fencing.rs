@@ -5,7 +5,7 @@
 use crate::partition::{BrokerEvent, update_partitions};
 use crate::settings::ControllerSettings;
 use crate::state::ControllerState;
-use metadata::image::BrokerImage;
+use metadata::image::{BrokerImage, PartitionImage};
 use protocol::metadata_records::MetadataRecord;
 use protocol::metadata_records::broker_registration_change_record::BrokerRegistrationChangeRecord;
 
@@ -27,6 +27,20 @@ pub fn fence(state: &ControllerState, settings: &ControllerSettings, broker: &Br
         },
     ));
     records
+}
+
+/// Whether there is a partition in which others are in sync with the broker that are at work.
+pub fn is_of_use(state: &ControllerState, broker: &BrokerImage) -> bool {
+    let brokers = &state.image().brokers;
+    let others = |partition: &PartitionImage| {
+        partition.isr.contains(&broker.id)
+            && partition
+                .isr
+                .iter()
+                .any(|other| *other != broker.id && brokers.is_active(*other))
+    };
+    let mut topics = state.image().topics.iter();
+    topics.any(|topic| topic.partitions().any(|(_, partition)| others(partition)))
 }
 
 /// Unfences the broker; it leads what waited for it.

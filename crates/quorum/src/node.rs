@@ -3,10 +3,12 @@
 use crate::active_controller::ActiveController;
 use crate::ask::Asker;
 use crate::bootstrap;
+use crate::broker_pulse::{BrokerPulses, Notes};
 use crate::broker_watch;
 use crate::driver::{Desk, Driver, LogEnds};
 use crate::error::QuorumError;
 use crate::handle::{BrokerProbes, ControllerHandle, Entrance, Quorum};
+use crate::leader_pulse::LeaderPulse;
 use crate::load::{Loaded, load};
 use crate::metadata_log::MetadataLog;
 use crate::peers::Peers;
@@ -134,7 +136,7 @@ pub fn start(
     let (log_ends, ends) = watch::channel(LogEnds::NONE);
     let (announced, active) = watch::channel(ActiveController::UNKNOWN);
     let mut driver = Driver {
-        clock,
+        clock: Arc::clone(&clock),
         replica,
         runtime: Runtime::new(state, covered),
         desk: Desk {
@@ -171,7 +173,40 @@ pub fn start(
         let looking = broker_watch::after_elections(Arc::clone(&node.service), config.node_id, node.active.clone());
         node.beside.push(tokio.spawn(looking));
     }
+    feel_pulses(&mut node, &config, &clock, &tokio);
     Ok(node)
+}
+
+/// Has this node notice that others hang or are cut off.
+fn feel_pulses(node: &mut QuorumNode, config: &BrokerConfig, clock: &Arc<dyn Clock>, tokio: &tokio::runtime::Handle) {
+    let quorum = &config.quorum;
+    let (silent, was_silent) = watch::channel(None);
+    let leader = LeaderPulse {
+        own: config.node_id,
+        active: node.active.clone(),
+        commands: node.commands.clone(),
+        clock: Arc::clone(clock),
+        patience: quorum.riverrun_controller_silence_timeout,
+        longest: quorum.controller_quorum_fetch_timeout,
+        silent,
+    };
+    let brokers = BrokerPulses {
+        entrance: Arc::clone(&node.service),
+        own: config.node_id,
+        published: node.published.clone(),
+        clock: Arc::clone(clock),
+        patience: quorum.riverrun_broker_silence_timeout,
+        session: quorum.broker_session_timeout,
+        notes: Notes::default(),
+    };
+    if !leader.patience.is_zero() {
+        node.beside.push(tokio.spawn(leader.run()));
+    }
+    let feels_brokers = !brokers.patience.is_zero() && quorum.riverrun_broker_probe_enable;
+    if feels_brokers && config.roles.controller {
+        node.beside
+            .push(tokio.spawn(brokers.run(node.active.clone(), was_silent)));
+    }
 }
 
 fn spawn(

@@ -15,6 +15,7 @@ use raft::{
 use records::ReplicatedBatches;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
 /// What became of the effects.
@@ -96,6 +97,12 @@ impl Replica {
     pub(crate) fn on_timeout(&mut self) {
         let now = self.now();
         self.raft.on_timeout(now, &mut self.effects);
+    }
+
+    /// The leader of `epoch` has not answered this node's questions for `silent`.
+    pub(crate) fn on_leader_silent(&mut self, epoch: LeaderEpoch, silent: Duration) {
+        let now = self.now();
+        self.raft.on_leader_silent(now, epoch, silent, &mut self.effects);
     }
 
     /// Another replica, or a tool, asks.

@@ -121,6 +121,13 @@ impl Requests {
         Some((to, request))
     }
 
+    /// What is under way to `to` is not waited for any longer, as if it had failed.
+    pub(crate) fn give_up(&mut self, to: &Destination, now: Instant) {
+        if let Some(Connection::Waiting { id, .. }) = self.connections.get(to) {
+            _ = self.fail(*id, now);
+        }
+    }
+
     /// Nothing is sent to `to` for a while, though the last request was answered.
     pub(crate) fn pause(&mut self, to: Destination, now: Instant) {
         let until = now.plus(self.pause);

@@ -314,6 +314,100 @@ fn the_first_successor_of_a_leader_that_leaves_stands_at_once() {
     }
 }
 
+/// A voter that has fetched from the leader of epoch 1, which is node 2, at 0 ms.
+fn follower_of_2() -> Node {
+    let mut node = Node::dynamic(1, &[1, 2, 3]);
+    let begin = Request::BeginQuorumEpoch(raft::message::BeginQuorumEpochRequest {
+        leader: NodeId(2),
+        epoch: LeaderEpoch(1),
+        endpoints: endpoints(2),
+        voter: Some(key(1)),
+    });
+    let effects = node.ask(begin);
+    node.out = effects;
+    let (id, ..) = node.sent().pop().unwrap();
+    let fetched = Fetched::Records {
+        bytes: Bytes::new(),
+        high_watermark: None,
+    };
+    node.hear(
+        id,
+        Answer::Fetch {
+            error: ErrorCode::None,
+            leadership: leadership(2),
+            fetched,
+        },
+    );
+    node.take();
+    node
+}
+
+fn leadership(leader: i32) -> Leadership {
+    Leadership {
+        leader: Some(NodeId(leader)),
+        epoch: LeaderEpoch(1),
+        endpoints: endpoints(leader),
+    }
+}
+
+fn pre_vote_of_3(node: &mut Node) -> bool {
+    let request = VoteRequest {
+        end: node.raft.shape().end_position(),
+        ..vote(3, 1, VoteKind::PreVote)
+    };
+    outcome(&node.ask(Request::Vote(VoteRequest {
+        voter: Some(key(1)),
+        ..request
+    })))
+    .2
+}
+
+#[test]
+fn a_silent_leader_is_given_up_and_the_others_are_asked_as_often_as_it_is_said() {
+    let mut node = follower_of_2();
+    let patience = Duration::from_millis(500);
+    assert!(!pre_vote_of_3(&mut node), "it hears its leader");
+    node.pass(499);
+    node.raft
+        .on_leader_silent(at(node.now), LeaderEpoch(1), patience, &mut node.out);
+    node.raft
+        .on_leader_silent(at(node.now + 1), LeaderEpoch(2), patience, &mut node.out);
+    assert!(
+        node.sent().is_empty(),
+        "it was heard less than 500 ms ago; it leads another epoch"
+    );
+    node.pass(1);
+    node.raft
+        .on_leader_silent(at(node.now), LeaderEpoch(1), patience, &mut node.out);
+    let asked = |node: &mut Node| {
+        let sent = node.sent();
+        node.take();
+        let votes = sent
+            .into_iter()
+            .filter(|(.., request)| matches!(request, Request::Vote(_)));
+        votes.map(|(id, to, _)| (id, to)).collect::<Vec<_>>()
+    };
+    let sent = asked(&mut node);
+    assert_eq!(sent.iter().map(|(_, to)| *to).collect::<Vec<_>>(), [2, 3]);
+    assert!(pre_vote_of_3(&mut node), "it does not hear its leader");
+    let refused = || Answer::Vote {
+        error: ErrorCode::None,
+        leadership: leadership(2),
+        granted: false,
+    };
+    node.hear(sent[1].0, refused());
+    assert!(asked(&mut node).is_empty(), "one of two refused: the other may grant");
+    node.raft
+        .on_leader_silent(at(node.now), LeaderEpoch(1), patience, &mut node.out);
+    let again = asked(&mut node);
+    assert_eq!(again.iter().map(|(_, to)| *to).collect::<Vec<_>>(), [3]);
+    // The leader lives: two of three refuse.
+    node.hear(again[0].0, refused());
+    node.hear(sent[0].0, refused());
+    assert_eq!(node.raft.leadership().leader, Some(NodeId(2)));
+    assert_eq!(node.raft.epoch(), LeaderEpoch(1), "nobody was disturbed");
+}
+
 #[test]
 fn a_follower_says_what_it_has_only_when_that_is_flushed() {
     let mut leader = Node::dynamic(1, &[1, 2, 3]);

@@ -240,3 +240,43 @@ fn a_broker_that_ended_is_missed_before_its_session_runs_out() {
             .expect("it is in sync again");
     }
 }
+
+/// Sessions and leaderships of the quorum that hardly ever run out: only the silence of a node that hangs can be what is
+/// noticed (ADR 15). Kafka would wait here.
+#[test]
+fn a_node_that_hangs_is_missed_before_its_session_runs_out() {
+    let long = plan(Plan::combined(3))
+        .with("broker.session.timeout.ms", 3_600_000)
+        .with("controller.quorum.fetch.timeout.ms", 600_000)
+        .with("replica.lag.time.max.ms", 600_000);
+    let cluster = start(&long.made_by(Maker::Riverrun));
+    a_topic_through_each(&cluster, "before");
+    let active = cluster.quorum().expect("a quorum").leader;
+    let other = cluster.running_brokers().into_iter().find(|id| *id != active);
+    for hung in [other.expect("three nodes"), active] {
+        // One partition that it leads, and one that it follows.
+        let leads = format!("before-{hung}");
+        let follows = format!("before-{}", hung % 3 + 1);
+        cluster.node(hung).freeze().expect("it hangs");
+        let left: Vec<i32> = [1, 2, 3].into_iter().filter(|id| *id != hung).collect();
+        for topic in [&leads, &follows] {
+            let led_by = cluster
+                .seen_by(&left, topic, 0, |seen| seen.leader != hung && seen.isr == left)
+                .unwrap_or_else(|error| panic!("{hung} is missed: {error:#}\n{}", cluster.log_tails()));
+            let batch = Batch::new(testkit::talk::now_ms(), vec![Record::value("with two")]);
+            let appended = cluster
+                .node(led_by)
+                .talk()
+                .and_then(|mut talk| talk.produce(topic, 0, -1, batch.encode()));
+            let error = appended.expect("an answer").error_code;
+            assert_eq!(error, 0, "{topic}\n{}", cluster.log_tails());
+        }
+        cluster.node(hung).thaw().expect("it goes on");
+        for topic in [&leads, &follows] {
+            cluster
+                .until_in_sync(topic, 0, &[1, 2, 3])
+                .expect("it is in sync again");
+            assert_eq!(texts(&cluster, topic).last().map(String::as_str), Some("with two"));
+        }
+    }
+}

@@ -22,12 +22,15 @@ pub struct Failover {
     /// What happens to a node: kill, freeze, cut.
     #[arg(long, default_value = "kill,freeze,cut")]
     faults: String,
+    /// Which node it happens to: leader, controller, follower.
+    #[arg(long, default_value = "leader,controller,follower")]
+    victims: String,
     /// One round, of 1 and 1,000 partitions.
     #[arg(long)]
     quick: bool,
-    /// Apache Kafka beside ours.
-    #[arg(long)]
-    kafka: bool,
+    /// Apache Kafka beside ours, for up to so many partitions.
+    #[arg(long, value_name = "PARTITIONS", num_args = 0..=1, default_missing_value = "1000")]
+    kafka: Option<u32>,
     /// The binary to measure; a release build of this tree if not given.
     #[arg(long)]
     riverrun: Option<PathBuf>,
@@ -35,27 +38,6 @@ pub struct Failover {
     #[arg(long, default_value = "docs/performance/failover.md")]
     output: PathBuf,
 }
-
-/// A name in the table, whose nodes, and what is set.
-type System = (&'static str, &'static str, &'static [&'static str]);
-
-/// What is compared. Silence proves little, so both wait for Kafka's nine seconds until they believe that a silent broker is
-/// gone, and two for a silent controller; who wants it sooner sets it so.
-const SYSTEMS: [System; 3] = [
-    ("riverrun", "riverrun", &[]),
-    (
-        "riverrun, impatient",
-        "riverrun",
-        &[
-            "broker.session.timeout.ms=600",
-            "broker.heartbeat.interval.ms=100",
-            "controller.quorum.fetch.timeout.ms=400",
-            "controller.quorum.election.timeout.ms=200",
-            "controller.quorum.request.timeout.ms=400",
-        ],
-    ),
-    ("kafka", "kafka", &[]),
-];
 
 /// What the measuring program says of one fault.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -69,6 +51,26 @@ struct Line {
     produce_ms: Vec<f64>,
     fetch_ms: Vec<f64>,
     create_topic_ms: Vec<f64>,
+}
+
+/// What it says of the partitions' creation.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Creation {
+    #[serde(default)]
+    system: String,
+    partitions: u32,
+    create_ms: Vec<f64>,
+    known_ms: Vec<f64>,
+    in_sync_ms: Vec<f64>,
+    memory_mib: Vec<u64>,
+}
+
+/// Either.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Said {
+    Fault(Line),
+    Creation(Creation),
 }
 
 /// A row of the table.
@@ -115,29 +117,32 @@ pub fn run(options: &Failover) -> Result<()> {
         false => (options.partitions.clone(), options.rounds),
     };
     let machine = machine::describe(root)?;
-    let mut lines = Vec::new();
+    let mut found = Found::default();
     for count in partitions {
-        let systems = SYSTEMS.iter().take(SYSTEMS.len() - usize::from(!options.kafka));
-        for (system, maker, settings) in systems {
+        let beside = options.kafka.filter(|most| count <= *most);
+        for system in ["riverrun", "kafka"]
+            .into_iter()
+            .take(1 + usize::from(beside.is_some()))
+        {
             let mut command = Command::new(&program);
             command
                 .args(["--partitions", &count.to_string(), "--rounds", &rounds.to_string()])
-                .args(["--faults", &options.faults])
-                .args(settings.iter().flat_map(|setting| ["--set", setting]))
-                .env("RIVERRUN_STORIES_OF", maker)
+                .args(["--faults", &options.faults, "--victims", &options.victims])
+                .env("RIVERRUN_STORIES_OF", system)
                 .env("RIVERRUN_BIN", &binary)
                 .env("RIVERRUN_TEST_DEPS", dependencies)
                 .env("RIVERRUN_KAFKA_AS_SHIPPED", "1")
                 .env("RUST_BACKTRACE", "0");
-            lines.extend(measure(&mut command, system)?);
+            measure(&mut command, system, &mut found)?;
         }
     }
-    let figures = figures(&lines);
-    let text = markdown(&figures, &machine.sentence(), rounds)?;
+    let figures = figures(&found.lines);
+    let text = markdown(&figures, &found.creations, &machine.sentence(), rounds)?;
     println!("\n{text}");
     let output = root.join(&options.output);
     std::fs::write(&output, &text)?;
-    let json = serde_json::json!({"machine": machine, "rounds": rounds, "figures": figures});
+    let json =
+        serde_json::json!({"machine": machine, "rounds": rounds, "figures": figures, "creations": found.creations});
     std::fs::write(
         output.with_extension("json"),
         serde_json::to_string_pretty(&json)? + "\n",
@@ -145,28 +150,43 @@ pub fn run(options: &Failover) -> Result<()> {
     Ok(())
 }
 
-fn measure(command: &mut Command, system: &str) -> Result<Vec<Line>> {
+/// All that was measured.
+#[derive(Default)]
+struct Found {
+    lines: Vec<Line>,
+    creations: Vec<Creation>,
+}
+
+fn measure(command: &mut Command, system: &str, found: &mut Found) -> Result<()> {
     let mut child = command.stdout(Stdio::piped()).spawn()?;
     let output = BufReader::new(child.stdout.take().context("its output is a pipe")?);
-    let mut lines = Vec::new();
     for text in output.lines() {
-        let mut line: Line = serde_json::from_str(&text?)?;
-        system.clone_into(&mut line.system);
-        println!(
-            "{system:<19} {:>6} partitions, {} {}: {} affected, produce {:?} ms, fetch {:?} ms, new topic {:?} ms",
-            line.partitions,
-            line.fault,
-            line.victim,
-            line.affected,
-            spread(&line.produce_ms),
-            spread(&line.fetch_ms),
-            line.create_topic_ms
-        );
-        lines.push(line);
+        let text = text?;
+        match serde_json::from_str(&text)? {
+            Said::Fault(mut line) => {
+                system.clone_into(&mut line.system);
+                println!(
+                    "{system:<9} {:>6} partitions, {} {}: {} affected, produce {:?} ms, fetch {:?} ms, new topic {:?} ms",
+                    line.partitions,
+                    line.fault,
+                    line.victim,
+                    line.affected,
+                    spread(&line.produce_ms),
+                    spread(&line.fetch_ms),
+                    line.create_topic_ms
+                );
+                found.lines.push(line);
+            }
+            Said::Creation(mut creation) => {
+                system.clone_into(&mut creation.system);
+                println!("{system:<9} {creation:?}");
+                found.creations.push(creation);
+            }
+        }
     }
     let status = child.wait()?;
     ensure!(status.success(), "{command:?}: {status}");
-    Ok(lines)
+    Ok(())
 }
 
 fn figures(lines: &[Line]) -> Vec<Figures> {
@@ -209,13 +229,13 @@ fn spread(figures: &[f64]) -> Spread {
     }
 }
 
-fn markdown(figures: &[Figures], machine: &str, rounds: usize) -> Result<String> {
+fn markdown(figures: &[Figures], creations: &[Creation], machine: &str, rounds: usize) -> Result<String> {
     let mut text = format!(
         "# When a node is gone\n\n\
          Measured by `cargo xtask bench failover` at {machine}. Three nodes, broker and controller each, on this one machine with \
-         a network of their own; one topic, three replicas, `min.insync.replicas=2`, everything else as its maker ships it unless said below. \
+         a network of their own; one topic, three replicas, `min.insync.replicas=2`, everything else as its maker ships it. \
          From the fault until the clients of the other nodes have an acks=all record acknowledged on every partition that the \
-         node led, until they have fetched it, and until a new topic is created; all partitions of {rounds} rounds together. \
+         node led (`follower`: that it followed), until they have fetched it, and until a new topic is created; all partitions of {rounds} rounds together. \
          `kill` is SIGKILL, `freeze` is SIGSTOP, `cut` pulls the network cable; `leader` is a node that is not the active \
          controller, `controller` is the one that is, and leads partitions too.\n\n\
          | partitions | node | fault | system | produce p50 | p99 | max | fetch p50 | p99 | max | new topic p50 | max |\n\
@@ -244,11 +264,25 @@ fn markdown(figures: &[Figures], machine: &str, rounds: usize) -> Result<String>
             cells.map(cell).join(" | ")
         )?;
     }
-    text.push_str("\nMilliseconds.");
-    for (system, _, settings) in SYSTEMS.iter().filter(|(_, _, settings)| !settings.is_empty()) {
-        write!(text, " `{system}`: {}.", settings.join(", "))?;
+    text.push_str(
+        "\n## Creating them\n\n\
+         From the request (two of them beyond 5,000 partitions) until it is answered, until every node tells clients of all \
+         partitions and their leaders, and until all replicas are in sync; what the processes hold in memory then, the active \
+         controller's first.\n\n\
+         | partitions | system | answered | known | in sync | memory (MiB) |\n|--:|:--|--:|--:|--:|:--|\n",
+    );
+    for creation in creations {
+        let [answered, known, in_sync] =
+            [&creation.create_ms, &creation.known_ms, &creation.in_sync_ms].map(|times| cell(spread(times).p50));
+        let memory: Vec<String> = creation.memory_mib.iter().map(u64::to_string).collect();
+        let (partitions, system) = (creation.partitions, &creation.system);
+        let memory = memory.join(", ");
+        writeln!(
+            text,
+            "| {partitions} | {system} | {answered} | {known} | {in_sync} | {memory} |"
+        )?;
     }
-    text.push('\n');
+    text.push_str("\nTimes are in milliseconds.\n");
     Ok(text)
 }
 

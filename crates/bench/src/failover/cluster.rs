@@ -27,6 +27,20 @@ pub struct Cluster {
     nodes: Nodes,
     network: Network,
     partitions: i32,
+    creation: Creation,
+}
+
+/// What it took to create the partitions, from the request on.
+#[derive(Clone, Debug, Default)]
+pub struct Creation {
+    /// Until it was answered.
+    pub answered: Duration,
+    /// Until every node's metadata had them all, with leaders.
+    pub known: Duration,
+    /// Until all replicas were in sync.
+    pub in_sync: Duration,
+    /// What each node holds in memory after that, the active controller's first.
+    pub memory_mib: Vec<u64>,
 }
 
 impl Cluster {
@@ -49,10 +63,36 @@ impl Cluster {
             nodes: Nodes::start(&plan)?,
             network,
             partitions,
+            creation: Creation::default(),
         };
+        let began = Instant::now();
         cluster.create()?;
+        cluster.creation.answered = began.elapsed();
+        for node in 1..=NODES {
+            let count = usize::try_from(partitions)?;
+            eventually("every node knows the partitions", || {
+                let known = cluster.metadata_of(node).unwrap_or_default();
+                let led = known.iter().filter(|each| each.leader_id > 0).count();
+                Ok((led == count).then_some(()))
+            })?;
+        }
+        cluster.creation.known = began.elapsed();
         cluster.recover()?;
+        cluster.creation.in_sync = began.elapsed();
+        let controller = cluster.controller()?;
+        let others = (1..=NODES).filter(|node| *node != controller);
+        for node in std::iter::once(controller).chain(others) {
+            cluster
+                .creation
+                .memory_mib
+                .push(memory_mib(cluster.nodes.node(node).pid())?);
+        }
         Ok(cluster)
+    }
+
+    /// What it took to create the partitions.
+    pub fn creation(&self) -> Creation {
+        self.creation.clone()
     }
 
     fn create(&self) -> Result<()> {
@@ -82,7 +122,7 @@ impl Cluster {
         let topic = CreatePartitionsTopic {
             name: TOPIC.to_owned(),
             count: self.partitions,
-            ..Default::default()
+            assignments: None,
         };
         let request = CreatePartitionsRequest {
             topics: vec![topic],
@@ -111,6 +151,10 @@ impl Cluster {
     }
 
     fn metadata(&self) -> Result<Vec<MetadataResponsePartition>> {
+        self.metadata_of(1)
+    }
+
+    fn metadata_of(&self, node: i32) -> Result<Vec<MetadataResponsePartition>> {
         let topic = MetadataRequestTopic {
             name: Some(TOPIC.to_owned()),
             ..Default::default()
@@ -119,7 +163,9 @@ impl Cluster {
             topics: Some(vec![topic]),
             ..Default::default()
         };
-        let mut topics = self.talk()?.ask(&request, 12)?.topics;
+        let mut talk = Talk::at(self.nodes.node(node).client_address())?;
+        talk.wire().set_timeout(Duration::from_secs(60))?;
+        let mut topics = talk.ask(&request, 12)?.topics;
         Ok(topics.pop().context("the topic")?.partitions)
     }
 
@@ -165,6 +211,20 @@ impl Cluster {
         self.recover()?;
         self.balance()?;
         Ok(controller)
+    }
+
+    /// A node that is neither the controller nor, if that can be, the leader of the first partition.
+    pub fn follower_other_than(&self, controller: i32) -> Result<i32> {
+        let leader = self.metadata()?.first().context("a partition")?.leader_id;
+        let mut others = (1..=NODES).filter(|node| *node != controller && *node != leader);
+        others.next().context("three nodes")
+    }
+
+    /// The partitions that a node follows: all that it does not lead.
+    pub fn followed_by(&self, node: i32) -> Result<Vec<i32>> {
+        let partitions = self.metadata()?;
+        let followed = partitions.iter().filter(|each| each.leader_id != node);
+        Ok(followed.map(|each| each.partition_index).collect())
     }
 
     /// The partitions that a node leads.
@@ -227,4 +287,12 @@ impl Cluster {
             std::thread::sleep(Duration::from_millis(200));
         }
     }
+}
+
+fn memory_mib(process: Option<u32>) -> Result<u64> {
+    let process = process.context("the node runs")?;
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = resident.and_then(|text| text.split_whitespace().next());
+    Ok(kib.context("VmRSS")?.parse::<u64>()? / 1024)
 }

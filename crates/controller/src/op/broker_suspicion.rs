@@ -1,5 +1,5 @@
 //! A broker that may be gone: its connection to the controller ended, or a controller that has just become active has not
-//! heard of it yet (ADR 11). What proves it is found out elsewhere; here it is decided what follows.
+//! heard of it yet (ADR 11), or it does not answer (ADR 15). What proves it is found out elsewhere; here it is decided what follows.
 
 use super::Outcome;
 use crate::context::OpContext;
@@ -58,6 +58,31 @@ pub fn confirm(state: &ControllerState, cx: &mut OpContext<'_>, suspicion: &Susp
     }
     cx.sessions.fence(broker.id);
     Outcome::splittable(fencing::fence(state, cx.settings, broker), true)
+}
+
+/// What becomes of a broker that does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is fenced, as if its session had run out.
+    Fenced,
+    /// It was heard of meanwhile, or is registered anew.
+    Refuted,
+    /// Nobody would gain by its fence: its session decides.
+    Spared,
+}
+
+/// The broker does not answer, though its session lasts: it is fenced, if that gives any partition a leader, or in-sync
+/// replicas, that answer.
+pub fn fence_silent(state: &ControllerState, cx: &mut OpContext<'_>, suspicion: &Suspicion) -> Outcome<Verdict> {
+    let Some(broker) = suspected(state, cx, suspicion) else {
+        return Outcome::unchanged(Verdict::Refuted);
+    };
+    if broker.fenced || !fencing::is_of_use(state, broker) {
+        return Outcome::unchanged(Verdict::Spared);
+    }
+    cx.sessions.end(broker.id);
+    cx.sessions.fence(broker.id);
+    Outcome::splittable(fencing::fence(state, cx.settings, broker), Verdict::Fenced)
 }
 
 fn suspected<'a>(state: &'a ControllerState, cx: &OpContext<'_>, suspicion: &Suspicion) -> Option<&'a BrokerImage> {

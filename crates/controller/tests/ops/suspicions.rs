@@ -1,8 +1,8 @@
-//! Brokers whose connection ended (ADR 11).
+//! Brokers whose connection ended (ADR 11), and brokers that do not answer (ADR 15).
 
 use crate::rig::{Rig, cluster, directory};
 use base::{NodeId, Uuid};
-use controller::op::broker_suspicion::{Suspicion, at_work, confirm, holds, suspect};
+use controller::op::broker_suspicion::{Suspicion, Verdict, at_work, confirm, fence_silent, holds, suspect};
 use protocol::ErrorCode;
 use protocol::messages::broker_heartbeat_request::BrokerHeartbeatRequest;
 use protocol::metadata_records::MetadataRecord;
@@ -99,4 +99,30 @@ fn nobody_is_suspected_who_is_not_registered() {
     let suspicion = suspicion(&mut rig, 3);
     assert!(rig.run(|state, cx| confirm(state, cx, &suspicion)));
     assert_eq!(rig.written, []);
+}
+
+#[test]
+fn a_silent_broker_is_fenced_if_others_can_take_its_place() {
+    let mut rig = cluster(3);
+    rig.create("alone", &[&[2]], &[]);
+    let alone = suspicion(&mut rig, 2);
+    assert_eq!(rig.run(|state, cx| fence_silent(state, cx, &alone)), Verdict::Spared);
+    assert_eq!(rig.written, [], "nobody could lead in its place");
+    let epoch = rig.epoch(2);
+    assert!(rig.sessions.is_valid(NodeId(2), epoch, rig.now), "its session decides");
+    rig.create("followed", &[&[1, 2]], &[]);
+    assert_eq!(rig.run(|state, cx| fence_silent(state, cx, &alone)), Verdict::Fenced);
+    assert_eq!(rig.partition("followed", 0).isr, [NodeId(1)]);
+    assert_eq!(rig.partition("alone", 0).leader, NodeId(-1));
+    assert!(!rig.sessions.is_valid(NodeId(2), epoch, rig.now));
+    assert_eq!(
+        rig.run(|state, cx| fence_silent(state, cx, &alone)),
+        Verdict::Spared,
+        "once is enough"
+    );
+    // Its next heartbeat unfences it.
+    rig.now = rig.now.plus(Duration::from_millis(1));
+    beat(&mut rig, 2);
+    assert_eq!(rig.partition("alone", 0).leader, NodeId(2));
+    assert_eq!(rig.run(|state, cx| fence_silent(state, cx, &alone)), Verdict::Refuted);
 }

@@ -64,6 +64,7 @@ impl Raft {
             endpoints,
             voted: self.voted_in(epoch),
             fetch_deadline: now.instant.plus(self.config.fetch_timeout),
+            heard: now.instant,
             contact: Contact::None,
             snapshot: None,
             leader_high_watermark: None,

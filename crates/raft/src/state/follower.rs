@@ -38,6 +38,8 @@ pub(crate) struct Follower {
     pub(crate) voted: Option<ReplicaKey>,
     /// When the leader counts as gone.
     pub(crate) fetch_deadline: Instant,
+    /// When it last answered a fetch, or was found to lead.
+    pub(crate) heard: Instant,
     /// KIP-996: as long as nothing was fetched, the leader may well be gone.
     pub(crate) contact: Contact,
     /// The snapshot being fetched; the log rests meanwhile.

@@ -7,6 +7,9 @@ use std::collections::BTreeSet;
 /// A leader that hears of nobody for so long must have stepped down. A fetch that waits for news counts until it is answered.
 const STALE: u64 = FETCH_TIMEOUT * 3 / 2 + 700;
 
+/// A leader that is silent is followed by another one within this time.
+const MISSED: u64 = FETCH_TIMEOUT - 100;
+
 /// What is going wrong.
 #[derive(Debug, Default)]
 pub struct Nemesis {
@@ -58,6 +61,10 @@ impl World {
             }
             96..98 => self.replace_a_disk(),
             _ => self.resign_someone(),
+        }
+        if self.rng.below(4) == 0 {
+            let at = self.any(nodes);
+            self.mislead(at);
         }
         let pause = 50 + self.rng.below(900);
         self.timeline.after(pause, Event::Trouble);
@@ -121,6 +128,14 @@ impl World {
                         voter.endpoints == [endpoint(at, self.nodes[at].moves)]
                     })
         })
+    }
+
+    /// A node is told that its leader is silent, whether it is or not.
+    fn mislead(&mut self, at: usize) {
+        let epoch = self.nodes[at].raft.as_ref().map(|raft| raft.epoch());
+        if let Some(epoch) = epoch {
+            self.say_silent(at, epoch, 0);
+        }
     }
 
     fn heal(&mut self) {
@@ -217,7 +232,8 @@ impl World {
         }
     }
 
-    /// KIP-996: a voter that was cut off does not depose the leader when it is back.
+    /// KIP-996: a voter that was cut off does not depose the leader when it is back, nor does one that alone believes that the
+    /// leader is silent.
     fn check_peace(&mut self) {
         let leader = self.leader().unwrap();
         let raft = self.nodes[leader].raft.as_ref().unwrap();
@@ -233,6 +249,9 @@ impl World {
             self.nemesis.is_quiet = true;
             let end = self.timeline.now() + 1_000;
             self.run_until(end);
+            self.mislead(lonely);
+            let end = self.timeline.now() + 1_000;
+            self.run_until(end);
             self.network.isolate(lonely, self.nodes.len());
             let end = self.timeline.now() + 6_000;
             self.run_until(end);
@@ -243,20 +262,30 @@ impl World {
             assert_eq!(
                 raft.leading(),
                 Some(epoch),
-                "{lonely} deposed the leader when it came back"
+                "{lonely} deposed the leader, which others hear"
             );
         }
     }
 
-    /// A leader that hears of nobody for one and a half fetch timeouts does not go on believing that it leads.
+    /// The others miss a leader that is cut off long before the fetch timeout. It hears of nobody, and does not go on believing
+    /// that it leads for longer than one and a half fetch timeouts.
     fn check_solitude(&mut self) {
         let leader = self.leader().unwrap();
         let raft = self.nodes[leader].raft.as_ref().unwrap();
         let epoch = raft.epoch();
         if raft.history().voters().len() > 1 {
+            let voters = raft.history().voters().len();
             self.network.isolate(leader, self.nodes.len());
-            let end = self.timeline.now() + STALE;
-            self.run_until(end);
+            let began = self.timeline.now();
+            self.run_until(began + MISSED);
+            if voters > 2 {
+                assert_ne!(
+                    self.leader(),
+                    Some(leader),
+                    "{leader} is silent, and nobody takes its place"
+                );
+            }
+            self.run_until(began + STALE);
             let raft = self.nodes[leader].raft.as_ref().unwrap();
             assert_ne!(raft.leading(), Some(epoch), "{leader} still leads, heard of by nobody");
         }

@@ -38,6 +38,8 @@ pub struct Node {
     pub bootstrap: Vec<Destination>,
     pub queue: VecDeque<Effect>,
     pub is_at_work: bool,
+    /// How often in a row its leader did not answer.
+    pub silent: u64,
     pub askers: BTreeMap<Ticket, Asker>,
     pub parked: Vec<Parked>,
     /// The flushes under way, by the log as it was when they began.
@@ -115,6 +117,7 @@ impl Node {
             bootstrap: Vec::new(),
             queue: VecDeque::new(),
             is_at_work: false,
+            silent: 0,
             askers: BTreeMap::new(),
             parked: Vec::new(),
             flushes: VecDeque::new(),
@@ -166,6 +169,7 @@ impl Node {
         self.raft = None;
         self.queue.clear();
         self.is_at_work = false;
+        self.silent = 0;
         self.askers.clear();
         self.parked.clear();
         self.flushes.clear();

@@ -7,16 +7,21 @@ use crate::network::Network;
 use crate::node::{Asker, Node, at_port, endpoint, key, now, port};
 use crate::parked::{self, Parked};
 use crate::telling::Heard;
-use base::Rng;
+use base::{LeaderEpoch, Rng};
 use bytes::Bytes;
 use protocol::ErrorCode;
 use raft::message::{Destination, VoteKind};
 use raft::voters::{KRaftVersionRange, Voter, VoterSet};
 use raft::{Answer, Cut, Join, Participation, Request, RequestId, SendFailure, Ticket};
 use sim::{Timeline, Trace};
+use std::time::Duration;
 
 /// How long the trouble lasts, in milliseconds.
 const TROUBLE: u64 = 20_000;
+/// How often a node asks its leader whether it is there.
+const PULSE: u64 = 100;
+/// After so many questions without an answer the leader is silent.
+const PATIENCE: u64 = 5;
 
 /// What comes.
 #[derive(Debug)]
@@ -50,6 +55,10 @@ pub enum Event {
     },
     Write,
     Trouble,
+    /// A node asks the leader that it follows whether it is there.
+    Pulse {
+        at: usize,
+    },
     /// An operator has something to do with the voters, as soon as there is a leader.
     Operate {
         at: usize,
@@ -154,6 +163,10 @@ impl World {
         world.nemesis.has_old_voter = world.rng.below(5) == 0;
         for at in 0..world.nodes.len() {
             world.start(at);
+        }
+        for at in 0..world.nodes.len() {
+            let phase = world.rng.below(PULSE);
+            world.timeline.after(phase, Event::Pulse { at });
         }
         world.timeline.after(10, Event::Write);
         world.timeline.after(1_000, Event::Trouble);
@@ -262,6 +275,10 @@ impl World {
                 self.timeline.after(pause, Event::Write);
             }
             Event::Trouble => self.trouble(),
+            Event::Pulse { at } => {
+                self.feel(at);
+                self.timeline.after(PULSE, Event::Pulse { at });
+            }
             Event::Operate { at } => {
                 let leads = self.nodes[at]
                     .raft
@@ -304,6 +321,31 @@ impl World {
         node.bootstrap = others;
         node.start(millis, &mut self.rng);
         self.note(format_args!("{at} starts"));
+        self.work(at);
+    }
+
+    /// Whether a node's leader would answer, there and back; if not for long, the machine is told.
+    fn feel(&mut self, at: usize) {
+        let leadership = self.nodes[at].raft.as_ref().map(|raft| raft.leadership());
+        let Some((leader, epoch)) = leadership.and_then(|known| Some((known.leader?, known.epoch))) else {
+            return;
+        };
+        let leader = usize::try_from(leader.0).unwrap();
+        let is_cut = self.network.is_cut(at, leader) || self.network.is_cut(leader, at);
+        if leader == at || !is_cut && self.nodes[leader].raft.is_some() {
+            self.nodes[at].silent = 0;
+            return;
+        }
+        self.nodes[at].silent += 1;
+        if self.nodes[at].silent >= PATIENCE {
+            self.say_silent(at, epoch, PULSE * PATIENCE);
+        }
+    }
+
+    /// A node is told, rightly or wrongly, that its leader has been silent for so long.
+    pub fn say_silent(&mut self, at: usize, epoch: LeaderEpoch, silent: u64) {
+        let (millis, silent) = (self.timeline.now(), Duration::from_millis(silent));
+        self.nodes[at].tell(|raft, out| raft.on_leader_silent(now(millis), epoch, silent, out));
         self.work(at);
     }
 

@@ -152,6 +152,27 @@ impl Nodes {
         Ok(())
     }
 
+    /// Waits until these brokers, for others may hang, see the partition as wanted; answers who leads it.
+    pub fn seen_by(
+        &self,
+        brokers: &[i32],
+        topic: &str,
+        index: usize,
+        wanted: impl Fn(&PartitionView) -> bool,
+    ) -> Result<i32> {
+        let mut leader = -1;
+        for broker in brokers {
+            let mut seen = None;
+            until("the partition as wanted", || {
+                seen = self.node(*broker).partition(topic, index).ok().flatten();
+                Ok(seen.as_ref().is_some_and(|seen| seen.leader >= 0 && wanted(seen)))
+            })
+            .with_context(|| format!("{topic}-{index} at node {broker}: seen {seen:?}"))?;
+            leader = seen.map_or(-1, |seen| seen.leader);
+        }
+        Ok(leader)
+    }
+
     /// Waits until every running broker knows this leader of the partition.
     pub fn until_led_by(&self, topic: &str, index: usize, leader: i32) -> Result<()> {
         for node in self.brokers() {

@@ -11,6 +11,8 @@ fn who_hangs_leaves_and_who_catches_up_comes_back() {
     let plan = plan(3)
         .with("min.insync.replicas", 2)
         .with("replica.lag.time.max.ms", 1_000)
+        // Else the controller notices first.
+        .with("riverrun.broker.silence.timeout.ms", 0)
         .with("replica.fetch.wait.max.ms", 200)
         // The session is kept: only its lag tells that a node hangs.
         .with("broker.session.timeout.ms", 60_000);
@@ -55,6 +57,8 @@ fn who_hangs_leaves_and_who_catches_up_comes_back() {
 fn without_enough_replicas_acks_all_is_refused_and_acks_1_is_not() {
     let plan = plan(3)
         .with("replica.lag.time.max.ms", 1_000)
+        // Else the controller notices first.
+        .with("riverrun.broker.silence.timeout.ms", 0)
         .with("replica.fetch.wait.max.ms", 200);
     let cluster = start(&plan);
     let configs = [("min.insync.replicas", "3")];

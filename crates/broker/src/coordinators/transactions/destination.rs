@@ -143,8 +143,7 @@ async fn write(
     if node == broker.node {
         return Ok(write_markers::write(broker, &markers).await);
     }
-    let channel = peers::channel(broker, node).await?;
-    let response = channel.send(&WriteTxnMarkersRequest { markers }).await?;
+    let response = peers::ask(broker, node, &WriteTxnMarkersRequest { markers }).await?;
     Ok(response.markers)
 }
 

@@ -196,7 +196,7 @@ async fn ask_peer(broker: &Broker, node: NodeId, request: &TakePart) -> Result<A
         transactions: vec![transaction],
         ..Default::default()
     };
-    Ok(peers::channel(broker, node).await?.send(&request).await?)
+    peers::ask(broker, node, &request).await
 }
 
 fn find(response: &AddPartitionsToTxnResponse, wanted: &TopicPartition) -> Option<ErrorCode> {
