@@ -87,10 +87,10 @@ impl BrokerPulses {
             let wanted = self.wanted();
             watches.retain(|id, (watched, _)| wanted.get(id) == Some(watched));
             for (id, watched) in wanted {
-                if !watches.contains_key(&id) {
+                watches.entry(id).or_insert_with(|| {
                     let watch = self.watch(id, &watched, predecessor == Some(id));
-                    watches.insert(id, (watched, Owned(tokio::spawn(watch.keep()))));
-                }
+                    (watched, Owned(tokio::spawn(watch.keep())))
+                });
             }
             if self.published.changed().await.is_err() {
                 return;

@@ -11,9 +11,9 @@ const BEATS: u32 = 5;
 /// Beats shorter than this would keep both sides busy.
 const SHORTEST_BEAT: Duration = Duration::from_millis(10);
 /// How much longer than its slowest answer of late a node may be silent.
-const SLOWNESS: u32 = 4;
+const SLOWNESS: u32 = 3;
 /// After an answer, what the slowest one counts for is less by one part of so many.
-const FORGETTING: u32 = 64;
+const FORGETTING: u32 = 32;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -161,7 +161,7 @@ mod tests {
     fn who_is_slow_gets_more_time_for_a_while() {
         let mut silence = silence();
         silence.heard(at(0), ms(300));
-        assert_eq!(limit(&mut silence.clone(), 1), 1_200);
+        assert_eq!(limit(&mut silence.clone(), 1), 900);
         // It has been answering at once since.
         for answer in 1..=200 {
             silence.heard(at(answer), ms(1));

@@ -57,11 +57,6 @@ impl Votes {
         self.ballots.len() - rejected < self.majority
     }
 
-    /// Whether anyone refused.
-    pub(crate) fn has_rejections(&self) -> bool {
-        self.with(Ballot::Rejected).next().is_some()
-    }
-
     /// Who granted, in order of node id.
     pub(crate) fn granted(&self) -> impl Iterator<Item = NodeId> {
         self.with(Ballot::Granted)

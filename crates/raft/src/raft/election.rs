@@ -7,9 +7,13 @@ use crate::message::{Answer, BeginQuorumEpochRequest, EndQuorumEpochRequest, Req
 use crate::quorum_state::QuorumState;
 use crate::replica::ReplicaKey;
 use crate::state::{Contact, State, Unattached};
+use crate::votes::Votes;
 use base::{Instant, LeaderEpoch, NodeId, Offset};
 use protocol::ErrorCode;
 use std::time::Duration;
+
+/// The shortest time after which who refused is asked again; up to as much more, so that two rarely ask at once.
+const REFUSED: Duration = Duration::from_millis(50);
 
 impl Raft {
     /// Whether this replica may call an election: not while its log is being replaced.
@@ -51,11 +55,24 @@ impl Raft {
             return Turn::Again;
         }
         let (epoch, deadline) = (state.election.epoch, state.deadline);
+        if state.again.is_some_and(|again| again <= now.instant) {
+            self.sound_out_again();
+            return Turn::Again;
+        }
         let ask = state.votes.unrecorded().collect();
+        let until = earlier(Some(deadline), state.again);
         Turn::Wait(earlier(
-            Some(deadline),
+            until,
             self.ask_for_votes(ask, epoch, VoteKind::PreVote, now, out),
         ))
+    }
+
+    fn sound_out_again(&mut self) {
+        let votes = Votes::begin(self.history.voters(), &self.config.own);
+        if let State::Prospective(state) = &mut self.state {
+            state.votes = votes;
+            state.again = None;
+        }
     }
 
     pub(super) fn drive_candidate(&mut self, now: Now, out: &mut Vec<Effect>) -> Turn {
@@ -215,18 +232,27 @@ impl Raft {
             votes.grant(voter);
             return;
         }
-        let was_lost = votes.is_lost();
         votes.reject(voter);
-        let is_lost = votes.is_lost();
-        let State::Candidate(state) = &self.state else {
-            return;
-        };
-        if is_lost && !was_lost {
-            let (lost, deadline) = (state.lost, state.deadline);
-            let again = self.backoff_deadline(lost, now.instant).min(deadline);
-            if let State::Candidate(state) = &mut self.state {
-                state.deadline = again;
+        let pause = REFUSED + self.random_below(REFUSED);
+        let again = now.instant.plus(pause);
+        let lost = match &mut self.state {
+            State::Prospective(state) => {
+                state.again.get_or_insert(again);
+                return;
             }
+            State::Candidate(state) => state.lost,
+            State::Unattached(_) | State::Follower(_) | State::Leader(_) | State::Resigned(_) => return,
+        };
+        // Whoever refuses stands itself, or knows who was elected. Those that do not answer may never do so: they are given a
+        // moment. To sound out another round disturbs nobody.
+        let backoff = self.backoff_deadline(lost, now.instant);
+        if let State::Candidate(state) = &mut self.state {
+            let again = if state.votes.is_lost() {
+                backoff
+            } else {
+                backoff.plus(REFUSED)
+            };
+            state.deadline = state.deadline.min(again);
         }
     }
 

@@ -12,7 +12,6 @@ use crate::message::{
 };
 use crate::state::{Contact, Follower, State};
 use crate::voters::KRaftVersionRange;
-use crate::votes::Votes;
 use base::{Instant, LeaderEpoch, Offset};
 use bytes::Bytes;
 use records::{BatchError, batches};
@@ -221,24 +220,15 @@ impl Raft {
     }
 
     /// The host's own questions to this epoch's leader have gone unanswered for `silent`: it hangs, or the way to it is lost.
-    /// Unless a fetch was answered meanwhile, a voter sounds out an election, and again whenever it is told so again: others
-    /// may come to know it later. An observer asks other nodes who leads.
+    /// Unless a fetch was answered meanwhile, a voter sounds out an election, and an observer asks other nodes who leads.
     pub fn on_leader_silent(&mut self, now: Now, epoch: LeaderEpoch, silent: Duration, out: &mut Vec<Effect>) {
-        match &self.state {
-            State::Follower(state) if state.epoch == epoch && now.instant.since(state.heard) >= silent => {
-                self.lose_leader(now);
-            }
-            State::Prospective(state) if state.election.epoch == epoch && state.votes.has_rejections() => {
-                self.sound_out_again();
-            }
-            State::Unattached(_)
-            | State::Prospective(_)
-            | State::Candidate(_)
-            | State::Follower(_)
-            | State::Leader(_)
-            | State::Resigned(_) => return,
+        if let State::Follower(state) = &self.state
+            && state.epoch == epoch
+            && now.instant.since(state.heard) >= silent
+        {
+            self.lose_leader(now);
+            self.drive(now, out);
         }
-        self.drive(now, out);
     }
 
     /// What was asked of the leader will not be answered. A voter need not wait longer for an election.
@@ -254,14 +244,6 @@ impl Raft {
             if stands {
                 state.fetch_deadline = now.instant;
             }
-        }
-    }
-
-    /// Who refused may have lost the leader since.
-    fn sound_out_again(&mut self) {
-        let votes = Votes::begin(self.history.voters(), &self.config.own);
-        if let State::Prospective(state) = &mut self.state {
-            state.votes = votes;
         }
     }
 

@@ -97,6 +97,7 @@ impl Raft {
             election: self.state.election(self.config.own),
             endpoints,
             votes: Votes::begin(self.history.voters(), &self.config.own),
+            again: None,
             deadline: self.election_deadline(now.instant),
             lost,
         };

@@ -14,6 +14,8 @@ pub(crate) struct Prospective {
     pub(crate) endpoints: Vec<Endpoint>,
     /// The pre-votes so far.
     pub(crate) votes: Votes,
+    /// When everybody is asked anew, because someone refused: others may lose the leader a little later.
+    pub(crate) again: Option<Instant>,
     /// When the round is given up.
     pub(crate) deadline: Instant,
     /// How many elections this replica lost in a row.
