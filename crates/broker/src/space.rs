@@ -4,13 +4,18 @@
 //! for the metadata log, coordinators, checkpoints, index files and the cleaner: reading, deleting, retention and
 //! administration go on, and so do writes once there is space again.
 
+use base::Instant;
 use base::fs::Fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 use tracing::{error, info, warn};
 
 /// The most that is written before the volume is asked again, since others write to it too.
 const LARGEST_CREDIT: u64 = 16 << 20;
+
+/// For how long a producer's requests may be under way that follow one that was refused.
+const AFTERMATH: Duration = Duration::from_secs(10);
 
 /// The reserve is never more than this part of the volume, so that a small one is of use.
 const LARGEST_PART: u64 = 20;
@@ -22,6 +27,8 @@ pub struct SpaceGuard {
     /// Bytes that may be written before the volume is asked again.
     credit: AtomicI64,
     full: AtomicBool,
+    /// When records were refused last, in milliseconds since zero; 0 if never.
+    refused: AtomicU64,
 }
 
 impl SpaceGuard {
@@ -31,12 +38,26 @@ impl SpaceGuard {
             path: path.to_owned(),
             credit: AtomicI64::new(0),
             full: AtomicBool::new(false),
+            refused: AtomicU64::new(0),
         }
     }
 
     /// Whether records were refused at the last look.
     pub fn is_full(&self) -> bool {
         self.full.load(Ordering::Acquire)
+    }
+
+    /// Notes that records were refused for want of space.
+    pub fn note_refusal(&self, now: Instant) {
+        self.refused.store(millis(now), Ordering::Release);
+    }
+
+    /// Whether a gap in a producer's sequence may be what was refused: what it has sent meanwhile is refused too then, and told to come
+    /// again, though there may be space for it. A producer that is told of a gap begins a new epoch, and may write twice what other
+    /// requests of its, still unanswered, have written.
+    pub fn refused_lately(&self, now: Instant) -> bool {
+        let refused = self.refused.load(Ordering::Acquire);
+        refused != 0 && u128::from(millis(now).saturating_sub(refused)) < AFTERMATH.as_millis()
     }
 
     /// Whether `bytes` of records may be written while `reserve` bytes stay free. Costs a subtraction, mostly.
@@ -78,6 +99,10 @@ impl SpaceGuard {
             error!(dir = %self.path.display(), "the volume is full to the last byte: writes are refused until there is space");
         }
     }
+}
+
+fn millis(now: Instant) -> u64 {
+    u64::try_from(now.since_zero().as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 use super::*;
 use metadata::image::MetadataImage;
 
-fn quotas(given: &[(&[(&str, Option<&str>)], f64)]) -> ClientQuotasImage {
+/// Types and names, and a rate.
+type Given<'a> = (&'a [(&'a str, Option<&'a str>)], f64);
+
+fn quotas(given: &[Given<'_>]) -> ClientQuotasImage {
     let mut image = MetadataImage::default();
     for (entity, rate) in given {
         use protocol::metadata_records::MetadataRecord;
@@ -68,7 +71,7 @@ fn who_knows_no_refusal_is_told_to_wait() {
 
 #[test]
 fn the_closest_quota_binds() {
-    let given: [(&[(&str, Option<&str>)], f64); 8] = [
+    let given: [Given<'_>; 8] = [
         (&[("client-id", None)], 1.0),
         (&[("client-id", Some("c"))], 2.0),
         (&[("user", None)], 3.0),

@@ -90,6 +90,17 @@ fn delete_records(talk: &mut Talk, before: i64) -> Result<i16> {
         .error_code)
 }
 
+/// Four batches of an idempotent producer: one that there is space for, one that there is not, one that follows it, and the second
+/// again, but small. What follows is not out of order: it shall come again, after the one before it.
+fn small_after_large(talk: &mut Talk) -> Result<Vec<i16>> {
+    let producer = super::idempotence::producer_id(talk)?;
+    let mut send = |sequence: i32, size: usize| {
+        let batch = batch_of(size).from_producer(producer, 0, sequence);
+        anyhow::Ok(talk.produce("t", 0, -1, batch.encode())?.error_code)
+    };
+    Ok(vec![send(0, 10)?, send(1, RECORD)?, send(2, 10)?, send(1, 10)?])
+}
+
 fn is_whole(talk: &mut Talk, at: i64) -> Result<bool> {
     let fetched = talk.fetch("t", 0, at)?;
     Ok(fetched.error_code == 0 && records(&fetched).len() > RECORD)
@@ -118,6 +129,9 @@ fn a_full_disk_refuses_records_until_there_is_space() -> Result<()> {
     talk.set(Resource::Topic("another"), &[("retention.ms", "5000")])?;
     ensure!(talk.produce("another", 0, -1, batch_of(RECORD).encode())?.error_code == KAFKA_STORAGE_ERROR);
     ensure!(append_until_full(&mut talk)? == count);
+    let sent = small_after_large(&mut talk)?;
+    ensure!(sent == [0, KAFKA_STORAGE_ERROR, KAFKA_STORAGE_ERROR, 0], "{sent:?}");
+    let count = talk.offset("t", 0, LATEST)?;
 
     // A crash now, with even the reserve eaten by somebody else: the start needs no space to speak of.
     let somebody = volume.fill()?;

@@ -10,7 +10,7 @@ const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
 const OUT_OF_ORDER_SEQUENCE_NUMBER: i16 = 45;
 const INVALID_PRODUCER_EPOCH: i16 = 47;
 
-fn producer_id(talk: &mut Talk) -> Result<i64> {
+pub fn producer_id(talk: &mut Talk) -> Result<i64> {
     let request = InitProducerIdRequest {
         transactional_id: None,
         ..Default::default()

@@ -148,6 +148,7 @@ fn one(
     }
     let bytes = produced.records.unwrap_or_default();
     if !hosted.dir.space.admits(bytes.len(), broker.fs.as_ref(), || reserve(broker)) {
+        hosted.dir.space.note_refusal(broker.clock.now());
         item.fail(ErrorCode::KafkaStorageError, None);
         return Wakes::none();
     }
@@ -156,6 +157,7 @@ fn one(
         Ok(batch) => {
             let (records, bytes) = (batch.header().record_count, batch.size());
             let wakes = append(hosted, batch, terms, item);
+            in_the_wake_of_refusals(broker, hosted, item);
             if item.error == ErrorCode::None {
                 let traffic = &broker.measures.traffic;
                 traffic.bytes_in.add(bytes as u64);
@@ -169,6 +171,18 @@ fn one(
             refuse(&error, &TopicPartition::new(name, item.index), start, item);
             Wakes::none()
         }
+    }
+}
+
+/// What follows a batch that was refused for want of space comes again after it, instead of being called out of order.
+fn in_the_wake_of_refusals(broker: &Broker, hosted: &Hosted, item: &mut Item) {
+    let space = &hosted.dir.space;
+    match item.error {
+        ErrorCode::KafkaStorageError if space.is_full() => space.note_refusal(broker.clock.now()),
+        ErrorCode::OutOfOrderSequenceNumber if space.refused_lately(broker.clock.now()) => {
+            item.fail(ErrorCode::KafkaStorageError, None);
+        }
+        _ => {}
     }
 }
 
