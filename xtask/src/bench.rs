@@ -4,15 +4,23 @@
 //! `/proc`. Throughput is printed beside it, but on a machine with few cores the generator takes its share.
 
 mod broker;
+mod counters;
 mod durable;
 mod failover;
+mod figures;
 mod groups;
 mod instructions;
 mod load;
 mod machine;
+mod measuring;
+mod native;
+mod network;
+mod plot;
 mod recovery;
 mod replication;
 mod report;
+mod sweep;
+mod table;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,6 +37,10 @@ use report::{Results, Start, median};
 pub enum Bench {
     /// Start-up, idle memory and CPU, throughput and CPU per work, in some minutes.
     Quick(Options),
+    /// Costs, speeds and latencies under the native generator, and every goal met or not.
+    Table(table::Options),
+    /// How costs change with one factor at a time: scaling curves.
+    Sweep(sweep::Options),
     /// Offset commits, heartbeats and rebalances of many groups.
     Groups(Options),
     /// What waiting for stable storage costs: ours with and without, and Kafka's likewise.
@@ -68,6 +80,7 @@ const IDLE: Duration = Duration::from_secs(5);
 
 /// Runs the command.
 pub fn run(bench: &Bench) -> Result<()> {
+    let root = root()?;
     let options = match bench {
         Bench::Quick(options)
         | Bench::Groups(options)
@@ -76,8 +89,9 @@ pub fn run(bench: &Bench) -> Result<()> {
         | Bench::Recovery(options) => options,
         Bench::Failover(options) => return failover::run(options),
         Bench::Instructions(options) => return instructions::run(options),
+        Bench::Table(options) => return table::run(options, root),
+        Bench::Sweep(options) => return sweep::run(options, root),
     };
-    let root = root()?;
     let binary = match &options.riverrun {
         Some(path) => path.clone(),
         None => build(root)?,
@@ -90,7 +104,7 @@ pub fn run(bench: &Bench) -> Result<()> {
     std::fs::create_dir_all(&home)?;
     let makes = [Make::Riverrun(binary.clone()), Make::Kafka(jars)];
     match bench {
-        Bench::Quick(_) | Bench::Failover(_) | Bench::Instructions(_) => {}
+        Bench::Quick(_) | Bench::Failover(_) | Bench::Instructions(_) | Bench::Table(_) | Bench::Sweep(_) => {}
         Bench::Groups(_) => return groups::run(options, &makes, &groups::generator(root)?, root, &home),
         Bench::Durable(_) => return durable::run(options, &makes, &binary, root, &home),
         Bench::Replication(_) => return replication::run(options, &makes, &binary, root, &home),

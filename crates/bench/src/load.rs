@@ -15,6 +15,8 @@ mod frame;
 mod idle;
 #[path = "load/latency.rs"]
 mod latency;
+#[path = "load/offsets.rs"]
+mod offsets;
 #[path = "load/pace.rs"]
 mod pace;
 #[path = "load/produce.rs"]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 /// The machine and the tree.
@@ -63,6 +63,21 @@ pub fn describe(root: &Path) -> Result<Machine> {
         )?,
         date: said(Command::new("date").args(["-u", "+%Y-%m-%d"]))?,
     })
+}
+
+/// Allows this process, and those that it starts, as many open files as the system lets it: ten thousand partitions take
+/// some more than that.
+pub fn allow_many_files() -> Result<()> {
+    let limits = std::fs::read_to_string("/proc/self/limits")?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let hard = line.and_then(|line| line.split_whitespace().nth(1));
+    let hard = hard.context("the limits tell of open files")?;
+    let own = std::process::id().to_string();
+    let raised = Command::new("prlimit")
+        .args(["--pid", &own, &format!("--nofile={hard}:{hard}")])
+        .status()?;
+    anyhow::ensure!(raised.success(), "the limit of open files cannot be raised to {hard}");
+    Ok(())
 }
 
 /// Bytes of a page.

@@ -47,7 +47,7 @@ pub struct Options {
 /// What stands in a record's value until it is due.
 const PLACE: [u8; 8] = *b"\0due-at\0";
 /// How long the broker may take for what is left.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// When requests are due.
 #[derive(Clone, Copy)]

@@ -115,7 +115,7 @@ pub fn run(options: &Options) -> Result<()> {
     })?;
     let mut times = Times::new()?;
     for done in &done {
-        times.merge(&done.times)?;
+        times.0.add(&done.times.0)?;
     }
     let requests: u64 = done.iter().map(|done| done.requests).sum();
     let records = requests * per_request;

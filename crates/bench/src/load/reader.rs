@@ -2,6 +2,7 @@
 
 use crate::Target;
 use crate::connection::{CLIENT_ID, Connection, decode};
+use crate::offsets::{EARLIEST, LATEST, offsets};
 use crate::topic::name_of;
 use anyhow::{Context, Result, ensure};
 use base::Uuid;
@@ -10,13 +11,9 @@ use clap::Args;
 use protocol::frame;
 use protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use protocol::messages::fetch_response::PartitionData;
-use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use records::{BatchError, BatchView};
 
 const VERSION: i16 = 17;
-/// ListOffsets' stand-ins for timestamps.
-const EARLIEST: i64 = -2;
-const LATEST: i64 = -1;
 
 /// How a reader asks; what is not said is the Java consumer's default.
 #[derive(Args, Clone)]
@@ -92,10 +89,10 @@ impl Reader {
         from: From,
     ) -> Result<Self> {
         let mut connection = Connection::open(&leader.0, target)?;
-        let ends = offsets(&mut connection, target, &leader.1, LATEST)?;
+        let ends = offsets(&mut connection, &target.topic, &leader.1, LATEST)?;
         let begins = match from {
             From::End => ends.clone(),
-            From::Start => offsets(&mut connection, target, &leader.1, EARLIEST)?,
+            From::Start => offsets(&mut connection, &target.topic, &leader.1, EARLIEST)?,
         };
         let position = |((partition, next), end): ((&i32, i64), i64)| Position {
             partition: *partition,
@@ -211,31 +208,4 @@ impl Position {
         }
         Ok(read)
     }
-}
-
-/// The offset of each partition at a stand-in for a timestamp.
-fn offsets(connection: &mut Connection, target: &Target, partitions: &[i32], at: i64) -> Result<Vec<i64>> {
-    let partition = |index: &i32| ListOffsetsPartition {
-        partition_index: *index,
-        current_leader_epoch: -1,
-        timestamp: at,
-    };
-    let request = ListOffsetsRequest {
-        replica_id: -1,
-        topics: vec![ListOffsetsTopic {
-            name: target.topic.clone(),
-            partitions: partitions.iter().map(partition).collect(),
-        }],
-        ..Default::default()
-    };
-    let answer = connection.call(&request, 7)?;
-    let topic = answer.topics.first().context("an answer for the topic")?;
-    let mut found = vec![0; partitions.len()];
-    for partition in &topic.partitions {
-        let (index, code) = (partition.partition_index, partition.error_code);
-        ensure!(code == 0, "offsets of partition {index}: {}", name_of(code));
-        let at = partitions.binary_search(&index).ok().context("it was not asked for")?;
-        found[at] = partition.offset;
-    }
-    Ok(found)
 }

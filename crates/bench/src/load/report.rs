@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Times from a nanosecond to ten minutes, three digits of each.
-pub struct Times(Histogram<u64>);
+pub struct Times(pub Histogram<u64>);
 
 impl Times {
     /// Nothing yet.
@@ -18,11 +18,6 @@ impl Times {
     pub fn add(&mut self, time: Duration) {
         self.0
             .saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1));
-    }
-
-    /// Adds all of another's.
-    pub fn merge(&mut self, other: &Self) -> Result<()> {
-        Ok(self.0.add(&other.0)?)
     }
 
     /// How many there are.

@@ -2,6 +2,7 @@
 
 use crate::Target;
 use crate::connection::Connection;
+use crate::offsets::{LATEST, offsets};
 use anyhow::{Context, Result, bail, ensure};
 use base::Uuid;
 use protocol::ErrorCode;
@@ -27,6 +28,15 @@ pub struct Topic {
 }
 
 impl Topic {
+    /// Whether its leaders know that they are: the metadata may know it before them.
+    fn is_led(&self, target: &Target) -> bool {
+        let knows = |(address, led): &(String, Vec<i32>)| {
+            let mut connection = Connection::open(address, target)?;
+            offsets(&mut connection, &target.topic, led, LATEST)
+        };
+        self.leaders.iter().all(|leader| knows(leader).is_ok())
+    }
+
     /// How many partitions it has.
     pub fn partitions(&self) -> usize {
         self.leaders.iter().map(|(_, led)| led.len()).sum()
@@ -56,7 +66,9 @@ pub fn create(target: &Target) -> Result<Topic> {
         grow(&mut connection, target, count)?;
     }
     loop {
-        if let Some(topic) = find(&mut connection, target)? {
+        if let Some(topic) = find(&mut connection, target)?
+            && topic.is_led(target)
+        {
             return Ok(topic);
         }
         ensure!(begun.elapsed() < 2 * PATIENCE, "not all partitions are led");

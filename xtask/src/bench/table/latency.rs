@@ -1,0 +1,64 @@
+//! The open loop: from the time at which a record is due until it is read.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::bench::measuring::{Contestant, Measuring};
+use crate::bench::native::{Load, Run};
+
+/// Records a second, and how many of them in a request.
+const RATES: [(u64, u64); 3] = [(500, 1), (5_000, 1), (50_000, 10)];
+const PERCENTILES: [(&str, &str); 4] = [("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"), ("p99.99", "p9999")];
+
+/// Every rate on both by turns.
+pub fn measure(measuring: &mut Measuring, contestants: &[Contestant]) -> Result<()> {
+    for (rate, per_request) in RATES {
+        for round in 0..measuring.rounds {
+            for contestant in contestants {
+                let topic = format!("latency-{rate}-{round}");
+                let seconds = measuring.scaled(5.0).max(1.0);
+                let words = format!(
+                    "latency --topic {topic} --rate {rate} --records-per-request {per_request} --seconds {seconds}"
+                );
+                let run = promptly(measuring, contestant, &Load::new(&words))?;
+                let what = format!("end to end at {rate}/s");
+                add(measuring, contestant.name, &what, &run);
+                // One second of warming up is not counted in the times, but in the work.
+                let cpu = run.spent.cpu_seconds / (seconds + 1.0) * 100.0;
+                measuring
+                    .figures
+                    .add(contestant.name, &format!("{what}: CPU, % of a core"), cpu);
+                contestant.delete(measuring, &topic)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The rows of a run.
+pub fn add(measuring: &mut Measuring, system: &str, what: &str, run: &Run) {
+    for (name, key) in PERCENTILES {
+        let value = run.figure(&format!("end_to_end_ms.{key}"));
+        measuring.figures.add(system, &format!("{what}: {name} ms"), value);
+    }
+    let late = run.figure("sender_lateness_ms.p99");
+    measuring
+        .figures
+        .add(system, &format!("{what}: the sender's own lateness, p99 ms"), late);
+}
+
+/// Runs a load with the broker and the generator before all ordinary processes, if we may.
+pub fn promptly(measuring: &Measuring, contestant: &Contestant, load: &Load) -> Result<Run> {
+    let broker = contestant.broker.id().to_string();
+    let own = std::process::id().to_string();
+    // Whoever is not root measures without.
+    for process in [&broker, &own] {
+        let _ = Command::new("chrt").args(["-a", "-r", "-p", "5", process]).output();
+    }
+    let run = contestant.run(measuring, load);
+    for process in [&broker, &own] {
+        let _ = Command::new("chrt").args(["-a", "-o", "-p", "0", process]).output();
+    }
+    run
+}

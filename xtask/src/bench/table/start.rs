@@ -1,0 +1,102 @@
+//! From nothing to the first acknowledged record; what a broker takes when it has nothing to do.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::bench::broker::{Broker, Serving};
+use crate::bench::counters::{Counters, peak_mebibytes, resident_mebibytes};
+use crate::bench::measuring::{Contestant, Measuring};
+
+/// How long a broker is left alone before its idle memory and CPU are read, and for how long they are.
+const IDLE: Duration = Duration::from_secs(4);
+const CONNECTIONS: usize = 1_000;
+const PARTITIONS: u32 = 2_000;
+
+/// Starts of both by turns.
+pub fn measure(measuring: &mut Measuring) -> Result<()> {
+    for round in 0..measuring.rounds {
+        for make in 0..measuring.makes.len() {
+            let make = &measuring.makes[make];
+            let name = make.name();
+            let home = measuring.home.join(format!("start-{name}"));
+            let prepared = Broker::prepare_with(make, &home, make.like_for_like())?;
+            let begun = Instant::now();
+            let broker = prepared.start()?;
+            let first = [
+                "produce",
+                "--topic",
+                "first",
+                "--records",
+                "1",
+                "--batch-size",
+                "1",
+                "--seconds",
+                "600",
+            ];
+            measuring.generator.quietly(broker.address(), &first)?;
+            let milliseconds = begun.elapsed().as_secs_f64() * 1000.0;
+            let cpu = broker.cpu_seconds()?;
+            measuring
+                .figures
+                .add(name, "start to the first acknowledged record, ms", milliseconds);
+            measuring.figures.add(name, "CPU-s until then", cpu);
+            idle(measuring, name, &broker)?;
+            if round == 0 {
+                footprints(measuring, name, &broker)?;
+            }
+            broker.kill()?;
+        }
+    }
+    Ok(())
+}
+
+fn idle(measuring: &mut Measuring, name: &str, broker: &Broker) -> Result<()> {
+    std::thread::sleep(IDLE);
+    let processes = [broker.id()];
+    let (before, begun) = (Counters::read(&processes)?, Instant::now());
+    std::thread::sleep(IDLE);
+    let spent = Counters::read(&processes)?.since(&before).cpu_seconds;
+    let share = spent / begun.elapsed().as_secs_f64() * 100.0;
+    measuring.figures.add(name, "idle CPU, % of a core", share);
+    measuring
+        .figures
+        .add(name, "idle memory, MiB", resident_mebibytes(&processes)?);
+    Ok(())
+}
+
+/// What a connection and a partition add to a broker that has nothing to do.
+fn footprints(measuring: &mut Measuring, name: &str, broker: &Broker) -> Result<()> {
+    let processes = [broker.id()];
+    let kibibytes = |after: f64, before: f64, count: f64| (after - before) * 1024.0 / count;
+    let before = resident_mebibytes(&processes)?;
+    let connections = measuring.generator.idle(broker.address(), CONNECTIONS)?;
+    let after = resident_mebibytes(&processes)?;
+    drop(connections);
+    let row = "memory of an idle connection, KiB";
+    measuring
+        .figures
+        .add(name, row, kibibytes(after, before, CONNECTIONS as f64));
+    let before = resident_mebibytes(&processes)?;
+    let load = format!("create --topic many --partitions {PARTITIONS}");
+    let words: Vec<&str> = load.split(' ').collect();
+    measuring.generator.quietly(broker.address(), &words)?;
+    std::thread::sleep(IDLE);
+    let after = resident_mebibytes(&processes)?;
+    let row = "memory of an idle partition, KiB";
+    measuring
+        .figures
+        .add(name, row, kibibytes(after, before, f64::from(PARTITIONS)));
+    Ok(())
+}
+
+/// What they take after all that was asked of them.
+pub fn after_all(measuring: &mut Measuring, contestants: &[Contestant]) -> Result<()> {
+    for contestant in contestants {
+        let peak = peak_mebibytes(&[contestant.broker.id()])?;
+        measuring
+            .figures
+            .add(contestant.name, "most memory under all loads, MiB", peak);
+    }
+    Ok(())
+}
