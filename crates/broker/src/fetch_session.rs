@@ -1,11 +1,11 @@
 //! Incremental fetch sessions (KIP-227): the broker remembers what a consumer fetches, so that it need not say it again,
-//! and answers only what changed.
+//! and answers only what changed, looking only at what may have.
 
 mod cache;
 mod session;
 
-pub use cache::{FetchSessions, Opened, Owner, SessionRequest};
-pub use session::{Cached, FetchPartitionKey, Position, Session, Wanted};
+pub use cache::{FetchSessions, Opened, Owner, Scope, SessionRequest};
+pub use session::{Cached, Due, FetchPartitionKey, Position, Session, Surroundings, Wanted};
 
 /// A request outside any session, or the end of one.
 pub const SESSIONLESS: i32 = -1;

@@ -216,6 +216,11 @@ impl LogDirs {
         self.failures.subscribe()
     }
 
+    /// How many directories are offline.
+    pub fn offline(&self) -> usize {
+        *self.failures.borrow()
+    }
+
     /// Whether a directory is offline.
     pub fn any_offline(&self) -> bool {
         *self.failures.borrow() > 0

@@ -1,5 +1,10 @@
 //! The partitions that this broker hosts, found by topic name or id without a lock.
 
+mod locked;
+pub(crate) mod watchers;
+
+pub use locked::Locked;
+
 use crate::flush_queue::FlushQueue;
 use crate::log_dirs::LogDir;
 use crate::replication::Throttled;
@@ -7,19 +12,19 @@ use arc_swap::ArcSwap;
 use base::{Instant, Uuid};
 use imbl::GenericHashMap;
 use imbl::shared_ptr::DefaultSharedPtr;
+use locked::AtTheEnd;
 use partition::Partition;
 use rustc_hash::FxBuildHasher;
-use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
-use storage::FlushWish;
+use std::sync::{Arc, Mutex, Weak};
+use watchers::Watchers;
 
 /// One partition behind its lock.
 #[derive(Debug)]
 pub struct Hosted {
     /// The log directory it lies in.
     pub dir: Arc<LogDir>,
-    partition: Mutex<Partition>,
+    guarded: Mutex<Guarded>,
     /// Whoever flushes the log directory.
     flushes: Arc<FlushQueue<Self>>,
     /// Whether it is in that queue.
@@ -32,12 +37,23 @@ pub struct Hosted {
     this: Weak<Self>,
 }
 
+/// What the lock guards.
+#[derive(Debug)]
+struct Guarded {
+    partition: Partition,
+    /// Whom to tell of changes; boxed, for most partitions have none.
+    watchers: Option<Box<Watchers>>,
+}
+
 impl Hosted {
     /// Puts a partition behind its lock. What is to be flushed is queued in `flushes`.
     pub fn new(dir: Arc<LogDir>, partition: Partition, flushes: Arc<FlushQueue<Self>>) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             dir,
-            partition: Mutex::new(partition),
+            guarded: Mutex::new(Guarded {
+                partition,
+                watchers: None,
+            }),
             flushes,
             queued: AtomicBool::new(false),
             timed: AtomicBool::new(false),
@@ -79,13 +95,13 @@ impl Hosted {
     }
 
     fn lock_to(&self, at_the_end: AtTheEnd) -> Locked<'_> {
-        let partition = self
-            .partition
+        let guarded = self
+            .guarded
             .lock()
             .expect("no code panics while it changes a partition");
         Locked {
             hosted: self,
-            partition: Some(partition),
+            guarded: Some(guarded),
             at_the_end,
         }
     }
@@ -144,52 +160,6 @@ pub fn request_flushes<'a>(partitions: impl IntoIterator<Item = &'a Arc<Hosted>>
     }
 }
 
-/// What is done about a flush that is due when a partition's lock is given back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum AtTheEnd {
-    /// It is asked for.
-    Ask,
-    /// The caller asks.
-    LeaveToCaller,
-}
-
-/// A partition whose lock is held.
-#[derive(Debug)]
-pub struct Locked<'a> {
-    hosted: &'a Hosted,
-    /// None only while this is dropped.
-    partition: Option<MutexGuard<'a, Partition>>,
-    at_the_end: AtTheEnd,
-}
-
-impl Deref for Locked<'_> {
-    type Target = Partition;
-
-    fn deref(&self) -> &Partition {
-        self.partition.as_deref().expect("it is there until this is dropped")
-    }
-}
-
-impl DerefMut for Locked<'_> {
-    fn deref_mut(&mut self) -> &mut Partition {
-        self.partition
-            .as_deref_mut()
-            .expect("it is there until this is dropped")
-    }
-}
-
-impl Drop for Locked<'_> {
-    fn drop(&mut self) {
-        let wish = self.log().flush_wish();
-        self.partition = None;
-        match (wish, self.at_the_end) {
-            (FlushWish::Nothing, _) | (FlushWish::Now, AtTheEnd::LeaveToCaller) => {}
-            (FlushWish::InTime, _) => self.hosted.request_timed_flush(),
-            (FlushWish::Now, AtTheEnd::Ask) => self.hosted.request_flush(),
-        }
-    }
-}
-
 /// A topic's partitions, by index; those that this broker does not host are absent.
 #[derive(Clone, Debug)]
 pub struct HostedTopic {
@@ -220,6 +190,8 @@ type SharedMap<K> = GenericHashMap<K, Arc<HostedTopic>, FxBuildHasher, DefaultSh
 
 #[derive(Clone, Debug, Default)]
 struct Table {
+    /// How often it has changed.
+    version: u64,
     by_id: SharedMap<Uuid>,
     by_name: SharedMap<Arc<str>>,
 }
@@ -246,6 +218,11 @@ impl Partitions {
         self.table.load().by_name.get(topic)?.partition(index).cloned()
     }
 
+    /// Which version of the table this is: as long as it stays, so does what is found in it.
+    pub fn version(&self) -> u64 {
+        self.table.load().version
+    }
+
     /// All topics hosted now.
     pub fn topics(&self) -> Vec<Arc<HostedTopic>> {
         self.table.load().by_id.values().cloned().collect()
@@ -267,6 +244,7 @@ impl Partitions {
             table: Table::clone(&self.table.load()),
         };
         edit(&mut changed);
+        changed.table.version += 1;
         self.table.store(Arc::new(changed.table));
     }
 }

@@ -80,7 +80,9 @@ impl Partition {
             return Err(AppendRefused::NotEnoughReplicas { in_sync, min });
         }
         let epoch = leadership.epoch;
+        let end_before = self.log.log_end_offset();
         let info = self.log.append_as_leader(batches, epoch, terms, now)?;
+        self.note_who_kept_up(end_before);
         let mut wakes = self.advance_high_watermark();
         wakes.merge(self.replica_fetches.reached(self.log.log_end_offset()));
         let until = info.last_offset.next();

@@ -37,6 +37,8 @@ pub struct Partition {
     pub(crate) produces: Purgatory,
     /// Appends that wait for stable storage.
     pub(crate) flushes: Purgatory,
+    /// How often everyone who waits was told to look again.
+    pub(crate) alarms: u64,
 }
 
 impl Partition {
@@ -71,6 +73,7 @@ impl Partition {
             deletes: Purgatory::default(),
             produces: Purgatory::default(),
             flushes: Purgatory::default(),
+            alarms: 0,
         }
     }
 
@@ -152,6 +155,7 @@ impl Partition {
 
     /// Tells everyone who waits here to look again: the partition is being deleted or the node shuts down.
     pub fn wake_everyone(&mut self) -> Wakes {
+        self.alarms += 1;
         let mut wakes = self.fetches.everyone();
         wakes.merge(self.stable_fetches.everyone());
         wakes.merge(self.replica_fetches.everyone());
@@ -159,5 +163,9 @@ impl Partition {
         wakes.merge(self.produces.everyone());
         wakes.merge(self.flushes.everyone());
         wakes
+    }
+    /// How often everyone who waits was told to look again: for who waits in a way of their own.
+    pub fn alarms(&self) -> u64 {
+        self.alarms
     }
 }

@@ -1,10 +1,12 @@
 //! How far a follower has come, as its leader sees it.
 
+use crate::heard::Heard;
 use base::{BrokerEpoch, Instant, Offset};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One follower.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Progress {
     /// The offset of its last fetch: it has everything below. [`Offset::NONE`] before its first in this leader epoch.
     pub(crate) log_end: Offset,
@@ -16,6 +18,8 @@ pub(crate) struct Progress {
     pub(crate) last_caught_up: Option<Instant>,
     last_fetch: Option<Instant>,
     leader_end_at_last_fetch: Offset,
+    /// The session whose fetches say that it has not moved.
+    heard: Option<Arc<Heard>>,
 }
 
 /// What a fetch tells of a follower.
@@ -37,6 +41,7 @@ impl Progress {
             last_caught_up: caught_up,
             last_fetch: None,
             leader_end_at_last_fetch: Offset::NONE,
+            heard: None,
         }
     }
 
@@ -55,6 +60,31 @@ impl Progress {
         self.broker_epoch = Some(told.broker_epoch);
         self.last_fetch = Some(now);
         self.leader_end_at_last_fetch = self.leader_end_at_last_fetch.max(leader_end);
+    }
+
+    /// From now on every fetch of that session says that it stands where it stood.
+    pub(crate) fn heard_with(&mut self, session: &Arc<Heard>) {
+        self.heard = Some(Arc::clone(session));
+    }
+
+    /// The session says nothing of it any more. What was heard until now counts, if it has all up to the leader's `end`.
+    pub(crate) fn heard_no_more(&mut self, end: Offset) {
+        self.falls_behind(end);
+        self.heard = None;
+    }
+
+    /// The leader's log, which ended at `end`, goes on: what is heard from now on says nothing of the new end.
+    pub(crate) fn falls_behind(&mut self, end: Offset) {
+        if let Some(heard) = self.heard.as_ref().filter(|_| self.log_end >= end) {
+            self.last_fetch = self.last_fetch.max(Some(heard.last()));
+            self.last_caught_up = self.last_caught_up.max(Some(heard.last()));
+        }
+    }
+
+    /// The latest moment of which it has everything that the leader, whose log ends at `leader_end`, had then.
+    pub(crate) fn last_caught_up(&self, leader_end: Offset) -> Option<Instant> {
+        let heard = self.heard.as_ref().filter(|_| self.log_end >= leader_end);
+        self.last_caught_up.max(heard.map(|heard| heard.last()))
     }
 
     /// Whether it has all the leader has, or had it within `lag`.
@@ -92,5 +122,29 @@ mod tests {
         assert!(progress.is_caught_up(Offset(5), at(999), lag), "there is nothing more");
         progress.fetched(told(9), Offset(9), at(120));
         assert_eq!(progress.last_caught_up, Some(at(120)));
+    }
+
+    #[test]
+    fn who_has_everything_keeps_up_as_long_as_its_session_is_heard_of() {
+        let lag = Duration::from_millis(10);
+        let session = Arc::new(Heard::default());
+        let mut progress = Progress::unknown(None);
+        progress.fetched(told(5), Offset(5), at(100));
+        progress.heard_with(&session);
+        session.tell(at(150));
+        assert_eq!(progress.last_caught_up(Offset(5)), Some(at(150)));
+        progress.falls_behind(Offset(5));
+        session.tell(at(170));
+        assert_eq!(
+            progress.last_caught_up(Offset(6)),
+            Some(at(150)),
+            "what is heard later says nothing of the new end"
+        );
+        assert!(progress.is_caught_up(Offset(6), at(160), lag));
+        assert!(!progress.is_caught_up(Offset(6), at(161), lag));
+        progress.falls_behind(Offset(6));
+        assert_eq!(progress.last_caught_up(Offset(7)), Some(at(150)));
+        progress.heard_no_more(Offset(7));
+        assert_eq!(progress.last_caught_up(Offset(5)), Some(at(150)));
     }
 }

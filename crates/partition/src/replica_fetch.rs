@@ -204,15 +204,16 @@ impl Partition {
     /// The other replicas, if this one leads.
     pub fn followers(&self) -> impl Iterator<Item = Follower> {
         let leading = self.role.leading().ok();
-        leading.into_iter().flat_map(|leading| {
+        let end = self.log.log_end_offset();
+        leading.into_iter().flat_map(move |leading| {
             let Leading {
                 leadership, followers, ..
             } = leading;
-            followers.iter().map(|(node, follower)| Follower {
+            followers.iter().map(move |(node, follower)| Follower {
                 node: *node,
                 log_end_offset: follower.log_end,
                 log_start_offset: follower.log_start,
-                last_caught_up: follower.last_caught_up,
+                last_caught_up: follower.last_caught_up(end),
                 is_in_sync: leadership.isr.contains(node),
             })
         })

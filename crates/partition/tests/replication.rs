@@ -7,10 +7,11 @@ mod pair;
 use base::{BrokerEpoch, Instant, LeaderEpoch, NodeId, Offset, PartitionEpoch};
 use pair::{F, L, NOW, Pair, at, batch, following, led_by};
 use partition::{
-    BrokerState, CommittedIsr, IsrRefusal, LeaderAnswer, LeaderExtent, NextFetch, ReplicaFetchRefused, ReplicateError,
+    BrokerState, CommittedIsr, Heard, IsrRefusal, LeaderAnswer, LeaderExtent, NextFetch, ReplicaFetchRefused, ReplicateError,
     Replicated, Replication,
 };
 use records::ReplicatedBatches;
+use std::sync::Arc;
 use std::time::Duration;
 use storage::{Durability, EpochEndOffset};
 
@@ -119,6 +120,25 @@ fn what_was_certainly_not_applied_is_forgotten() {
     let proposal = pair.round().unwrap();
     pair.leader.isr_answered(&proposal, Err(IsrRefusal::NotApplied)).fire();
     assert_eq!((pair.leader.pending_isr(), pair.leader.maximal_isr()), (None, &[L][..]));
+}
+
+#[test]
+fn who_had_everything_while_nothing_was_appended_has_its_time_from_then_on() {
+    let mut pair = Pair::new(Durability::Os);
+    pair.lead_from(5, &[L, F]);
+    pair.append(batch(1));
+    pair.rounds(2);
+    let session = Arc::new(Heard::default());
+    assert!(pair.leader.is_settled(F));
+    pair.leader.heard_with(F, &session);
+    // A day on, of which the partition was told nothing but by the session.
+    let day = 86_400_000;
+    session.tell(at(day));
+    assert_eq!(pair.leader.shrink_isr(at(day + 40_000)), None, "there is nothing that it lacks");
+    pair.append(batch(1));
+    session.tell(at(day + 50_000));
+    assert_eq!(pair.leader.shrink_isr(at(day + 30_000)), None);
+    assert!(pair.leader.shrink_isr(at(day + 30_001)).is_some(), "what is heard since is of other partitions");
 }
 
 #[test]

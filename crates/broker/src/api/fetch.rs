@@ -7,6 +7,7 @@
 //! Records leave as file regions and are never copied here.
 
 mod consumer;
+mod in_session;
 mod looked;
 mod read;
 mod reader;
@@ -14,10 +15,14 @@ mod replica;
 mod response;
 
 use crate::Broker;
-use crate::fetch_session::{FetchPartitionKey, Opened, Owner, Position, SessionRequest, Wanted};
+use crate::fetch_session::{
+    FetchPartitionKey, Opened, Owner, Position, Scope, Session, SessionRequest, Surroundings, Wanted,
+};
+use crate::replication::selector;
 use crate::waiting::{self, Woken};
 use base::{Offset, Uuid};
 use bytes::Bytes;
+use in_session::InSession;
 use network::api::respond;
 use network::{Reply, RequestContext};
 use partition::{Parked, Signal};
@@ -28,7 +33,7 @@ use protocol::views::fetch::FetchView;
 use read::{Limits, Read};
 use reader::Reader;
 use rustc_hash::FxHashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The first version that names topics by id.
 const IDS_FROM: i16 = 13;
@@ -42,7 +47,7 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
             return Reply::Close("the request cannot be decoded");
         }
     };
-    let session = session_request(&view, context.api_version);
+    let session = session_request(broker, &view, context.api_version);
     let Some(reader) = Reader::of(&view, context.api_version, &context.connection.listener) else {
         return respond(context, &response::refuse_all(context.api_version, session.wanted));
     };
@@ -52,13 +57,28 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
         Ok(opened) => opened,
         Err(error) => return respond(context, &FetchResponse { error_code: error.code(), ..Default::default() }),
     };
-    let (Opened::Sessionless(wanted) | Opened::Full { wanted, .. } | Opened::Incremental { wanted, .. }) = &opened;
-    let reads = read_or_wait(broker, wanted, &limits).await;
-    measure(broker, &reads, &limits.reader);
-    respond(context, &response::build(broker, context, opened, reads))
+    let (wanted, id, session) = match opened {
+        Opened::Incremental { id, session, due, forgotten } => {
+            in_session::release(&session, forgotten, &limits.reader);
+            let mut work = InSession::new(session, due);
+            work.read_or_wait(broker, &limits).await;
+            measure(broker, work.reads(), work.partitions, &limits.reader);
+            return respond(context, &response::of_session(broker, context, id, work));
+        }
+        Opened::Sessionless(wanted) => (wanted, 0, None),
+        Opened::Full { id, session, wanted } => (wanted, id, session),
+    };
+    let reads = read_or_wait(broker, &wanted, &limits).await;
+    measure(broker, &reads, reads.len(), &limits.reader);
+    respond(context, &response::of_everything(broker, context, id, session.as_deref(), &wanted, reads))
 }
 
-fn measure(broker: &Broker, reads: &[Read], reader: &Reader) {
+fn lock(session: &Mutex<Session>) -> MutexGuard<'_, Session> {
+    session.lock().expect("no code panics while it changes a fetch session")
+}
+
+/// Counts a request of so many partitions.
+fn measure(broker: &Broker, reads: &[Read], partitions: usize, reader: &Reader) {
     let bytes = reads.iter().map(Read::len).sum();
     if matches!(reader, Reader::Replica { .. }) {
         broker.measures.replication.bytes_out.add(bytes);
@@ -71,14 +91,14 @@ fn measure(broker: &Broker, reads: &[Read], reader: &Reader) {
     }
     let traffic = &broker.measures.traffic;
     let failed = reads.iter().filter(|read| read.error != ErrorCode::None).count();
-    traffic.fetches.add(reads.len() as u64);
+    traffic.fetches.add(partitions as u64);
     traffic.bytes_out.add(bytes);
     if failed > 0 {
         traffic.failed_fetches.add(failed as u64);
     }
 }
 
-fn session_request(view: &FetchView<'_>, version: i16) -> SessionRequest {
+fn session_request(broker: &Broker, view: &FetchView<'_>, version: i16) -> SessionRequest {
     let mut wanted = Vec::with_capacity(view.topic_count().min(1024));
     for topic in view.topics() {
         let (topic_id, name) = name_of(topic.topic);
@@ -101,6 +121,13 @@ fn session_request(view: &FetchView<'_>, version: i16) -> SessionRequest {
         wanted,
         forgotten,
         owner: if view.replica_id >= 0 { Owner::Follower } else { Owner::Consumer },
+        surroundings: Surroundings {
+            table: broker.partitions.version(),
+            offline_dirs: broker.log_dirs.offline(),
+            replica_epoch: view.replica_epoch,
+        },
+        // Which replica is the nearest depends on who lives where.
+        scope: if selector::is_asked(broker, view.rack_id) { Scope::All } else { Scope::Due },
     }
 }
 
@@ -132,7 +159,7 @@ fn name_of(topic: TopicRef<'_>) -> (Uuid, Arc<str>) {
 
 /// Reads; if that gives less than the request wants, parks and reads again on every wake until it is enough or late.
 async fn read_or_wait(broker: &Broker, wanted: &[Wanted], limits: &Limits) -> Vec<Read> {
-    let mut reads = read::all(broker, wanted, limits);
+    let mut reads = read::all(broker, wanted.iter(), limits);
     if limits.max_wait_ms <= 0 || wanted.is_empty() || is_enough(&reads, limits) {
         return reads;
     }

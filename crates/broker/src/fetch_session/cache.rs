@@ -1,6 +1,6 @@
 //! All sessions of the broker, in a bounded number of slots.
 
-use super::session::{FetchPartitionKey, Session, Wanted};
+use super::session::{Cached, Due, FetchPartitionKey, Session, Surroundings, Wanted};
 use super::{INITIAL, SESSIONLESS, next_epoch};
 use base::{Instant, Rng};
 use protocol::ErrorCode;
@@ -55,8 +55,10 @@ pub enum Opened {
         id: i32,
         /// The session.
         session: Arc<Mutex<Session>>,
-        /// Everything that is fetched.
-        wanted: Vec<Wanted>,
+        /// What of it is to be looked at.
+        due: Vec<Due>,
+        /// What the request forgets, with the slots it had.
+        forgotten: Vec<(u32, Cached)>,
     },
 }
 
@@ -75,6 +77,19 @@ pub struct SessionRequest {
     pub forgotten: Vec<FetchPartitionKey>,
     /// Who asks.
     pub owner: Owner,
+    /// What its partitions lie in.
+    pub surroundings: Surroundings,
+    /// What is to be looked at.
+    pub scope: Scope,
+}
+
+/// What of a session a request looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// What is due.
+    Due,
+    /// Everything: what is answered depends on more than the partitions.
+    All,
 }
 
 impl FetchSessions {
@@ -152,19 +167,25 @@ impl FetchSessions {
             return Err(ErrorCode::FetchSessionTopicIdError);
         }
         slot.last_used = now;
-        session.update(request.wanted, &request.forgotten);
+        let forgotten = session.update(request.wanted, &request.forgotten);
         session.next_epoch = next_epoch(session.next_epoch);
-        if session.partitions.is_empty() {
+        if session.is_empty() {
             drop(session);
             slots.remove(&request.id);
             return Ok(Opened::Sessionless(Vec::new()));
         }
-        let wanted = session.partitions.iter().map(|cached| cached.wanted.clone()).collect();
+        session.lies_in(request.surroundings);
+        if request.scope == Scope::All {
+            session.all_due();
+        }
+        session.changed().heard().tell(now);
+        let due = session.take_due();
         drop(session);
         Ok(Opened::Incremental {
             id: request.id,
             session: Arc::clone(&slot.session),
-            wanted,
+            due,
+            forgotten,
         })
     }
 

@@ -1,9 +1,15 @@
-//! One session: its partitions in the order in which they are served.
+//! One session: its partitions, and which of them are to be looked at.
+//!
+//! Whatever may be answered is *due*: what a request names, what changed since it was last looked at, and what was not at
+//! rest then. The others cost nothing.
 
+use crate::partitions::Hosted;
+use crate::partitions::watchers::Changed;
 use base::Uuid;
 use protocol::messages::fetch_request::FetchPartition;
 use rustc_hash::FxHashMap;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Weak};
 
 /// A partition as the fetcher names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -61,8 +67,30 @@ pub struct Cached {
     pub high_watermark: i64,
     /// The log start offset last told.
     pub log_start_offset: i64,
-    /// Whether the last answer had records: such partitions move to the end, so that none starves.
-    pub was_served: bool,
+    /// Its turn among the others: who is served goes behind all, so that none starves.
+    turn: u64,
+    /// The replica that is watched for it.
+    pub watched: Weak<Hosted>,
+}
+
+/// A partition that is to be looked at for a request.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// Where the session keeps it.
+    pub slot: u32,
+    /// Which partition, from where.
+    pub wanted: Wanted,
+}
+
+/// What the session's partitions lie in. When it changes all of them are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The version of the table of partitions.
+    pub table: u64,
+    /// How many log directories are offline.
+    pub offline_dirs: usize,
+    /// The registration that a follower fetches with.
+    pub replica_epoch: i64,
 }
 
 /// A session.
@@ -72,56 +100,169 @@ pub struct Session {
     pub next_epoch: i32,
     /// Whether topics are named by id (version 13 and above).
     pub uses_topic_ids: bool,
-    /// The partitions in serving order.
-    pub partitions: Vec<Cached>,
+    slots: Vec<Option<Cached>>,
+    free: Vec<u32>,
+    places: FxHashMap<FetchPartitionKey, u32>,
+    due: BTreeSet<u32>,
+    next_turn: u64,
+    surroundings: Surroundings,
+    changed: Arc<Changed>,
 }
 
 impl Session {
-    /// A session that begins with these partitions.
+    /// A session that begins with these partitions, all of them due.
     pub fn new(uses_topic_ids: bool, wanted: Vec<Wanted>) -> Self {
-        let partitions = wanted.into_iter().map(fresh).collect();
-        Self {
+        let mut session = Self {
             next_epoch: 1,
             uses_topic_ids,
-            partitions,
+            slots: Vec::with_capacity(wanted.len()),
+            free: Vec::new(),
+            places: FxHashMap::default(),
+            due: BTreeSet::new(),
+            next_turn: 0,
+            surroundings: Surroundings::default(),
+            changed: Arc::default(),
+        };
+        for wanted in wanted {
+            session.add(wanted);
         }
+        session
     }
 
-    /// Takes over what an incremental request adds or moves, and drops what it forgets.
-    pub fn update(&mut self, changed: Vec<Wanted>, forgotten: &[FetchPartitionKey]) {
-        if !forgotten.is_empty() {
-            self.partitions.retain(|cached| !forgotten.contains(&cached.wanted.key));
-        }
-        if changed.is_empty() {
-            return;
-        }
-        let places: FxHashMap<FetchPartitionKey, usize> = self
-            .partitions
-            .iter()
-            .enumerate()
-            .map(|(at, cached)| (cached.wanted.key.clone(), at))
-            .collect();
-        for wanted in changed {
-            match places.get(&wanted.key) {
-                Some(at) => self.partitions[*at].wanted.position = wanted.position,
-                None => self.partitions.push(fresh(wanted)),
+    /// How many partitions it has.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// What changes is noted there.
+    pub fn changed(&self) -> &Arc<Changed> {
+        &self.changed
+    }
+
+    /// Takes over what an incremental request adds or moves, and drops what it forgets; gives back what was dropped, with
+    /// its slots.
+    pub fn update(&mut self, changed: Vec<Wanted>, forgotten: &[FetchPartitionKey]) -> Vec<(u32, Cached)> {
+        let mut dropped = Vec::new();
+        for key in forgotten {
+            let Some(slot) = self.places.remove(key) else { continue };
+            self.due.remove(&slot);
+            if let Some(cached) = self.slots.get_mut(slot as usize).and_then(Option::take) {
+                dropped.push((slot, cached));
+                self.free.push(slot);
             }
         }
+        for wanted in changed {
+            match self.places.get(&wanted.key).copied() {
+                Some(slot) => {
+                    if let Some(cached) = self.cached(slot) {
+                        cached.wanted.position = wanted.position;
+                    }
+                    self.due.insert(slot);
+                }
+                None => self.add(wanted),
+            }
+        }
+        dropped
     }
 
-    /// Moves partitions that were just served behind those that were not.
-    pub fn rotate(&mut self) {
-        if self.partitions.iter().any(|cached| cached.was_served) {
-            self.partitions.sort_by_key(|cached| cached.was_served);
+    fn add(&mut self, wanted: Wanted) {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            u32::try_from(self.slots.len() - 1).expect("a request has fewer partitions")
+        });
+        let key = wanted.key.clone();
+        if let Some(before) = self.places.insert(key, slot) {
+            // Named twice by the request that begins the session: the last counts.
+            self.due.remove(&before);
+            self.slots[before as usize] = None;
+            self.free.push(before);
+        }
+        let turn = self.take_turn();
+        self.slots[slot as usize] = Some(Cached {
+            wanted,
+            high_watermark: -1,
+            log_start_offset: -1,
+            turn,
+            watched: Weak::new(),
+        });
+        self.due.insert(slot);
+    }
+
+    fn take_turn(&mut self) -> u64 {
+        self.next_turn += 1;
+        self.next_turn
+    }
+
+    /// The partition in a slot.
+    pub fn cached(&mut self, slot: u32) -> Option<&mut Cached> {
+        self.slots.get_mut(slot as usize)?.as_mut()
+    }
+
+    /// It was served: it goes behind the others.
+    pub fn was_served(&mut self, slot: u32) {
+        let turn = self.take_turn();
+        if let Some(cached) = self.cached(slot) {
+            cached.turn = turn;
         }
     }
-}
 
-fn fresh(wanted: Wanted) -> Cached {
-    Cached {
-        wanted,
-        high_watermark: -1,
-        log_start_offset: -1,
-        was_served: false,
+    /// Everything is due if it lies elsewhere than it did.
+    pub fn lies_in(&mut self, surroundings: Surroundings) {
+        if self.surroundings != surroundings {
+            self.surroundings = surroundings;
+            self.all_due();
+        }
+    }
+
+    /// Everything is due.
+    pub fn all_due(&mut self) {
+        self.due.extend(self.places.values());
+    }
+
+    /// These are due (again).
+    pub fn put_back(&mut self, slots: impl IntoIterator<Item = u32>) {
+        self.due.extend(slots);
+    }
+
+    /// Takes what is due, in the order in which it is to be served.
+    pub fn take_due(&mut self) -> Vec<Due> {
+        let noted = self.changed.take();
+        self.due.extend(noted);
+        let due = std::mem::take(&mut self.due);
+        self.in_turn(due)
+    }
+
+    /// What was noted as changed since a request took what is due.
+    pub fn take_noted(&mut self) -> Vec<Due> {
+        let noted: BTreeSet<u32> = self.changed.take().into_iter().collect();
+        self.in_turn(noted)
+    }
+
+    fn in_turn(&self, slots: BTreeSet<u32>) -> Vec<Due> {
+        let cached = |slot: &u32| self.slots.get(*slot as usize)?.as_ref();
+        let mut found: Vec<(u64, Due)> = slots
+            .into_iter()
+            .filter_map(|slot| {
+                cached(&slot).map(|cached| {
+                    (
+                        cached.turn,
+                        Due {
+                            slot,
+                            wanted: cached.wanted.clone(),
+                        },
+                    )
+                })
+            })
+            .collect();
+        found.sort_unstable_by_key(|(turn, _)| *turn);
+        found.into_iter().map(|(_, due)| due).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,10 +7,15 @@ use partition::{Follower, Partition};
 use std::cmp::Reverse;
 use std::time::Duration;
 
+/// Whether a consumer in `rack` may be sent elsewhere.
+pub fn is_asked(broker: &Broker, rack: &str) -> bool {
+    broker.config.load().replica_selector == ReplicaSelector::RackAware && !rack.is_empty()
+}
+
 /// The replica that a consumer in `rack` is sent to, if this one leads and another is better: in sync, holding `offset`,
 /// in the consumer's rack, and of those the one that is the furthest along.
 pub fn preferred(broker: &Broker, partition: &Partition, offset: Offset, rack: &str, listener: &str) -> Option<NodeId> {
-    if broker.config.load().replica_selector != ReplicaSelector::RackAware || rack.is_empty() {
+    if !is_asked(broker, rack) {
         return None;
     }
     let leadership = partition.leadership().ok()?;

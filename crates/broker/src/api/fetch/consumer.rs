@@ -28,6 +28,7 @@ pub(super) fn look(
     let epoch = LeaderEpoch(position.current_leader_epoch);
     let offset = Offset(position.fetch_offset);
     let partition = hosted.lock();
+    let glance = partition.glance();
     let view = match consumer.from {
         ReadFrom::Leader => partition.fetch_view(epoch),
         ReadFrom::AnyReplica => partition.replica_view(epoch),
@@ -37,7 +38,7 @@ pub(super) fn look(
     if consumer.from == ReadFrom::AnyReplica
         && let Some(node) = selector::preferred(broker, &partition, offset, consumer.rack, consumer.listener)
     {
-        return Ok(Looked { view, bound, end: End::ElseWhere(node) });
+        return Ok(Looked { view, bound, end: End::ElseWhere(node), glance, is_settled: false });
     }
     let diverging = partition.diverging(offset, LeaderEpoch(position.last_fetched_epoch));
     let end = match diverging {
@@ -45,5 +46,5 @@ pub(super) fn look(
         Ok(None) => End::Records,
         Err(_) => return Err(ErrorCode::OffsetOutOfRange),
     };
-    Ok(Looked { view, bound, end })
+    Ok(Looked { view, bound, end, glance, is_settled: true })
 }

@@ -1,7 +1,8 @@
 //! A partition as a fetcher sees it, before its records are read.
 
-use base::{LeaderEpoch, NodeId, Offset};
-use partition::{FetchView, Partition};
+use crate::partitions::watchers::Glance;
+use base::{NodeId, Offset};
+use partition::FetchView;
 
 /// Whether a partition is read for the first time for a request, or again after it waited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,10 @@ pub(super) struct Looked {
     /// Up to where it may read.
     pub(super) bound: Offset,
     pub(super) end: End,
+    /// The partition as it was then.
+    pub(super) glance: Glance,
+    /// Whether looking again would change nothing as long as the partition stays as it is.
+    pub(super) is_settled: bool,
 }
 
 /// What a fetcher is to be given.
@@ -30,40 +35,4 @@ pub(super) enum End {
     ElseWhere(NodeId),
     /// Nothing now: it is throttled.
     HeldBack,
-}
-
-/// What of a partition decides what a fetcher is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Glance {
-    /// Whoever leads, or led: it changes with every role.
-    epoch: LeaderEpoch,
-    high_watermark: Offset,
-    last_stable_offset: Offset,
-    log_start_offset: Offset,
-    log_end_offset: Offset,
-}
-
-impl Glance {
-    /// A partition as it is.
-    pub(super) fn of(partition: &Partition) -> Self {
-        let epoch = partition.leadership().map_or_else(|other| other.epoch, |leadership| leadership.epoch);
-        Self {
-            epoch,
-            high_watermark: partition.high_watermark(),
-            last_stable_offset: partition.last_stable_offset(),
-            log_start_offset: partition.log().log_start_offset(),
-            log_end_offset: partition.log().log_end_offset(),
-        }
-    }
-
-    /// A partition as it was seen.
-    pub(super) fn of_view(view: &FetchView) -> Self {
-        Self {
-            epoch: view.leader_epoch,
-            high_watermark: view.high_watermark,
-            last_stable_offset: view.last_stable_offset,
-            log_start_offset: view.log_start_offset,
-            log_end_offset: view.log_end_offset,
-        }
-    }
 }

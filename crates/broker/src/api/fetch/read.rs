@@ -1,13 +1,14 @@
 //! Reading the partitions of one Fetch.
 
 use crate::Broker;
-use super::looked::{End, Glance, Looked, Turn};
+use super::looked::{End, Looked, Turn};
 use super::reader::Reader;
 use super::consumer::{self, Consumer};
 use super::replica;
 use crate::api::list_offsets::{absent, read_error};
 use crate::fetch_session::{FetchPartitionKey, Wanted};
 use crate::partitions::Hosted;
+use crate::partitions::watchers::Glance;
 use base::fs::FileRegion;
 use base::{NodeId, Offset};
 use partition::{FetchView as PartitionView, IsolationLevel, Wakes};
@@ -61,8 +62,10 @@ pub(super) struct Read {
     pub(super) held_back: bool,
     /// Up to where this fetcher may read: a parked fetch waits for more than this.
     pub(super) bound: Offset,
-    /// How the partition stood when there was nothing to read.
-    idle: Option<Glance>,
+    /// How the partition stood then.
+    pub(super) glance: Option<Glance>,
+    /// Whether looking again would change nothing as long as the partition stays so.
+    is_settled: bool,
     /// The partition, if it can be waited for.
     pub(super) hosted: Option<Arc<Hosted>>,
 }
@@ -81,9 +84,15 @@ impl Read {
             preferred: None,
             held_back: false,
             bound: Offset::NONE,
-            idle: None,
+            glance: None,
+            is_settled: false,
             hosted: None,
         }
+    }
+
+    /// Before it is read.
+    pub(super) fn nothing() -> Self {
+        Self::failed(ErrorCode::None)
     }
 
     /// What a view tells, without records yet.
@@ -108,8 +117,14 @@ impl Read {
 
     /// Whether there was nothing to read and the partition has not changed since.
     fn is_idle_still(&self) -> bool {
-        let (Some(idle), Some(hosted)) = (&self.idle, &self.hosted) else { return false };
-        !hosted.dir.is_offline() && Glance::of(&hosted.lock()) == *idle
+        let (Some(seen), Some(hosted), None) = (&self.glance, &self.hosted, &self.region) else { return false };
+        !hosted.dir.is_offline() && hosted.lock().glance() == *seen
+    }
+
+    /// Whether there was nothing to read or to tell, and will not be before the partition changes.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let is_idle = self.region.is_none() && !self.held_back && self.hosted.is_some();
+        is_idle && self.is_settled && !self.must_be_told()
     }
 
     /// Whether the fetcher must hear of it at once.
@@ -119,11 +134,31 @@ impl Read {
 }
 
 /// Reads every wanted partition in order, within the limits.
-pub(super) fn all(broker: &Broker, wanted: &[Wanted], limits: &Limits) -> Vec<Read> {
+pub(super) fn all<'a>(broker: &Broker, wanted: impl Iterator<Item = &'a Wanted>, limits: &Limits) -> Vec<Read> {
     let mut reading = Reading::new(broker, limits, Turn::First);
-    let reads = wanted.iter().map(|wanted| reading.read(wanted)).collect();
+    let reads = wanted.map(|wanted| reading.read(wanted)).collect();
     reading.wakes.fire();
     reads
+}
+
+/// Reads some again, each into its place in `reads`, in what room the others leave.
+pub(super) fn these_again<'a>(
+    broker: &Broker,
+    wanted: impl Iterator<Item = (usize, &'a Wanted)> + Clone,
+    limits: &Limits,
+    reads: &mut [Read],
+) {
+    for (at, _) in wanted.clone() {
+        reads[at] = Read::nothing();
+    }
+    let mut reading = Reading::new(broker, limits, Turn::Again);
+    for kept in reads.iter().map(Read::len).filter(|len| *len > 0) {
+        reading.took(kept);
+    }
+    for (at, wanted) in wanted {
+        reads[at] = reading.read(wanted);
+    }
+    reading.wakes.fire();
 }
 
 /// Reads again what has changed since `before`: of thousands of partitions one or two.
@@ -156,12 +191,17 @@ impl<'a> Reading<'a> {
             Err(error @ (ErrorCode::UnknownTopicId | ErrorCode::UnknownTopicOrPartition)) => Read::unknown(error),
             Err(error) => Read::failed(error),
         };
-        let len = u32::try_from(read.len()).unwrap_or(u32::MAX);
-        if len > 0 {
-            self.room.min_one = MinOne::Strict;
+        if read.len() > 0 {
+            self.took(read.len());
         }
-        self.room.max_bytes = self.room.max_bytes.saturating_sub(len);
         read
+    }
+
+    /// Some records leave less room for others, which then need not give a whole batch any more.
+    fn took(&mut self, len: u64) {
+        self.room.min_one = MinOne::Strict;
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        self.room.max_bytes = self.room.max_bytes.saturating_sub(len);
     }
 
     fn one(&mut self, hosted: Arc<Hosted>, wanted: &Wanted) -> Read {
@@ -178,11 +218,12 @@ impl<'a> Reading<'a> {
                 consumer::look(self.broker, &hosted, position, &consumer)
             }
         };
-        let Looked { view, bound, end } = match looked {
+        let Looked { view, bound, end, glance, is_settled } = match looked {
             Ok(looked) => looked,
             Err(error) => return Read::failed(error),
         };
         let mut read = Read::seen(&view, bound);
+        (read.glance, read.is_settled) = (Some(glance), is_settled);
         read.aborted = (self.limits.reader.isolation() == Some(IsolationLevel::ReadCommitted)).then(Vec::new);
         match end {
             End::Diverging(end) => {
@@ -211,9 +252,6 @@ impl<'a> Reading<'a> {
                 hosted.dir.failed(failure);
             }
             return Read::failed(read_error(error));
-        }
-        if read.region.is_none() {
-            read.idle = Some(Glance::of_view(&view));
         }
         read.hosted = Some(hosted);
         read

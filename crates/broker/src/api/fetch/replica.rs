@@ -33,10 +33,16 @@ pub(super) fn look(
     wakes: &mut Wakes,
 ) -> Result<Looked, ErrorCode> {
     let mut partition = hosted.lock();
+    // Before what the fetch acknowledges moves anything: that is told with the next answer.
+    let glance = partition.glance();
     let refused = |refused| error_of(refused, fetch);
     let found = match turn {
         Turn::First => {
-            let (found, acknowledged) = partition.replica_fetch(fetch, broker.clock.now()).map_err(refused)?;
+            let fetched = partition.replica_fetch(fetch, broker.clock.now());
+            if fetched.is_err() {
+                partition.heard_no_more(fetch.replica);
+            }
+            let (found, acknowledged) = fetched.map_err(refused)?;
             wakes.merge(acknowledged.wakes);
             if acknowledged.proposal.is_some() {
                 broker.measures.replication.isr_expands.add(1);
@@ -53,7 +59,8 @@ pub(super) fn look(
         None if is_held_back(broker, hosted, &partition, fetch.replica) => End::HeldBack,
         None => End::Records,
     };
-    Ok(Looked { view: found.view, bound, end })
+    let is_settled = partition.is_settled(fetch.replica);
+    Ok(Looked { view: found.view, bound, end, glance, is_settled })
 }
 
 /// Whoever is in sync is never throttled, lest it falls out.

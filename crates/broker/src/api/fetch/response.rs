@@ -1,69 +1,61 @@
 //! The answer to a Fetch: everything, or what changed since the session's last answer.
 
+use super::in_session::InSession;
+use super::lock;
 use super::read::Read;
 use crate::Broker;
 use crate::leader_hint::LeaderHints;
-use crate::fetch_session::{Cached, FetchPartitionKey, Opened, Session, Wanted};
+use crate::fetch_session::{Cached, FetchPartitionKey, Session, Wanted};
+use metadata::MetadataImage;
 use network::RequestContext;
 use protocol::messages::fetch_response::{
     FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
 use protocol::{ErrorCode, Records};
-use std::sync::MutexGuard;
+use std::sync::Mutex;
 
 /// The first version that names the current leader beside an error about it.
 const LEADERS_FROM: i16 = 16;
 /// The first version that names topics by id.
 const IDS_FROM: i16 = 13;
 
-/// Builds the response and notes in the session what it told.
-pub(super) fn build(broker: &Broker, context: &RequestContext, opened: Opened, reads: Vec<Read>) -> FetchResponse {
+/// The answer to a request without a session, or to the one that begins it, which notes what it was told.
+pub(super) fn of_everything(
+    broker: &Broker,
+    context: &RequestContext,
+    session_id: i32,
+    session: Option<&Mutex<Session>>,
+    wanted: &[Wanted],
+    reads: Vec<Read>,
+) -> FetchResponse {
     let image = broker.image.borrow().image.clone();
-    let hints = LeaderHints::new(&image, &context.connection.listener);
-    let mut gathered = Gathered { hints, version: context.api_version, topics: Vec::new(), last: None, unknown: Vec::new() };
-    let session_id = match opened {
-        Opened::Sessionless(wanted) => {
-            for (wanted, read) in wanted.iter().zip(reads) {
-                gathered.add(&wanted.key, read);
+    let mut gathered = Gathered::new(&image, context);
+    let mut session = session.map(lock);
+    for (slot, (wanted, read)) in (0_u32..).zip(wanted.iter().zip(reads)) {
+        if let Some(session) = session.as_mut() {
+            if read.len() > 0 {
+                session.was_served(slot);
             }
-            0
-        }
-        Opened::Full { id, session, wanted } => {
-            let mut session = session.as_ref().map(|session| lock(session));
-            for (at, (wanted, read)) in wanted.iter().zip(reads).enumerate() {
-                if let Some(cached) = session.as_mut().and_then(|session| session.partitions.get_mut(at)) {
-                    note(cached, &read);
-                }
-                gathered.add(&wanted.key, read);
+            if let Some(cached) = session.cached(slot).filter(|cached| cached.wanted.key == wanted.key) {
+                note(cached, &read);
             }
-            id
         }
-        Opened::Incremental { id, session, wanted } => {
-            let mut session = lock(&session);
-            for (at, (wanted, read)) in wanted.iter().zip(reads).enumerate() {
-                // Another request of the same session may have changed it meanwhile: then everything is told.
-                let cached = session.partitions.get_mut(at).filter(|cached| cached.wanted.key == wanted.key);
-                if cached.is_none_or(|cached| note(cached, &read)) {
-                    gathered.add(&wanted.key, read);
-                }
-            }
-            session.rotate();
-            id
-        }
-    };
-    gathered.append_unknown();
-    let endpoints = gathered.hints.endpoints().into_iter().map(|endpoint| NodeEndpoint {
-        node_id: endpoint.node.0,
-        host: endpoint.host,
-        port: endpoint.port,
-        rack: endpoint.rack,
-    });
-    FetchResponse {
-        session_id,
-        node_endpoints: endpoints.collect(),
-        responses: gathered.topics,
-        ..Default::default()
+        gathered.add(&wanted.key, read);
     }
+    gathered.finish(session_id)
+}
+
+/// The answer to a request of a session that goes on: what changed since it was told.
+pub(super) fn of_session(broker: &Broker, context: &RequestContext, session_id: i32, work: InSession) -> FetchResponse {
+    let image = broker.image.borrow().image.clone();
+    let mut gathered = Gathered::new(&image, context);
+    work.finish(|due, read, cached| {
+        // Another request of the same session may have changed it meanwhile: then everything is told.
+        if cached.is_none_or(|cached| note(cached, &read)) {
+            gathered.add(&due.wanted.key, read);
+        }
+    });
+    gathered.finish(session_id)
 }
 
 /// The answer to a request that is wrong as a whole: an error for each partition, or from version 13 on only one.
@@ -89,13 +81,8 @@ pub(super) fn refuse_all(version: i16, wanted: Vec<Wanted>) -> FetchResponse {
     FetchResponse { error_code: error, responses: topics, ..Default::default() }
 }
 
-fn lock(session: &std::sync::Mutex<Session>) -> MutexGuard<'_, Session> {
-    session.lock().expect("no code panics while it changes a fetch session")
-}
-
 /// Notes what is told of a partition; answers whether it must be.
 fn note(cached: &mut Cached, read: &Read) -> bool {
-    cached.was_served = read.len() > 0;
     let changed = read.len() > 0
         || read.must_be_told()
         || cached.high_watermark != read.high_watermark.0
@@ -115,7 +102,28 @@ struct Gathered<'a> {
     unknown: Vec<(FetchPartitionKey, Read)>,
 }
 
-impl Gathered<'_> {
+impl<'a> Gathered<'a> {
+    fn new(image: &'a MetadataImage, context: &'a RequestContext) -> Self {
+        let hints = LeaderHints::new(image, &context.connection.listener);
+        Self { hints, version: context.api_version, topics: Vec::new(), last: None, unknown: Vec::new() }
+    }
+
+    fn finish(mut self, session_id: i32) -> FetchResponse {
+        self.append_unknown();
+        let endpoints = self.hints.endpoints().into_iter().map(|endpoint| NodeEndpoint {
+            node_id: endpoint.node.0,
+            host: endpoint.host,
+            port: endpoint.port,
+            rack: endpoint.rack,
+        });
+        FetchResponse {
+            session_id,
+            node_endpoints: endpoints.collect(),
+            responses: self.topics,
+            ..Default::default()
+        }
+    }
+
     fn add(&mut self, key: &FetchPartitionKey, read: Read) {
         if read.unknown {
             self.unknown.push((key.clone(), read));

@@ -217,9 +217,13 @@ fn verify(bytes: &Bytes, rules: &ProduceRules, now: Timestamp) -> Result<Verifie
 
 fn append(hosted: &Arc<Hosted>, batch: VerifiedBatch, terms: Terms, item: &mut Item) -> Wakes {
     let rules = AppendTerms { verification: terms.verification, ..Origin::Client.into() };
-    let appended = hosted.lock().append(&[batch], terms.acks, rules, terms.now);
+    let mut partition = hosted.lock();
+    let appended = partition.append(&[batch], terms.acks, rules, terms.now);
+    // Fetch sessions too are woken once for all of the request.
+    let mut sessions = partition.release();
     match appended {
         Ok((Appended { info, epoch, flush_until, wait_until }, wakes)) => {
+            sessions.merge(wakes);
             item.base_offset = info.first_offset;
             item.log_append_time = info.log_append_time;
             item.log_start_offset = info.log_start_offset;
@@ -229,7 +233,7 @@ fn append(hosted: &Arc<Hosted>, batch: VerifiedBatch, terms: Terms, item: &mut I
                 flush_until,
                 commit_until: wait_until,
             });
-            wakes
+            sessions
         }
         Err(refused) => {
             let error = note(hosted, &refused);
@@ -241,7 +245,7 @@ fn append(hosted: &Arc<Hosted>, batch: VerifiedBatch, terms: Terms, item: &mut I
                     item.fail(error, None);
                 }
             }
-            Wakes::none()
+            sessions
         }
     }
 }

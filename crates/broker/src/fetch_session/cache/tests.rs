@@ -28,12 +28,18 @@ fn request(id: i32, epoch: i32, indexes: &[i32]) -> SessionRequest {
         wanted,
         forgotten: Vec::new(),
         owner: Owner::Consumer,
+        surroundings: Surroundings::default(),
+        scope: Scope::Due,
     }
 }
 
 fn indexes(opened: &Opened) -> Vec<i32> {
-    let (Opened::Sessionless(wanted) | Opened::Full { wanted, .. } | Opened::Incremental { wanted, .. }) = opened;
-    wanted.iter().map(|wanted| wanted.key.index).collect()
+    match opened {
+        Opened::Sessionless(wanted) | Opened::Full { wanted, .. } => {
+            wanted.iter().map(|wanted| wanted.key.index).collect()
+        }
+        Opened::Incremental { due, .. } => due.iter().map(|due| due.wanted.key.index).collect(),
+    }
 }
 
 fn id(opened: &Opened) -> i32 {
@@ -56,6 +62,7 @@ fn a_session_remembers_adds_and_forgets() {
     );
     let mut forgetting = request(session, 2, &[]);
     forgetting.forgotten = vec![wanted(1).key];
+    forgetting.scope = Scope::All;
     assert_eq!(indexes(&sessions.open(forgetting, now).unwrap()), [2, 3]);
     sessions.open(request(session, SESSIONLESS, &[]), now).unwrap();
     assert_eq!(
@@ -99,19 +106,6 @@ fn a_full_cache_gives_no_session_until_one_is_old() {
         sessions.open(request(first, 1, &[]), later).err(),
         Some(ErrorCode::FetchSessionIdNotFound)
     );
-}
-
-#[test]
-fn served_partitions_move_to_the_end() {
-    let mut session = Session::new(false, vec![wanted(1), wanted(2), wanted(3)]);
-    session.partitions[0].was_served = true;
-    session.rotate();
-    let order: Vec<_> = session
-        .partitions
-        .iter()
-        .map(|cached| cached.wanted.key.index)
-        .collect();
-    assert_eq!(order, [2, 3, 1]);
 }
 
 #[test]
