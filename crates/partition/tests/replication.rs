@@ -7,8 +7,8 @@ mod pair;
 use base::{BrokerEpoch, Instant, LeaderEpoch, NodeId, Offset, PartitionEpoch};
 use pair::{F, L, NOW, Pair, at, batch, following, led_by};
 use partition::{
-    BrokerState, CommittedIsr, Heard, IsrRefusal, LeaderAnswer, LeaderExtent, NextFetch, ReplicaFetchRefused, ReplicateError,
-    Replicated, Replication,
+    BrokerState, CommittedIsr, Heard, IsrRefusal, LeaderAnswer, LeaderExtent, NextFetch, ReplicaFetchRefused,
+    ReplicateError, Replicated, Replication,
 };
 use records::ReplicatedBatches;
 use std::sync::Arc;
@@ -134,11 +134,18 @@ fn who_had_everything_while_nothing_was_appended_has_its_time_from_then_on() {
     // A day on, of which the partition was told nothing but by the session.
     let day = 86_400_000;
     session.tell(at(day));
-    assert_eq!(pair.leader.shrink_isr(at(day + 40_000)), None, "there is nothing that it lacks");
+    assert_eq!(
+        pair.leader.shrink_isr(at(day + 40_000)),
+        None,
+        "there is nothing that it lacks"
+    );
     pair.append(batch(1));
     session.tell(at(day + 50_000));
     assert_eq!(pair.leader.shrink_isr(at(day + 30_000)), None);
-    assert!(pair.leader.shrink_isr(at(day + 30_001)).is_some(), "what is heard since is of other partitions");
+    assert!(
+        pair.leader.shrink_isr(at(day + 30_001)).is_some(),
+        "what is heard since is of other partitions"
+    );
 }
 
 #[test]

@@ -175,7 +175,7 @@ impl Cluster {
     fn run(&self, generator: &Path, load: &Load, seconds: f64) -> Result<Run> {
         let mut child = Command::new(generator)
             .args(["produce", "--bootstrap", self.nodes[0].address(), "--topic", load.topic])
-            .args(["--replication-factor", &NODES.to_string(), "--idempotent", "--paced"])
+            .args(["--replication-factor", &NODES.to_string(), "--paced"])
             .args(["--seconds", &seconds.to_string()])
             .args(load.arguments)
             .stdin(Stdio::piped())
@@ -253,7 +253,7 @@ fn table(runs: &Runs, options: &Options, machine: &str) -> Result<String> {
     let mut text = format!(
         "# Three replicas\n\nMeasured by `cargo xtask bench replication` at {machine}; medians of {} rounds by turns, {} times the \
          full length. Three nodes with their defaults and min.insync.replicas=2, every record on all three before it is \
-         acknowledged (acks=all, idempotent producers); nodes and generator share the machine, so the cost says more than the \
+         acknowledged (acks=all); nodes and generator share the machine, so the cost says more than the \
          throughput. Each cell: thousands of records for a CPU-second of the three nodes together; CPU-seconds for a GB; MiB a \
          second; p50 and p99 of an answer in ms. `os` and Kafka are alike: neither waits for the disk. `flush` is Riverrun's \
          default: every record is on stable storage on the leader and on all in-sync replicas before it is acknowledged.\n\n",
