@@ -71,8 +71,12 @@ fn fenced_before(since: i16, context: &RequestContext, error: ErrorCode) -> Erro
 #[cfg(test)]
 mod tests {
     use super::APIS;
+    use crate::Broker;
+    use bytes::Bytes;
+    use network::{Reply, RequestContext};
     use std::collections::BTreeSet;
     use std::path::Path;
+    use std::sync::Arc;
 
     /// `DescribeLogDirs` as `describe_log_dirs`.
     fn snake_case(name: &str) -> String {
@@ -105,6 +109,21 @@ mod tests {
                 file.display()
             );
         }
+    }
+
+    /// Bytes of the future that a handler gives.
+    fn size<F: Future<Output = Reply>>(
+        _: impl FnOnce(&'static Arc<Broker>, &'static RequestContext, Bytes) -> F,
+    ) -> usize {
+        size_of::<F>()
+    }
+
+    /// It is moved to the heap whenever a connection wakes up.
+    #[test]
+    fn what_it_takes_to_handle_a_request_is_small() {
+        let all = size(super::dispatch);
+        let parts = [size(super::produce::handle), size(super::fetch::handle)];
+        assert!(all <= 1024, "{all}; {parts:?} of Produce and Fetch");
     }
 
     #[test]

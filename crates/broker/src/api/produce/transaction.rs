@@ -85,7 +85,11 @@ pub(super) async fn check(broker: &Broker, view: &ProduceView<'_>, version: i16)
     let Some(id) = view.transactional_id else {
         return Checks::Refused(ErrorCode::TransactionalIdAuthorizationFailed.into());
     };
-    let support = support(version);
+    // Boxed: every request's future would be as large as this part, which few requests need.
+    Box::pin(ask(broker, view, id, producer, support(version))).await
+}
+
+async fn ask(broker: &Broker, view: &ProduceView<'_>, id: &str, producer: Producer, support: Support) -> Checks {
     let retry = Retry::new(broker, id);
     loop {
         let settled = retry.settled();
