@@ -124,7 +124,7 @@ fn flush(broker: &Broker, dir: &LogDir, waiting: &[Arc<Hosted>]) {
             result = Err(StorageError::Offline);
             continue;
         }
-        let flush = with_descriptors(broker, || hosted.lock().log_mut().prepare_flush());
+        let flush = with_descriptors(broker, || hosted.lock().log_mut().prepare_flush_of_records());
         match flush {
             Ok(Some(flush)) => {
                 flushes.push(flush);

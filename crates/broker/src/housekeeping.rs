@@ -3,7 +3,7 @@
 use crate::Broker;
 use crate::log_dirs::LogDir;
 use crate::partitions::Hosted;
-use crate::{flusher, open_files};
+use crate::{epoch_files, flusher, open_files};
 use base::{Instant, Offset, TopicPartition};
 use partition::Wakes;
 use std::cell::RefCell;
@@ -228,6 +228,7 @@ fn expire_producers(broker: &Broker) {
 pub fn checkpoint_recovery_points(broker: &Broker) {
     let all = broker.partitions.all();
     for dir in broker.log_dirs.dirs.iter().filter(|dir| !dir.is_offline()) {
+        epoch_files::write(broker, &all, dir);
         checkpoint_recovery_points_in(broker, &all, dir);
     }
 }
@@ -238,7 +239,9 @@ pub fn checkpoint_moved_recovery_points(broker: &Broker) {
     let mut all = None;
     for dir in &broker.log_dirs.dirs {
         if !dir.is_offline() && dir.recovery_points_moved.load(Ordering::Acquire) {
-            checkpoint_recovery_points_in(broker, all.get_or_insert_with(|| broker.partitions.all()), dir);
+            let all = all.get_or_insert_with(|| broker.partitions.all());
+            epoch_files::write(broker, all, dir);
+            checkpoint_recovery_points_in(broker, all, dir);
         }
     }
 }
@@ -260,7 +263,7 @@ fn checkpoint_recovery_points_in(broker: &Broker, all: &[Arc<Hosted>], dir: &Arc
             .unnoted_cut()
             .map(|cut| (partition.topic_partition().clone(), cut));
         cut.borrow_mut().extend(noted);
-        Some(partition.log().recovery_point())
+        Some(partition.log().noted_recovery_point())
     });
     let mut wakes = Wakes::none();
     for (at, cut) in cut.into_inner() {

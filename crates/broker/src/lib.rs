@@ -9,6 +9,7 @@ pub mod cleaner;
 pub mod config_check;
 pub mod controller_connection;
 pub mod coordinators;
+mod epoch_files;
 pub mod fetch_session;
 pub mod flush_queue;
 pub mod flusher;

@@ -1,10 +1,11 @@
 //! The log's leader epochs.
 
 use crate::error::StorageError;
-use crate::leader_epoch::{EpochEndOffset, Flush};
+use crate::leader_epoch::{EpochEndOffset, FILE_NAME, Flush};
 use crate::log::Log;
 use crate::unsynced::Epochs;
 use base::{LeaderEpoch, Offset};
+use std::path::PathBuf;
 
 impl Log {
     /// The latest leader epoch seen.
@@ -29,12 +30,34 @@ impl Log {
         Ok(())
     }
 
-    /// Notes that `epoch` starts at `offset`. The file is written by the flush that makes its first records safe:
+    /// Notes that `epoch` starts at `offset`. The file is written before the recovery point that is noted passes that:
     /// recovery reads the epochs of later records from their batches, and one without records need not be known.
     pub(crate) fn assign_epoch(&mut self, epoch: LeaderEpoch, offset: Offset) {
         if self.epochs.assign_unflushed(epoch, offset) == Flush::Due {
-            self.unsynced.epochs = Epochs::Due;
+            self.unsynced.epoch_begins(offset);
         }
+    }
+
+    /// What `leader-epoch-checkpoint` is to hold, and where it lies, if it lags behind. Once that is on stable storage,
+    /// [`Log::epochs_written`] is to be told.
+    pub fn epochs_due(&self) -> Option<(PathBuf, Vec<u8>)> {
+        let is_due = self.unsynced.epochs == Epochs::Due && !self.offline;
+        is_due.then(|| (self.home.dir().join(FILE_NAME), self.epochs.contents()))
+    }
+
+    /// These `contents` of `leader-epoch-checkpoint` are on stable storage.
+    pub fn epochs_written(&mut self, contents: &[u8]) {
+        // There may be more of them by now.
+        if self.epochs.contents() == contents {
+            self.unsynced.epochs_written();
+        }
+    }
+
+    /// Up to where a start after a crash need not read this log: what is on stable storage, and of an epoch that the file of
+    /// epochs names.
+    pub fn noted_recovery_point(&self) -> Offset {
+        let named = self.unsynced.epochs_from.unwrap_or(self.recovery_point);
+        self.recovery_point.min(named)
     }
 
     /// Where `epoch` ends in this log, as OffsetForLeaderEpoch answers it.

@@ -92,6 +92,13 @@ pub enum FlushWish {
     Now,
 }
 
+/// Whether a flush writes the file of epochs, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WithEpochs {
+    Yes,
+    No,
+}
+
 /// What many flushes come to.
 #[derive(Debug, Default)]
 struct Work {
@@ -182,10 +189,23 @@ impl Log {
     /// no more files can be opened. The files are opened here, under the lock, so that they are those
     /// of this log whatever happens to their names.
     pub fn prepare_flush(&mut self) -> Result<Option<Flush>, StorageError> {
-        let has_data = self.recovery_point < self.log_end;
-        if self.offline || (!has_data && self.unsynced.is_empty()) {
+        if self.offline || (self.recovery_point >= self.log_end && self.unsynced.is_empty()) {
             return Ok(None);
         }
+        self.prepare(WithEpochs::Yes)
+    }
+
+    /// As [`Log::prepare_flush`], but leaves `leader-epoch-checkpoint` as it is: nobody who waits for records has to wait for a
+    /// file that only tells where a start need not read them. [`Log::epochs_due`] says what it is to hold.
+    pub fn prepare_flush_of_records(&mut self) -> Result<Option<Flush>, StorageError> {
+        if self.offline || (self.recovery_point >= self.log_end && self.unsynced.has_only_epochs()) {
+            return Ok(None);
+        }
+        self.prepare(WithEpochs::No)
+    }
+
+    fn prepare(&mut self, with_epochs: WithEpochs) -> Result<Option<Flush>, StorageError> {
+        let has_data = self.recovery_point < self.log_end;
         let opened = match has_data {
             true => self.active_segment().files_of_active().map_err(StorageError::from),
             false => Ok(Vec::new()),
@@ -201,7 +221,14 @@ impl Log {
                 noted => noted?,
             }
             let unsynced = std::mem::take(&mut log.unsynced);
-            let epochs = (unsynced.epochs == Epochs::Due).then(|| log.epochs.contents());
+            let epochs = match with_epochs {
+                WithEpochs::Yes => (unsynced.epochs == Epochs::Due).then(|| log.epochs.contents()),
+                WithEpochs::No => {
+                    log.unsynced.epochs = unsynced.epochs;
+                    log.unsynced.epochs_from = unsynced.epochs_from;
+                    None
+                }
+            };
             Ok(Some(Flush {
                 home: Arc::clone(&log.home),
                 dir: log.home.dir(),

@@ -12,7 +12,7 @@ use crate::producer_state::ProducerStateManager;
 use crate::recovery::{rebuild_indexes, recover, recover_tail};
 use crate::replay::TransactionIndexes;
 use crate::segment::Segment;
-use crate::unsynced::{Epochs, Names, Unsynced};
+use crate::unsynced::{Names, Unsynced};
 use base::fs::Fs;
 use base::{Offset, Timestamp, TopicPartition};
 use std::path::PathBuf;
@@ -66,8 +66,8 @@ struct Opening {
     checked: Vec<Arc<Segment>>,
     /// The last segment's state and the log's end, once it was checked.
     last: Option<(Active, Offset)>,
-    /// Whether the epochs that the batches tell are to be written down.
-    due: Epochs,
+    /// From where on the epochs that the batches tell are to be written down.
+    due: Option<Offset>,
 }
 
 impl Log {
@@ -92,7 +92,7 @@ impl Log {
             is_new: found.segments.is_empty(),
             checked: Vec::new(),
             last: None,
-            due: Epochs::Written,
+            due: None,
         };
         opening.find_segments(found.segments)?;
         match opening.options.last_shutdown {
@@ -180,8 +180,8 @@ impl Opening {
         }
         self.indexes = TransactionIndexes::RebuiltFrom(rebuilt_from);
         if epochs_due {
-            // Written with the next flush, together with those of all others.
-            self.due = Epochs::Due;
+            // Written together with those of all others.
+            self.due = Some(from);
         }
         Ok(())
     }
@@ -254,12 +254,15 @@ impl Opening {
             LastShutdown::Clean => Names::Synced,
             LastShutdown::Unclean => Names::Changed,
         };
-        let unsynced = Unsynced {
+        let mut unsynced = Unsynced {
             sealed: self.checked,
             snapshots: Vec::new(),
             names,
-            epochs: self.due,
+            ..Unsynced::default()
         };
+        if let Some(from) = self.due {
+            unsynced.epoch_begins(from);
+        }
         let mut log = Log {
             home: self.home,
             topic_partition: options.topic_partition,

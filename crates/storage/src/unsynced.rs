@@ -1,6 +1,7 @@
 //! What a log has changed besides its last segment's data since its last flush.
 
 use crate::segment::Segment;
+use base::Offset;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ pub(crate) struct Unsynced {
     pub(crate) names: Names,
     /// Whether `leader-epoch-checkpoint` lags behind.
     pub(crate) epochs: Epochs,
+    /// Where the first epoch begins that the file does not name.
+    pub(crate) epochs_from: Option<Offset>,
 }
 
 /// Whether a directory has entries that are not safe.
@@ -42,10 +45,24 @@ pub(crate) enum Epochs {
 impl Unsynced {
     /// Whether there is nothing.
     pub(crate) fn is_empty(&self) -> bool {
-        self.sealed.is_empty()
-            && self.snapshots.is_empty()
-            && self.names == Names::Synced
-            && self.epochs == Epochs::Written
+        self.has_only_epochs() && self.epochs == Epochs::Written
+    }
+
+    /// Whether there is nothing but epochs.
+    pub(crate) fn has_only_epochs(&self) -> bool {
+        self.sealed.is_empty() && self.snapshots.is_empty() && self.names == Names::Synced
+    }
+
+    /// An epoch begins at `offset`, or may do so after it.
+    pub(crate) fn epoch_begins(&mut self, offset: Offset) {
+        self.epochs = Epochs::Due;
+        self.epochs_from = Some(self.epochs_from.map_or(offset, |known| known.min(offset)));
+    }
+
+    /// The file names all epochs.
+    pub(crate) fn epochs_written(&mut self) {
+        self.epochs = Epochs::Written;
+        self.epochs_from = None;
     }
 
     /// A file was created in the partition's directory.

@@ -69,12 +69,7 @@ impl Cluster {
         cluster.create()?;
         cluster.creation.answered = began.elapsed();
         for node in 1..=NODES {
-            let count = usize::try_from(partitions)?;
-            eventually("every node knows the partitions", || {
-                let known = cluster.metadata_of(node).unwrap_or_default();
-                let led = known.iter().filter(|each| each.leader_id > 0).count();
-                Ok((led == count).then_some(()))
-            })?;
+            cluster.until(node, |each| each.leader_id > 0)?;
         }
         cluster.creation.known = began.elapsed();
         cluster.recover()?;
@@ -272,16 +267,20 @@ impl Cluster {
     /// Waits until every node serves and every replica is in sync.
     pub fn recover(&mut self) -> Result<()> {
         self.nodes.wait_until_complete()?;
+        self.until(1, |each| each.leader_id > 0 && each.isr_nodes.len() == 3)
+    }
+
+    /// Waits until a node says this of every partition.
+    fn until(&self, node: i32, wanted: impl Fn(&MetadataResponsePartition) -> bool) -> Result<()> {
         let deadline = Instant::now() + RECOVERY;
         loop {
-            let partitions = self.metadata().unwrap_or_default();
-            let whole = |each: &MetadataResponsePartition| each.leader_id > 0 && each.isr_nodes.len() == 3;
-            if partitions.len() == usize::try_from(self.partitions)? && partitions.iter().all(whole) {
+            let partitions = self.metadata_of(node).unwrap_or_default();
+            if partitions.len() == usize::try_from(self.partitions)? && partitions.iter().all(&wanted) {
                 return Ok(());
             }
             ensure!(
                 Instant::now() < deadline,
-                "not in sync within {RECOVERY:?}\n{}",
+                "the partitions are not well within {RECOVERY:?}\n{}",
                 self.nodes.log_tails()
             );
             std::thread::sleep(Duration::from_millis(200));

@@ -308,3 +308,58 @@ fn the_producers_of_a_long_segment_are_written_down_now_and_then() {
     assert_eq!(bench.open().log_end_offset(), Offset(80));
     assert_eq!(snapshots(&bench), newest, "a start after a crash replays from there");
 }
+
+fn flush_records(log: &mut Log) {
+    let flush = log
+        .prepare_flush_of_records()
+        .expect("prepared")
+        .expect("there are records");
+    let result = flush.run();
+    log.finish_flush(flush, result, Instant::ZERO);
+}
+
+#[test]
+fn the_noted_recovery_point_does_not_pass_an_epoch_that_no_file_names() {
+    let bench = Bench::new(LogConfig::default());
+    let mut log = bench.open();
+    append(&mut log, batch(2, 10, 0));
+    flush_records(&mut log);
+    assert_eq!(
+        (log.recovery_point(), log.noted_recovery_point()),
+        (Offset(2), Offset(0))
+    );
+    let (file, contents) = log.epochs_due().expect("an epoch began");
+    assert!(!file.exists(), "nobody who waited for the records waited for that");
+    RealFs.replace(&file, &contents).expect("written");
+    log.epochs_written(&contents);
+    assert_eq!((log.epochs_due(), log.noted_recovery_point()), (None, Offset(2)));
+
+    let next = LeaderEpoch(EPOCH.0 + 2);
+    log.append_as_leader(&[batch(2, 10, 0)], next, Origin::Client, NOW)
+        .expect("appended");
+    flush_records(&mut log);
+    log.epochs_written(&contents);
+    let noted = log.noted_recovery_point();
+    assert_eq!(
+        (log.recovery_point(), noted),
+        (Offset(4), Offset(2)),
+        "what was written is older"
+    );
+    // A crash: the batches beyond what was noted tell their epoch.
+    drop(log);
+    let options = LogOptions {
+        recovery_point: noted,
+        ..bench.options.clone()
+    };
+    let mut log = Log::open(options).expect("opened");
+    let epochs = |log: &Log| {
+        let end = log.end_offset_for_epoch(EPOCH).end_offset;
+        (log.latest_epoch(), end, log.log_end_offset())
+    };
+    assert_eq!(epochs(&log), (Some(next), Offset(2), Offset(4)));
+    assert_eq!(log.noted_recovery_point(), Offset(2));
+    // A clean end writes everything.
+    close(&mut log);
+    assert_eq!((log.epochs_due(), log.noted_recovery_point()), (None, Offset(4)));
+    assert_eq!(epochs(&bench.open_clean()), (Some(next), Offset(2), Offset(4)));
+}
