@@ -259,7 +259,8 @@ public final class ChaosClient {
             var found = new StringBuilder();
             for (var record : records.records(partition)) {
                 found.append(found.isEmpty() ? "[" : ",[").append(record.offset()).append(",\"").append(record.value()).append("\"]");
-                ends.put(partition, new OffsetAndMetadata(record.offset() + 1));
+                // Without the epoch whoever goes on there believes a leader that does not know yet that it is none any more (KIP-320).
+                ends.put(partition, new OffsetAndMetadata(record.offset() + 1, record.leaderEpoch(), ""));
             }
             tell("polled", who, at(partition.topic(), partition.partition()) + ",\"records\":[" + found + "]");
         }

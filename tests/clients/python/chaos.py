@@ -38,6 +38,8 @@ PASSING = {
 }
 
 producing = consuming = True
+# The epoch of the leader of the last record polled, by consumer and partition.
+EPOCHS = {}
 
 
 def tell(did, who, **more):
@@ -48,6 +50,11 @@ def tell(did, who, **more):
 def complaint(error):
     fatal = error.fatal() or not (error.retriable() or error.code() in PASSING)
     return {"error": error.str() if fatal else error.name(), "severity": "fatal" if fatal else "retriable"}
+
+
+def written_at(message):
+    """A duplicate of what is no longer remembered is acknowledged, and nobody says where it is."""
+    return -1 if message.offset() is None else message.offset()
 
 
 def produce(who, chance):
@@ -68,7 +75,7 @@ def produce(who, chance):
             if error:
                 tell("failed", who, **record, **complaint(error))
             else:
-                tell("acknowledged", who, **record, offset=message.offset())
+                tell("acknowledged", who, **record, offset=written_at(message))
 
         tell("sends", who, **record)
         producer.produce(TOPIC, f"{who}:{partition}:{sequence}", partition=partition, on_delivery=settled)
@@ -78,12 +85,13 @@ def produce(who, chance):
 
 def polled(who, consumer):
     """What was polled is told; answers the records of each partition."""
-    found = {}
+    found, epochs = {}, EPOCHS.setdefault(who, {})
     for message in consumer.consume(num_messages=500, timeout=0.2):
         if message.error():
             tell("erred", who, **complaint(message.error()))
             continue
         found.setdefault(message.partition(), []).append([message.offset(), message.value().decode()])
+        epochs[message.partition()] = message.leader_epoch()
     for partition, records in found.items():
         tell("polled", who, topic=TOPIC, partition=partition, records=records)
     return found
@@ -92,6 +100,12 @@ def polled(who, consumer):
 def ends(found):
     """Where each partition goes on."""
     return {partition: records[-1][0] + 1 for partition, records in found.items()}
+
+
+def positions(who, found):
+    """The same with the epochs of the leaders: without one, whoever goes on there believes a leader that does not know yet that it is
+    none any more, and that has nothing there (KIP-320)."""
+    return [TopicPartition(TOPIC, partition, end, None, EPOCHS[who][partition]) for partition, end in ends(found).items()]
 
 
 def settings(who):
@@ -134,7 +148,7 @@ def member(who, chance=None):
             polls -= 1
             found = polled(who, consumer)
             if found:
-                commit(who, consumer, ends(found))
+                commit(who, consumer, found)
         consumer.close()
 
 
@@ -179,7 +193,7 @@ def forward_portion(who, producer, consumer, found, progress, abort):
                 if error:
                     tell("failed", who, **record, error=error.name(), severity="retriable")
                 else:
-                    tell("acknowledged", who, **record, offset=message.offset())
+                    tell("acknowledged", who, **record, offset=written_at(message))
 
             tell("sends", who, **record, transaction=transaction)
             producer.produce(FORWARDED, f"{who}:{partition}:{sequence}:{offset}", partition=partition, on_delivery=settled)
@@ -193,8 +207,8 @@ def forward_portion(who, producer, consumer, found, progress, abort):
         return
     what = {"group": FORWARDERS, "topic": TOPIC, "offsets": list(ends(found).items())}
     tell("committing", who, **what)
-    positions = [TopicPartition(TOPIC, *end) for end in ends(found).items()]
-    retry(who, lambda: producer.send_offsets_to_transaction(positions, consumer.consumer_group_metadata()))
+    stand = positions(who, found)
+    retry(who, lambda: producer.send_offsets_to_transaction(stand, consumer.consumer_group_metadata()))
     retry(who, producer.commit_transaction)
     tell("committed", who, transaction=transaction)
     tell("committed_offsets", who, **what)
@@ -210,11 +224,11 @@ def retry(who, call):
             tell("erred", who, error=problem.args[0].name(), severity="retriable")
 
 
-def commit(who, consumer, positions):
-    what = {"group": GROUP, "topic": TOPIC, "offsets": list(positions.items())}
+def commit(who, consumer, found):
+    what = {"group": GROUP, "topic": TOPIC, "offsets": list(ends(found).items())}
     tell("committing", who, **what)
     try:
-        for each in consumer.commit(offsets=[TopicPartition(TOPIC, *end) for end in positions.items()], asynchronous=False):
+        for each in consumer.commit(offsets=positions(who, found), asynchronous=False):
             if each.error:
                 raise KafkaException(each.error)
     except KafkaException as problem:

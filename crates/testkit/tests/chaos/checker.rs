@@ -23,7 +23,7 @@ enum Outcome {
     /// It may be written or not.
     #[default]
     Unknown,
-    /// It is written at this offset.
+    /// It is written at this offset; anywhere if that is negative.
     Acknowledged(i64),
 }
 

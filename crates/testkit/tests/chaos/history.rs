@@ -75,7 +75,7 @@ pub enum Event {
         sequence: u64,
         transaction: Option<u64>,
     },
-    /// The client says that it is written.
+    /// The client says that it is written; where, is not known if the offset is negative.
     Acknowledged {
         who: String,
         #[serde(flatten)]

@@ -63,7 +63,8 @@ fn promises(facts: &Facts, offsets: &Offsets, findings: &mut Vec<Finding>) {
         let Outcome::Acknowledged(offset) = sent.outcome else {
             continue;
         };
-        if let Some(other) = taken.insert((&record.place, offset), record) {
+        let is_known = offset >= 0;
+        if is_known && let Some(other) = taken.insert((&record.place, offset), record) {
             findings.push(Finding::TwoRecordsAtOneOffset {
                 place: record.place.clone(),
                 offset,
@@ -81,7 +82,7 @@ fn promises(facts: &Facts, offsets: &Offsets, findings: &mut Vec<Finding>) {
                 record: record.clone(),
                 offset,
             }),
-            Some(found) if !found.contains(&offset) => findings.push(Finding::Moved {
+            Some(found) if is_known && !found.contains(&offset) => findings.push(Finding::Moved {
                 record: record.clone(),
                 acknowledged: offset,
                 found: found[0],

@@ -112,6 +112,24 @@ fn committed_offsets(offset: i64) -> Event {
 }
 
 #[test]
+fn what_is_written_anywhere_may_be_anywhere_but_must_be_somewhere() {
+    let events = |records: &[(i64, u64)]| {
+        [
+            sends(0),
+            acknowledged(0, -1),
+            found(Isolation::ReadUncommitted, records),
+            found(Isolation::ReadCommitted, records),
+        ]
+    };
+    assert_eq!(judge(&events(&[(7, 0)]), None).0, []);
+    let findings = judge(&events(&[]), None).0;
+    assert!(
+        matches!(findings[..], [Finding::Lost { offset: -1, .. }]),
+        "{findings:?}"
+    );
+}
+
+#[test]
 fn a_history_without_fault_has_no_finding() {
     let reads = vec![
         assigned(Isolation::ReadUncommitted, Some("g")),
