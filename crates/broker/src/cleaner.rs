@@ -26,7 +26,7 @@ use tokio::runtime::Handle;
 use tracing::{error, info};
 
 /// How often it is looked whether a thread must begin or has failed.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(5);
 
 /// What the cleaner's threads share.
 #[derive(Debug)]

@@ -84,6 +84,11 @@ impl<T> FlushQueue<T> {
         self.state().timed.push(one);
     }
 
+    /// Whether any is to be flushed in time.
+    pub fn has_timed(&self) -> bool {
+        !self.state().timed.is_empty()
+    }
+
     /// Takes all that are to be flushed in time.
     pub fn take_timed(&self) -> Vec<Arc<T>> {
         std::mem::take(&mut self.state().timed)

@@ -50,6 +50,11 @@ impl FlushQueues {
     }
 }
 
+/// Whether anything waits for [`flush_due`].
+pub fn may_be_due(broker: &Broker) -> bool {
+    broker.flushes.queues.iter().any(|(_, queue)| queue.has_timed())
+}
+
 /// Queues what `flush.ms` wants on stable storage by now.
 pub fn flush_due(broker: &Broker) {
     let now = broker.clock.now();

@@ -77,7 +77,7 @@ fn open_at(
         fs: Arc::clone(&broker.fs),
         dir: place.path.clone(),
         topic_partition,
-        config: Arc::new(settings.log.clone()),
+        config: Arc::clone(&settings.log),
         log_start_offset: place.log_start,
         recovery_point: place.recovery_point,
         last_shutdown: place.last_shutdown,

@@ -8,6 +8,7 @@ use base::{Instant, Offset, TopicPartition};
 use partition::Wakes;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,8 +21,6 @@ use tracing::{debug, warn};
 /// The recovery points are written at least that often, whatever is configured: a start reads again what was flushed since, and
 /// the file costs little.
 const RECOVERY_POINTS_EVERY: Duration = Duration::from_secs(5);
-/// How often it is looked whether the logs have too many files open.
-const DESCRIPTORS_EVERY: Duration = Duration::from_secs(1);
 /// How many removals may wait; more wait for the queue.
 const REMOVALS: usize = 100_000;
 
@@ -109,9 +108,14 @@ async fn remove(broker: &Broker, removals: Vec<Removal>) {
     }
 }
 
-/// Runs `duty` after `log.initial.task.delay.ms` and then every `interval` (asked anew each time) until the broker stops;
-/// the disk may make it wait, so it has a thread of its own while it runs.
-async fn every(broker: Arc<Broker>, interval: fn(&Broker) -> Duration, duty: impl Fn(&Broker) + Send + Sync + 'static) {
+/// Runs `duty` after `log.initial.task.delay.ms` and then every `interval` (asked anew each time) until the broker stops, if
+/// `is_due` says so; the disk may make it wait, so it has a thread of its own while it runs.
+async fn every(
+    broker: Arc<Broker>,
+    interval: fn(&Broker) -> Duration,
+    is_due: fn(&Broker) -> bool,
+    duty: impl Fn(&Broker) + Send + Sync + 'static,
+) {
     let duty = Arc::new(duty);
     let mut stopping = broker.stopping.clone();
     let mut wait = broker.config.load().log.log_initial_task_delay.min(interval(&broker));
@@ -120,44 +124,59 @@ async fn every(broker: Arc<Broker>, interval: fn(&Broker) -> Duration, duty: imp
             () = tokio::time::sleep(wait.max(Duration::from_millis(1))) => {}
             _ = stopping.wait_for(|stop| *stop) => return,
         }
+        wait = interval(&broker);
+        if !is_due(&broker) {
+            continue;
+        }
         let (for_duty, duty) = (Arc::clone(&broker), Arc::clone(&duty));
         if network::thread::beside(move || duty(&for_duty)).await.is_err() {
             warn!("a housekeeping duty failed; it is tried again at its next turn");
         }
-        wait = interval(&broker);
     }
 }
 
-/// Starts all duties.
+/// Starts all duties. An idle broker only looks, once in a while, whether there is one.
 pub fn start(broker: &Arc<Broker>, removals: &Removals) {
-    let spawn = |interval: fn(&Broker) -> Duration, duty: fn(&Broker)| {
-        tokio::spawn(every(Arc::clone(broker), interval, duty));
+    let spawn = |interval: fn(&Broker) -> Duration, is_due: fn(&Broker) -> bool, duty: fn(&Broker)| {
+        tokio::spawn(every(Arc::clone(broker), interval, is_due, duty));
     };
     spawn(
         |broker| {
             let configured = broker.config.load().log.log_flush_offset_checkpoint_interval;
             configured.min(RECOVERY_POINTS_EVERY)
         },
+        have_recovery_points_moved,
         checkpoint_moved_recovery_points,
     );
     spawn(
         |broker| broker.config.load().log.log_flush_start_offset_checkpoint_interval,
+        |_| true,
         checkpoint_log_starts,
     );
     spawn(
         |broker| broker.config.load().log.replica_high_watermark_checkpoint_interval,
+        |_| true,
         checkpoint_high_watermarks,
     );
     spawn(
         |broker| broker.config.load().log.producer_id_expiration_check_interval,
+        |_| true,
         expire_producers,
     );
-    spawn(flush_interval, flusher::flush_due);
-    spawn(|_| DESCRIPTORS_EVERY, open_files::stay_below_share);
+    // One timer for both: each costs an idle broker two wake-ups.
+    spawn(
+        flush_interval,
+        |broker| flusher::may_be_due(broker) || open_files::is_above_share(broker),
+        |broker| {
+            flusher::flush_due(broker);
+            open_files::stay_below_share(broker);
+        },
+    );
     let removals = removals.clone();
     let retention = every(
         Arc::clone(broker),
         |broker| broker.config.load().log.log_retention_check_interval,
+        |_| true,
         move |broker| enforce_retention(broker, &removals),
     );
     tokio::spawn(retention);
@@ -211,6 +230,7 @@ fn retire(broker: &Broker, removals: &Removals, hosted: &Hosted) -> Result<(), S
     Ok(())
 }
 
+/// How often it is looked what `flush.ms` wants flushed, and whether the logs have too many files open.
 fn flush_interval(broker: &Broker) -> Duration {
     // Kafka's default, Long.MAX_VALUE, means that nothing asks for flushes by time; a topic may (`flush.ms`).
     let configured = u64::try_from(broker.config.load().log.log_flush_scheduler_interval_ms).unwrap_or(0);
@@ -244,6 +264,11 @@ pub fn checkpoint_moved_recovery_points(broker: &Broker) {
             checkpoint_recovery_points_in(broker, all, dir);
         }
     }
+}
+
+fn have_recovery_points_moved(broker: &Broker) -> bool {
+    let mut dirs = broker.log_dirs.dirs.iter();
+    dirs.any(|dir| dir.recovery_points_moved.load(Ordering::Acquire))
 }
 
 /// Writes `recovery-point-offset-checkpoint` in one directory: after a log in it was cut back, before anything is appended to it
@@ -337,7 +362,7 @@ fn checkpoint_dir(
     read: impl Fn(&partition::Partition) -> Option<Offset>,
 ) {
     // What is read is written before anybody else reads: the file never goes back.
-    let _writing = dir
+    let mut written = dir
         .checkpoints
         .lock()
         .expect("no code panics while it writes a checkpoint");
@@ -348,13 +373,35 @@ fn checkpoint_dir(
             offsets.push((partition.topic_partition().clone(), offset));
         }
     }
-    write(broker, dir, which, &offsets);
+    let contents = digest(&offsets);
+    if written.get(&which) == Some(&contents) {
+        return;
+    }
+    written.remove(&which);
+    if write(broker, dir, which, &offsets) {
+        written.insert(which, contents);
+    }
 }
 
-fn write(broker: &Broker, dir: &LogDir, which: OffsetCheckpoint, offsets: &[(TopicPartition, Offset)]) {
+/// An idle broker's checkpoints stay as they are: what would be the same again is not written, and not flushed, every few
+/// seconds.
+fn digest(offsets: &[(TopicPartition, Offset)]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    offsets.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Answers whether it was written.
+fn write(broker: &Broker, dir: &LogDir, which: OffsetCheckpoint, offsets: &[(TopicPartition, Offset)]) -> bool {
     let entries = offsets.iter().map(|(partition, offset)| (partition, *offset));
     match which.write(broker.fs.as_ref(), &dir.path, entries) {
-        Ok(()) => debug!(dir = %dir.path.display(), file = which.file_name(), "checkpoint written"),
-        Err(error) => dir.failed(&error.into()),
+        Ok(()) => {
+            debug!(dir = %dir.path.display(), file = which.file_name(), "checkpoint written");
+            true
+        }
+        Err(error) => {
+            dir.failed(&error.into());
+            false
+        }
     }
 }

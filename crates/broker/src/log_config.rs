@@ -4,13 +4,14 @@ use crate::replication::{self, Throttled};
 use base::NodeId;
 use config::{BrokerConfig, TopicConfig};
 use metadata::MetadataImage;
+use std::sync::Arc;
 use storage::LogConfig;
 
 /// What a partition goes by.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartitionSettings {
-    /// The log's part.
-    pub log: LogConfig,
+    /// The log's part, shared by the topic's partitions.
+    pub log: Arc<LogConfig>,
     /// `min.insync.replicas`.
     pub min_insync_replicas: usize,
     /// `leader.replication.throttled.replicas`
@@ -50,7 +51,7 @@ pub fn of_topic(config: &BrokerConfig, image: &MetadataImage, topic: &str) -> Pa
 fn resolve(topic: &TopicConfig) -> PartitionSettings {
     let min_insync_replicas = usize::try_from(topic.min_insync_replicas).unwrap_or(1);
     PartitionSettings {
-        log: LogConfig::from(topic),
+        log: Arc::new(LogConfig::from(topic)),
         min_insync_replicas,
         throttled_leaders: topic.leader_replication_throttled_replicas.clone(),
         throttled_followers: topic.follower_replication_throttled_replicas.clone(),

@@ -68,8 +68,8 @@ pub struct LogDir {
     pub partitions: AtomicUsize,
     /// The space left on its volume.
     pub space: SpaceGuard,
-    /// Held while one of its checkpoint files is written.
-    pub checkpoints: Mutex<()>,
+    /// A digest of what each of its checkpoint files holds; held while one of them is written.
+    pub checkpoints: Mutex<BTreeMap<OffsetCheckpoint, u64>>,
     /// Whether a recovery point moved that `recovery-point-offset-checkpoint` does not tell yet.
     pub recovery_points_moved: AtomicBool,
     offline: AtomicBool,

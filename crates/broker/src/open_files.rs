@@ -7,10 +7,14 @@ use tracing::debug;
 /// What part of the descriptors the logs' files may hold before idle ones give theirs back: the rest is for connections.
 const SHARE: usize = 2;
 
+/// Whether the logs hold more than their share.
+pub fn is_above_share(broker: &Broker) -> bool {
+    broker.fs.descriptors().is_some_and(|now| now.open > now.most / SHARE)
+}
+
 /// Gives descriptors back if the logs hold more than their share.
 pub fn stay_below_share(broker: &Broker) {
-    let is_above = broker.fs.descriptors().is_some_and(|now| now.open > now.most / SHARE);
-    if is_above {
+    if is_above_share(broker) {
         give_back(broker);
     }
 }

@@ -38,8 +38,13 @@ pub async fn follow(
     while from_quorum.changed().await.is_ok() {
         let next = from_quorum.borrow_and_update().clone();
         let before = applied.borrow().clone();
-        // Opening logs waits for the disk; other tasks of this worker move elsewhere meanwhile.
-        network::thread::in_place(|| apply(&broker, &before.image, &next, &removals));
+        if Arc::ptr_eq(&before.image, &next.image) {
+            // Only the end has moved, as it does twice a second: nothing waits for the disk.
+            apply(&broker, &before.image, &next, &removals);
+        } else {
+            // Opening logs waits for the disk; other tasks of this worker move elsewhere meanwhile.
+            network::thread::in_place(|| apply(&broker, &before.image, &next, &removals));
+        }
         applied.send_replace(next);
     }
 }
@@ -204,12 +209,11 @@ fn update_topics(broker: &Broker, old: &MetadataImage, new: &MetadataImage, defa
     };
     for topic in topics {
         let settings = log_config::of_topic(&config, new, &topic.name);
-        let log = Arc::new(settings.log.clone());
         for (index, hosted) in topic.partitions() {
             hosted.set_throttled(settings.throttled(index, broker.node));
             let updated = hosted
                 .lock()
-                .update_config(Arc::clone(&log), settings.min_insync_replicas);
+                .update_config(Arc::clone(&settings.log), settings.min_insync_replicas);
             wakes.merge(updated);
         }
     }

@@ -57,7 +57,7 @@ pub enum CheckpointError {
 }
 
 /// The checkpoint files of a log directory: each has an offset per partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OffsetCheckpoint {
     /// Up to where each log is on stable storage.
     RecoveryPoint,

@@ -4,6 +4,7 @@ mod connection_limits;
 mod controller_route;
 mod dir_locks;
 mod identity;
+mod memory;
 pub mod node;
 mod open_files;
 mod settings;
@@ -53,6 +54,7 @@ pub fn run(args: Vec<String>) -> Result<ExitCode> {
         .enable_all()
         .thread_name("riverrun")
         .build()?;
+    runtime.spawn(memory::forget_the_start());
     runtime.block_on(node::run(settings, started))?;
     Ok(ExitCode::SUCCESS)
 }
