@@ -1,14 +1,12 @@
 //! `cargo xtask bench replication`: what it costs to have every record on three nodes before it is acknowledged.
 
 use super::broker::{Broker, Make, Serving};
+use super::native::{self, Generator, Run};
 use super::{Options, load, machine, median};
-use anyhow::{Context, Result, bail, ensure};
-use serde::Deserialize;
+use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// A name, which of the two makes, its settings.
@@ -35,9 +33,11 @@ struct Load {
     name: &'static str,
     what: &'static str,
     topic: &'static str,
-    arguments: &'static [&'static str],
+    arguments: &'static str,
     /// How long, in seconds.
     seconds: f64,
+    /// About how many bytes are written to the three logs: that much memory is touched before.
+    writes: u64,
 }
 
 /// In this order: the last two have a thousand partitions beside them, or are spread over them.
@@ -46,104 +46,47 @@ const LOADS: [Load; 5] = [
         name: "64 KiB",
         what: "1 KiB records in batches of 64 KiB, 4 partitions, 3 connections with 5 requests under way",
         topic: "few",
-        arguments: &[
-            "--partitions",
-            "4",
-            "--connections",
-            "3",
-            "--batch-size",
-            "65536",
-            "--record-size",
-            "1024",
-        ],
+        arguments: "--partitions 4 --batch-size 65536 --record-size 1024",
         seconds: 4.0,
+        writes: 3_000_000_000,
     },
     Load {
         name: "16 KiB",
         what: "the same with 100 B records in batches of 16 KiB",
         topic: "few",
-        arguments: &["--partitions", "4", "--connections", "3", "--batch-size", "16384"],
+        arguments: "--partitions 4 --batch-size 16384",
         seconds: 4.0,
+        writes: 3_000_000_000,
     },
     Load {
         name: "one record",
         what: "a 100 B record in each request, 3 connections with one request under way",
         topic: "few",
-        arguments: &[
-            "--partitions",
-            "4",
-            "--connections",
-            "3",
-            "--batch-size",
-            "100",
-            "--depth",
-            "1",
-        ],
+        arguments: "--partitions 4 --batch-size 100 --depth 1",
         seconds: 3.0,
+        writes: 100_000_000,
     },
     Load {
         name: "16 KiB, 1,000",
         what: "as 16 KiB, spread over 1,000 partitions",
         topic: "many",
-        arguments: &["--partitions", "1000", "--connections", "3", "--batch-size", "16384"],
+        arguments: "--partitions 1000 --batch-size 16384",
         seconds: 4.0,
+        writes: 3_000_000_000,
     },
     Load {
         name: "one record beside 1,000",
         what: "as one record, while 1,000 other partitions have nothing to do",
         topic: "few",
-        arguments: &[
-            "--partitions",
-            "4",
-            "--connections",
-            "3",
-            "--batch-size",
-            "100",
-            "--depth",
-            "1",
-        ],
+        arguments: "--partitions 4 --batch-size 100 --depth 1",
         seconds: 3.0,
+        writes: 100_000_000,
     },
 ];
 
 /// What a JVM is warmed up with: some hundred thousand requests' worth of every shape.
 const WARM_UP: [usize; 3] = [0, 1, 2];
 const WARM_UP_SECONDS: f64 = 5.0;
-
-/// What the generator tells of a run.
-#[derive(Debug, Deserialize)]
-struct Told {
-    seconds: f64,
-    records: f64,
-    bytes: f64,
-    answer_ms: Times,
-}
-
-#[derive(Debug, Deserialize)]
-struct Times {
-    p50: f64,
-    p99: f64,
-}
-
-/// One run of a load.
-struct Run {
-    told: Told,
-    cpu_seconds: f64,
-}
-
-impl Run {
-    fn mebibytes_per_second(&self) -> f64 {
-        self.told.bytes / 1_048_576.0 / self.told.seconds
-    }
-
-    fn records_per_core_second(&self) -> f64 {
-        self.told.records / self.cpu_seconds
-    }
-
-    fn cpu_seconds_per_gigabyte(&self) -> f64 {
-        self.cpu_seconds / (self.told.bytes / 1e9)
-    }
-}
 
 /// By load and by system.
 type Runs = BTreeMap<(usize, usize), Vec<Run>>;
@@ -167,52 +110,27 @@ impl Cluster {
         Ok(cluster)
     }
 
-    fn cpu_seconds(&self) -> Result<f64> {
-        self.nodes.iter().map(Broker::cpu_seconds).sum()
-    }
-
     /// Loads it for so long, once its topic is there.
-    fn run(&self, generator: &Path, load: &Load, seconds: f64) -> Result<Run> {
-        let mut child = Command::new(generator)
-            .args(["produce", "--bootstrap", self.nodes[0].address(), "--topic", load.topic])
-            .args(["--replication-factor", &NODES.to_string(), "--paced"])
-            .args(["--seconds", &seconds.to_string()])
-            .args(load.arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut lines = BufReader::new(child.stdout.take().context("it is piped")?).lines();
-        let ready = lines.next().context("the generator says that it is ready")??;
-        ensure!(ready == "ready", "the generator says {ready}");
-        let before = self.cpu_seconds()?;
-        child.stdin.take().context("it is piped")?.write_all(b"\n")?;
-        let told = lines.next();
-        let cpu_seconds = self.cpu_seconds()? - before;
-        if !child.wait()?.success() {
-            bail!("the generator failed");
-        }
-        let told = told.context("the generator tells what it did")??;
-        Ok(Run {
-            told: serde_json::from_str(&told).context(told)?,
-            cpu_seconds,
-        })
+    fn run(&self, generator: &Generator, load: &Load, seconds: f64) -> Result<Run> {
+        let processes: Vec<u32> = self.nodes.iter().map(Broker::id).collect();
+        let words = format!(
+            "produce --topic {} --replication-factor {NODES} --connections 3 --seconds {seconds}",
+            load.topic
+        );
+        let words = native::Load::new(&words).with(load.arguments).writing(load.writes);
+        generator.run(self.nodes[0].address(), &processes, &words)
     }
 }
 
-/// Builds the native generator.
-fn generator(root: &Path) -> Result<PathBuf> {
-    let status = Command::new(env!("CARGO"))
-        .current_dir(root)
-        .args(["build", "--release", "--package", "bench", "--bin", "bench-load"])
-        .status()?;
-    ensure!(status.success(), "the generator does not build");
-    Ok(root.join("target/release/bench-load"))
+/// Records for a CPU-second of the three nodes together.
+fn records_per_core_second(run: &Run) -> f64 {
+    1e6 / run.cpu_seconds_per_million()
 }
 
 /// Measures all and writes the table.
 pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, home: &Path) -> Result<()> {
     let machine = machine::describe(root)?;
-    let generator = generator(root)?;
+    let generator = Generator::build(root)?;
     let home = home.join("replication");
     let mut runs = Runs::new();
     for round in 1..=options.rounds {
@@ -226,12 +144,12 @@ pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, hom
                 let run = cluster.run(&generator, load, load.seconds * options.scale);
                 let run = run.with_context(|| format!("{name}, {}", load.name))?;
                 println!(
-                    "{name:<16} round {round}, {:<24} {:>6.1} MiB/s, {:>7.0} records a core-second, p50 {:.2} ms, p99 {:.2} ms",
+                    "{name:<16} round {round}, {:<24} {:>6.1} MB/s, {:>7.0} records a core-second, p50 {:.2} ms, p99 {:.2} ms",
                     load.name,
-                    run.mebibytes_per_second(),
-                    run.records_per_core_second(),
-                    run.told.answer_ms.p50,
-                    run.told.answer_ms.p99
+                    run.megabytes_per_second(),
+                    records_per_core_second(&run),
+                    run.figure("answer_ms.p50"),
+                    run.figure("answer_ms.p99")
                 );
                 runs.entry((at, system)).or_default().push(run);
             }
@@ -254,7 +172,7 @@ fn table(runs: &Runs, options: &Options, machine: &str) -> Result<String> {
         "# Three replicas\n\nMeasured by `cargo xtask bench replication` at {machine}; medians of {} rounds by turns, {} times the \
          full length. Three nodes with their defaults and min.insync.replicas=2, every record on all three before it is \
          acknowledged (acks=all); nodes and generator share the machine, so the cost says more than the \
-         throughput. Each cell: thousands of records for a CPU-second of the three nodes together; CPU-seconds for a GB; MiB a \
+         throughput. Each cell: thousands of records for a CPU-second of the three nodes together; CPU-seconds for a GB of batches; MB a \
          second; p50 and p99 of an answer in ms. `os` and Kafka are alike: neither waits for the disk. `flush` is Riverrun's \
          default: every record is on stable storage on the leader and on all in-sync replicas before it is acknowledged.\n\n",
         options.rounds, options.scale,
@@ -272,14 +190,14 @@ fn table(runs: &Runs, options: &Options, machine: &str) -> Result<String> {
             write!(
                 text,
                 " {:.0}; {:.2}; {:.0}; {:.2}, {:.1} |",
-                figure(system, Run::records_per_core_second) / 1e3,
+                figure(system, records_per_core_second) / 1e3,
                 figure(system, Run::cpu_seconds_per_gigabyte),
-                figure(system, Run::mebibytes_per_second),
-                figure(system, |run| run.told.answer_ms.p50),
-                figure(system, |run| run.told.answer_ms.p99),
+                figure(system, Run::megabytes_per_second),
+                figure(system, |run| run.figure("answer_ms.p50")),
+                figure(system, |run| run.figure("answer_ms.p99")),
             )?;
         }
-        let ratio = |system| figure(system, Run::records_per_core_second) / figure(KAFKA, Run::records_per_core_second);
+        let ratio = |system| figure(system, records_per_core_second) / figure(KAFKA, records_per_core_second);
         met += usize::from(ratio(OS) >= GOAL);
         writeln!(text, " {:.1}x | {:.1}x |", ratio(OS), ratio(FLUSH))?;
     }
