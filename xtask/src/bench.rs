@@ -44,7 +44,7 @@ pub enum Bench {
     /// Offset commits, heartbeats and rebalances of many groups.
     Groups(Options),
     /// What waiting for stable storage costs: ours with and without, and Kafka's likewise.
-    Durable(Options),
+    Durable(durable::Options),
     /// What three replicas of everything cost.
     Replication(Options),
     /// How long a start takes after kill -9 with ten thousand partitions.
@@ -82,13 +82,12 @@ const IDLE: Duration = Duration::from_secs(5);
 pub fn run(bench: &Bench) -> Result<()> {
     let root = root()?;
     let options = match bench {
-        Bench::Quick(options)
-        | Bench::Groups(options)
-        | Bench::Durable(options)
-        | Bench::Replication(options)
-        | Bench::Recovery(options) => options,
+        Bench::Quick(options) | Bench::Groups(options) | Bench::Replication(options) | Bench::Recovery(options) => {
+            options
+        }
         Bench::Failover(options) => return failover::run(options),
         Bench::Instructions(options) => return instructions::run(options),
+        Bench::Durable(options) => return durable::run(options, root),
         Bench::Table(options) => return table::run(options, root),
         Bench::Sweep(options) => return sweep::run(options, root),
     };
@@ -104,9 +103,13 @@ pub fn run(bench: &Bench) -> Result<()> {
     std::fs::create_dir_all(&home)?;
     let makes = [Make::Riverrun(binary.clone()), Make::Kafka(jars)];
     match bench {
-        Bench::Quick(_) | Bench::Failover(_) | Bench::Instructions(_) | Bench::Table(_) | Bench::Sweep(_) => {}
+        Bench::Quick(_)
+        | Bench::Durable(_)
+        | Bench::Failover(_)
+        | Bench::Instructions(_)
+        | Bench::Table(_)
+        | Bench::Sweep(_) => {}
         Bench::Groups(_) => return groups::run(options, &makes, &groups::generator(root)?, root, &home),
-        Bench::Durable(_) => return durable::run(options, &makes, &binary, root, &home),
         Bench::Replication(_) => return replication::run(options, &makes, &binary, root, &home),
         Bench::Recovery(_) => return recovery::run(options, &makes, &binary, root, &home),
     }

@@ -1,127 +1,112 @@
 //! `cargo xtask bench durable`: what it costs to acknowledge only what is on stable storage.
+//!
+//! Throughput and latency apart: the first as fast as answers come, the second on a schedule that all can follow, from the
+//! time a record is due. Beside the latencies stands what a single flush took in the same minute.
 
-use super::broker::{Broker, Make, Serving};
-use super::{Options, load, machine, median};
-use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
-/// A name, which of the two brokers, its settings.
-type System = (&'static str, usize, &'static [(&'static str, &'static str)]);
+use anyhow::{Context, Result};
+use clap::Args;
 
-/// What is compared.
-const SYSTEMS: [System; 4] = [
-    ("riverrun, flush", 0, &[("riverrun.durability", "flush")]),
-    ("riverrun, os", 0, &[("riverrun.durability", "os")]),
-    ("kafka", 1, &[]),
-    ("kafka, flush.messages=1", 1, &[("log.flush.interval.messages", "1")]),
-];
-const PARTITIONS: [u32; 3] = [1, 100, 1_000];
-const PRODUCERS: [u64; 2] = [1, 64];
-/// Records of a run at full scale, of a kibibyte each.
-const RECORDS: u64 = 400_000;
-const RECORD_SIZE: u64 = 1024;
-/// How often it is tried to write to all of a new topic.
-const LED_TRIES: usize = 20;
+use super::machine;
+use super::measuring::{Contestant, Measuring, Setup};
+use super::native::{Load, Run};
+use super::report::median;
+use super::table::promptly;
 
-/// One run.
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    mebibytes_per_second: f64,
-    /// Of the slowest producer, in milliseconds.
-    p99: f64,
-    cpu_seconds: f64,
+/// How it is measured.
+#[derive(Args)]
+pub struct Options {
+    #[command(flatten)]
+    setup: Setup,
 }
 
-/// A row of the table: partitions and producers.
-type Shape = (u32, u64);
+/// What is compared: a name, the broker, the topic's setting.
+const SYSTEMS: [(&str, &str, &str); 4] = [
+    ("riverrun, flush", "riverrun", "--set riverrun.durability=flush"),
+    ("riverrun, os", "riverrun", "--set riverrun.durability=os"),
+    ("kafka", "kafka", ""),
+    ("kafka, flush.messages=1", "kafka", "--set flush.messages=1"),
+];
+/// Those that are measured with large batches too.
+const OURS: usize = 2;
+const PARTITIONS: [u32; 3] = [1, 100, 1_000];
+const PRODUCERS: [u32; 2] = [1, 64];
+/// What a batch holds: Kafka's default, and what its users choose for throughput.
+const BATCHES: [u32; 2] = [16_384, 262_144];
+/// Seconds of a run, and the most records of a kibibyte that it sends: what lies in memory must not be throttled.
+const SECONDS: f64 = 2.5;
+const RECORDS: f64 = 1_000_000.0;
+/// Records a second, and for how long, where latency is measured.
+const RATE: u32 = 1_000;
+const LATENCY_SECONDS: f64 = 5.0;
+
+/// A row of the first table: partitions, producers, bytes of a batch.
+type Shape = (u32, u32, u32);
+
+/// Runs by row and system.
+type Runs<T> = BTreeMap<(T, usize), Vec<Run>>;
 
 /// How long single flushes took, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 struct FlushTimes {
-    /// The smallest of the medians, and the largest.
-    least: f64,
-    most: f64,
-    /// The largest of the 99th percentiles.
-    worst: f64,
+    p50: f64,
+    p99: f64,
 }
 
-impl FlushTimes {
-    fn max_of(self, other: Self) -> Self {
-        Self {
-            least: self.least.min(other.least),
-            most: self.most.max(other.most),
-            worst: self.worst.max(other.worst),
-        }
-    }
-}
-
-fn shapes() -> impl Iterator<Item = Shape> {
-    PARTITIONS
-        .into_iter()
-        .flat_map(|partitions| PRODUCERS.map(|producers| (partitions, producers)))
-}
-
-/// All systems run at the same time, and only one has something to do.
-fn start_all(options: &Options, makes: &[Make; 2], binary: &Path, home: &Path) -> Result<Vec<Broker>> {
-    let mut brokers = Vec::new();
-    for (number, (name, make, settings)) in SYSTEMS.iter().enumerate() {
-        let place = home.join(format!("durable-{number}"));
-        let broker = Broker::prepare_with(&makes[*make], &place, settings)?.start()?;
-        load::first_record(binary, broker.address()).with_context(|| (*name).to_owned())?;
-        for warmup in load::Load::warmups() {
-            warmup.run(binary, &broker, "warmup", options.scale.min(1.0))?;
-        }
-        brokers.push(broker);
-    }
-    Ok(brokers)
-}
-
-/// Measures all and writes the table.
-pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, home: &Path) -> Result<()> {
+/// Measures all and writes the tables.
+pub fn run(options: &Options, root: &Path) -> Result<()> {
+    let Some(measuring) = options.setup.begin(root, "durable")? else {
+        return Ok(());
+    };
     let machine = machine::describe(root)?;
-    let mut flush = flush_times(home)?;
-    let mut runs: BTreeMap<(Shape, usize), Vec<Run>> = BTreeMap::new();
-    let brokers = start_all(options, makes, binary, home)?;
-    for round in 1..=options.rounds {
+    let contestants = measuring.contestants()?;
+    let (mut throughputs, mut latencies): (Runs<Shape>, Runs<u32>) = Default::default();
+    let mut flushes = Vec::new();
+    for round in 0..measuring.rounds {
         for shape in shapes() {
-            // One right after the other, so that whatever else the machine does falls on all of them; each round begins with another.
-            for turn in 0..SYSTEMS.len() {
-                let system = (turn + round) % SYSTEMS.len();
-                let (name, ..) = SYSTEMS[system];
-                let run = measure(binary, &brokers[system], shape, options.scale)
-                    .with_context(|| format!("{name}, {} partitions, {} producers", shape.0, shape.1))?;
+            for system in by_turns(round, if shape.2 == BATCHES[0] { SYSTEMS.len() } else { OURS }) {
+                let run = throughput(&measuring, &contestants, system, shape)?;
                 println!(
-                    "round {round}: {name:<24} {:>5} partitions {:>3} producers: {run:.2?}",
-                    shape.0, shape.1
+                    "{:<24} {shape:?}: {:.0} MB/s",
+                    SYSTEMS[system].0,
+                    run.megabytes_per_second()
                 );
-                runs.entry((shape, system)).or_default().push(run);
+                throughputs.entry((shape, system)).or_default().push(run);
             }
-            flush = flush.max_of(flush_times(home)?);
+        }
+        for partitions in PARTITIONS {
+            flushes.push(flush_times(&measuring.home)?);
+            for system in by_turns(round, SYSTEMS.len()) {
+                let run = latency(&measuring, &contestants, system, partitions)?;
+                println!(
+                    "{:<24} {partitions}: p99 {:.2} ms",
+                    SYSTEMS[system].0,
+                    run.figure("answer_ms.p99")
+                );
+                latencies.entry((partitions, system)).or_default().push(run);
+            }
+            flushes.push(flush_times(&measuring.home)?);
         }
     }
-    for broker in brokers {
-        broker.stop()?;
+    for contestant in contestants {
+        contestant.broker.stop()?;
     }
+    measuring.end()?;
     let mut text = format!(
         "# Waiting for stable storage\n\n\
-         Measured by `cargo xtask bench durable` at {}; medians of \
-         {} rounds by turns, {} of the full {RECORDS} records. Records of 1 KiB in batches of up to 16 KiB, acks=all, brokers and \
-         producers on the same machine. A single `fdatasync` after 16 KiB took between {:.2} and {:.2} ms in the median and up to {:.2} ms at its \
-         99th percentile, measured before and between the runs. Each cell: MiB a second, the \
-         99th percentile of the latency of the slowest producer in ms, the broker's CPU-seconds for a GB.\n\n",
+         Measured by `cargo xtask bench durable` at {}; medians of {} rounds by turns. Records of 1 KiB, acks=all, one replica; \
+         brokers and the generator on the same machine, which is otherwise idle.\n\n",
         machine.sentence(),
-        options.rounds,
-        options.scale,
-        flush.least,
-        flush.most,
-        flush.worst,
+        measuring.rounds,
     );
-    table(&mut text, &runs, options.scale)?;
+    throughput_table(&mut text, &throughputs)?;
+    latency_table(&mut text, &latencies, &flushes)?;
     println!("\n{text}");
     let output = root.join("docs/performance/durable.md");
     std::fs::write(&output, text)?;
@@ -129,120 +114,127 @@ pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, hom
     Ok(())
 }
 
-fn table(text: &mut String, runs: &BTreeMap<(Shape, usize), Vec<Run>>, scale: f64) -> Result<()> {
-    let names: Vec<&str> = SYSTEMS.iter().map(|(name, ..)| *name).collect();
-    writeln!(text, "| partitions | producers | {} | flush / os |", names.join(" | "))?;
-    writeln!(text, "|--:|--:|{}--:|", "--:|".repeat(names.len()))?;
-    let gigabytes = (records(scale) * RECORD_SIZE) as f64 / 1e9;
+fn shapes() -> impl Iterator<Item = Shape> {
+    BATCHES.into_iter().flat_map(|batch| {
+        PARTITIONS
+            .into_iter()
+            .flat_map(move |partitions| PRODUCERS.map(|producers| (partitions, producers, batch)))
+    })
+}
+
+/// One right after the other, so that whatever else the machine does falls on all of them; each round begins with another.
+fn by_turns(round: usize, count: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |turn| (turn + round) % count)
+}
+
+fn contestant(contestants: &[Contestant], system: usize) -> Result<&Contestant> {
+    let found = contestants.iter().find(|one| one.name == SYSTEMS[system].1);
+    found.context("both run")
+}
+
+/// As fast as answers come, five requests of each producer under way.
+fn throughput(measuring: &Measuring, contestants: &[Contestant], system: usize, shape: Shape) -> Result<Run> {
+    let (partitions, producers, batch) = shape;
+    let contestant = contestant(contestants, system)?;
+    let (.., setting) = SYSTEMS[system];
+    let topic = format!("durable-{system}-{partitions}-{producers}-{batch}");
+    let words = format!(
+        "produce --topic {topic} --partitions {partitions} --connections {producers} --batch-size {batch} \
+         --record-size 1024 --depth 5 --acks -1 {setting}"
+    );
+    // Every partition has a record before: creating its files is not what is measured.
+    let first = format!("--records {} --seconds 60 --batch-size 1", partitions * 2);
+    contestant.run(measuring, &Load::new(&words).with(&first))?;
+    settle()?;
+    let (seconds, records) = (measuring.scaled(SECONDS), measuring.scaled(RECORDS));
+    let load = Load::new(&words).with(&format!("--seconds {seconds} --records {records:.0}"));
+    let run = contestant.run(measuring, &load.writing((records * 1100.0) as u64))?;
+    contestant.delete(measuring, &topic)?;
+    settle()?;
+    Ok(run)
+}
+
+/// One record a request, on a schedule.
+fn latency(measuring: &Measuring, contestants: &[Contestant], system: usize, partitions: u32) -> Result<Run> {
+    let contestant = contestant(contestants, system)?;
+    let (.., setting) = SYSTEMS[system];
+    let topic = format!("late-{system}-{partitions}");
+    let seconds = measuring.scaled(LATENCY_SECONDS).max(1.0);
+    let words = format!(
+        "latency --topic {topic} --partitions {partitions} --rate {RATE} --record-size 1024 --seconds {seconds} \
+         --warmup-seconds 2 --acks -1 {setting}"
+    );
+    let run = promptly(measuring, contestant, &Load::new(&words))?;
+    contestant.delete(measuring, &topic)?;
+    settle()?;
+    Ok(run)
+}
+
+/// What the run before left for the disk is written.
+fn settle() -> Result<()> {
+    anyhow::ensure!(Command::new("sync").status()?.success(), "sync failed");
+    Ok(())
+}
+
+fn figure<T: Ord + Copy>(runs: &Runs<T>, row: T, system: usize, of: impl Fn(&Run) -> f64) -> f64 {
+    median(runs.get(&(row, system)).into_iter().flatten().map(of).collect())
+}
+
+fn throughput_table(text: &mut String, runs: &Runs<Shape>) -> Result<()> {
+    writeln!(
+        text,
+        "## Throughput\n\n\
+         Closed loop, five requests of each producer under way, one batch in each. MB a second; the broker's CPU-seconds for a GB; \
+         the 99th percentile of the time to an answer, in ms, which is mostly time in the producers' own queue.\n"
+    )?;
+    let names = SYSTEMS.map(|(name, ..)| name).join(" | ");
+    writeln!(text, "| partitions | producers | batch | {names} | flush / os |")?;
+    writeln!(text, "|--:|--:|--:|{}--:|", "--:|".repeat(SYSTEMS.len()))?;
     for shape in shapes() {
-        let figure = |system: usize, of: fn(&Run) -> f64| {
-            median(runs.get(&(shape, system)).into_iter().flatten().map(of).collect())
-        };
-        write!(text, "| {} | {} |", shape.0, shape.1)?;
+        write!(text, "| {} | {} | {} KiB |", shape.0, shape.1, shape.2 / 1024)?;
+        let rate = |system| figure(runs, shape, system, Run::megabytes_per_second);
         for system in 0..SYSTEMS.len() {
-            let rate = figure(system, |run| run.mebibytes_per_second);
-            let (p99, cpu) = (figure(system, |run| run.p99), figure(system, |run| run.cpu_seconds));
-            write!(text, " {rate:.0}; {p99:.1}; {:.2} |", cpu / gigabytes)?;
+            if rate(system).is_nan() {
+                write!(text, " - |")?;
+                continue;
+            }
+            let cpu = figure(runs, shape, system, Run::cpu_seconds_per_gigabyte);
+            let p99 = figure(runs, shape, system, |run| run.figure("answer_ms.p99"));
+            write!(text, " {:.0}; {cpu:.2}; {p99:.1} |", rate(system))?;
         }
-        let rate = |system| figure(system, |run| run.mebibytes_per_second);
         writeln!(text, " {:.0} % |", 100.0 * rate(0) / rate(1))?;
     }
     Ok(())
 }
 
-fn records(scale: f64) -> u64 {
-    ((RECORDS as f64 * scale) as u64).max(6_400)
-}
-
-/// Sends the records from so many processes at once to a new topic, which is deleted afterwards.
-fn measure(binary: &Path, broker: &Broker, (partitions, producers): Shape, scale: f64) -> Result<Run> {
-    let topic = format!("durable-{partitions}-{producers}");
-    let count = partitions.to_string();
-    topics(binary, broker, &["--create", "--topic", &topic, "--partitions", &count])?;
-    until_led(binary, broker, &topic, partitions)?;
-    machine::warm_memory(records(scale) * RECORD_SIZE * 5 / 4)?;
-    let (cpu, began) = (broker.cpu_seconds()?, Instant::now());
-    let share = (records(scale) / producers).to_string();
-    let started: Result<Vec<Child>> = (0..producers)
-        .map(|_| producer(binary, broker, &topic, &share))
-        .collect();
-    let mut p99: f64 = 0.0;
-    for child in started? {
-        let output = child.wait_with_output()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        ensure!(
-            output.status.success(),
-            "{text}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        p99 = p99.max(ninety_ninth(&text).with_context(|| text.clone())?);
-    }
-    let seconds = began.elapsed().as_secs_f64();
-    let run = Run {
-        mebibytes_per_second: (records(scale) * RECORD_SIZE) as f64 / 1_048_576.0 / seconds,
-        p99,
-        cpu_seconds: broker.cpu_seconds()? - cpu,
-    };
-    topics(binary, broker, &["--delete", "--topic", &topic])?;
-    Ok(run)
-}
-
-/// Sends some records to every partition, which are not counted: Kafka answers the creation of a topic before it leads all of it.
-fn until_led(binary: &Path, broker: &Broker, topic: &str, partitions: u32) -> Result<()> {
-    let mut said = String::new();
-    for _ in 0..LED_TRIES {
-        let count = (partitions * 4).to_string();
-        let output = Command::new(binary)
-            .args([
-                "producer-perf-test",
-                "--bootstrap-server",
-                broker.address(),
-                "--topic",
-                topic,
-            ])
-            .args(["--num-records", &count, "--record-size", "100", "--throughput", "-1"])
-            .args(["--command-property", "batch.size=0", "linger.ms=0", "acks=all"])
-            .output()?;
-        if output.status.success() {
-            return Ok(());
+fn latency_table(text: &mut String, runs: &Runs<u32>, flushes: &[FlushTimes]) -> Result<()> {
+    let of = |time: fn(&FlushTimes) -> f64| median(flushes.iter().map(time).collect());
+    let (p50, p99) = (of(|times| times.p50), of(|times| times.p99));
+    writeln!(
+        text,
+        "\n## Latency\n\n\
+         Open loop, {RATE} records a second, one a request, from the time a record is due. A single `fdatasync` after 16 KiB \
+         appended to a file took {p50:.2} ms in the median and {p99:.2} ms at its 99th percentile in between. Each cell: ms to the \
+         acknowledgement, median and 99th percentile; the same to the consumer.\n"
+    )?;
+    let names = SYSTEMS.map(|(name, ..)| name).join(" | ");
+    writeln!(text, "| partitions | {names} | flush, p99 in flushes (p99) |")?;
+    writeln!(text, "|--:|{}--:|", "--:|".repeat(SYSTEMS.len()))?;
+    for partitions in PARTITIONS {
+        write!(text, "| {partitions} |")?;
+        for system in 0..SYSTEMS.len() {
+            let [a50, a99, e50, e99] = [
+                "answer_ms.p50",
+                "answer_ms.p99",
+                "end_to_end_ms.p50",
+                "end_to_end_ms.p99",
+            ]
+            .map(|path| figure(runs, partitions, system, |run| run.figure(path)));
+            write!(text, " {a50:.2}, {a99:.2}; {e50:.2}, {e99:.2} |")?;
         }
-        said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let ours = figure(runs, partitions, 0, |run| run.figure("answer_ms.p99"));
+        writeln!(text, " {:.1} |", ours / p99)?;
     }
-    bail!("{topic} is not led: {said}")
-}
-
-/// From `..., 12 ms 50th, 20 ms 95th, 31 ms 99th, 40 ms 99.9th.`
-fn ninety_ninth(text: &str) -> Option<f64> {
-    let line = text.lines().rfind(|line| line.contains(" 99th"))?;
-    let (before, _) = line.split_once(" ms 99th")?;
-    before.rsplit(' ').next()?.parse().ok()
-}
-
-fn producer(binary: &Path, broker: &Broker, topic: &str, records: &str) -> Result<Child> {
-    let size = RECORD_SIZE.to_string();
-    Ok(Command::new(binary)
-        .args([
-            "producer-perf-test",
-            "--bootstrap-server",
-            broker.address(),
-            "--topic",
-            topic,
-        ])
-        .args(["--num-records", records, "--record-size", &size, "--throughput", "-1"])
-        .args(["--command-property", "batch.size=16384", "linger.ms=5", "acks=all"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?)
-}
-
-/// Runs the topics tool.
-pub(super) fn topics(binary: &Path, broker: &Broker, arguments: &[&str]) -> Result<()> {
-    let output = Command::new(binary)
-        .args(["topics", "--bootstrap-server", broker.address()])
-        .args(arguments)
-        .output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }
 
@@ -251,7 +243,7 @@ fn flush_times(home: &Path) -> Result<FlushTimes> {
     let path = home.join("flush-times");
     let mut file = std::fs::File::create(&path)?;
     let mut times = Vec::new();
-    for _ in 0..300 {
+    for _ in 0..500 {
         file.seek(SeekFrom::End(0))?;
         file.write_all(&[7; 16_384])?;
         let began = Instant::now();
@@ -260,10 +252,8 @@ fn flush_times(home: &Path) -> Result<FlushTimes> {
     }
     std::fs::remove_file(path)?;
     times.sort_by(f64::total_cmp);
-    let median = times[times.len() / 2];
     Ok(FlushTimes {
-        least: median,
-        most: median,
-        worst: times[times.len() * 99 / 100],
+        p50: times[times.len() / 2],
+        p99: times[times.len() * 99 / 100],
     })
 }

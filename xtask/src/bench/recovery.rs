@@ -1,7 +1,7 @@
 //! `cargo xtask bench recovery`: from kill -9 to the next acknowledged record, with ten thousand partitions.
 
 use super::broker::{Broker, Make, Prepared, Serving};
-use super::{Options, durable, load, machine, median};
+use super::{Options, load, machine, median};
 use anyhow::{Context, Result, ensure};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, hom
     let began = Instant::now();
     for topic in 0..topics {
         let name = format!("many-{topic}");
-        durable::topics(
+        run_topics_tool(
             binary,
             &broker,
             &["--create", "--topic", &name, "--partitions", PARTITIONS],
@@ -96,6 +96,16 @@ fn fill(binary: &Path, broker: &Broker, topic: &str) -> Result<()> {
         ])
         .args(["--num-records", RECORDS, "--record-size", "100", "--throughput", "-1"])
         .args(["--command-property", "batch.size=0", "linger.ms=0"])
+        .output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// Runs the topics tool.
+fn run_topics_tool(binary: &Path, broker: &Broker, arguments: &[&str]) -> Result<()> {
+    let output = Command::new(binary)
+        .args(["topics", "--bootstrap-server", broker.address()])
+        .args(arguments)
         .output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(())

@@ -24,6 +24,8 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+pub(super) use latency::promptly;
+
 use super::figures::Figures;
 use super::machine::{self, Machine};
 use super::measuring::{Contestant, Measuring, Setup};
