@@ -37,6 +37,9 @@ PASSING = {
     KafkaError.KAFKA_STORAGE_ERROR,
 }
 
+# Seconds that a transactional call may take before it is made again: librdkafka would wait for ever.
+CALL = 30
+
 producing = consuming = True
 # The epoch of the leader of the last record polled, by consumer and partition.
 EPOCHS = {}
@@ -105,7 +108,7 @@ def ends(found):
 def positions(who, found):
     """The same with the epochs of the leaders: without one, whoever goes on there believes a leader that does not know yet that it is
     none any more, and that has nothing there (KIP-320)."""
-    return [TopicPartition(TOPIC, partition, end, None, EPOCHS[who][partition]) for partition, end in ends(found).items()]
+    return [TopicPartition(TOPIC, partition, end, leader_epoch=EPOCHS[who][partition]) for partition, end in ends(found).items()]
 
 
 def settings(who):
@@ -165,7 +168,7 @@ def forward(who, chance):
         # Otherwise librdkafka would not ask for stable positions, and begin before a transaction that is being committed.
         consumer = join(who, FORWARDERS, "read_committed")
         try:
-            retry(who, producer.init_transactions)
+            retry(who, lambda: producer.init_transactions(CALL))
             for _ in range(chance.randrange(30, 130)):
                 if not consuming:
                     break
@@ -199,7 +202,7 @@ def forward_portion(who, producer, consumer, found, progress, abort):
             producer.produce(FORWARDED, f"{who}:{partition}:{sequence}:{offset}", partition=partition, on_delivery=settled)
         producer.poll(0)
     if abort:
-        retry(who, producer.abort_transaction)
+        retry(who, lambda: producer.abort_transaction(CALL))
         tell("aborted", who, transaction=transaction)
         for partition, records in found.items():
             consumer.seek(TopicPartition(TOPIC, partition, records[0][0]))
@@ -208,8 +211,8 @@ def forward_portion(who, producer, consumer, found, progress, abort):
     what = {"group": FORWARDERS, "topic": TOPIC, "offsets": list(ends(found).items())}
     tell("committing", who, **what)
     stand = positions(who, found)
-    retry(who, lambda: producer.send_offsets_to_transaction(stand, consumer.consumer_group_metadata()))
-    retry(who, producer.commit_transaction)
+    retry(who, lambda: producer.send_offsets_to_transaction(stand, consumer.consumer_group_metadata(), CALL))
+    retry(who, lambda: producer.commit_transaction(CALL))
     tell("committed", who, transaction=transaction)
     tell("committed_offsets", who, **what)
 
