@@ -10,6 +10,7 @@ pub mod follower;
 pub mod heard;
 mod high_watermark;
 mod isr;
+mod keeping_up;
 pub mod leadership;
 pub mod partition;
 mod progress;
