@@ -107,7 +107,7 @@ fn measure(measuring: &mut Measuring, contestant: &Contestant, factor: &Factor, 
         return Ok(());
     }
     let setting = if kafka { point.kafkas } else { point.ours };
-    let topic = format!("{}-{}", factor.name, point.name.replace(' ', "-"));
+    let topic = format!("{}-{}", factor.name, point.name.replace([' ', ','], "-"));
     let load = load(measuring, point).with(&format!("--topic {topic} {setting}"));
     if factor.name == "partitions" {
         // Every partition has a record before: opening its files is not what is measured.

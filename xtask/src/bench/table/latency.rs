@@ -24,13 +24,26 @@ pub fn measure(measuring: &mut Measuring, contestants: &[Contestant]) -> Result<
                 let run = promptly(measuring, contestant, &Load::new(&words))?;
                 let what = format!("end to end at {rate}/s");
                 add(measuring, contestant.name, &what, &run);
-                // One second of warming up is not counted in the times, but in the work.
-                let cpu = run.spent.cpu_seconds / (seconds + 1.0) * 100.0;
-                measuring
-                    .figures
-                    .add(contestant.name, &format!("{what}: CPU, % of a core"), cpu);
                 contestant.delete(measuring, &topic)?;
             }
+        }
+    }
+    little(measuring, contestants)
+}
+
+/// What little work costs: few records a second, in ordinary scheduling, which costs what it costs a user.
+fn little(measuring: &mut Measuring, contestants: &[Contestant]) -> Result<()> {
+    for round in 0..measuring.rounds {
+        for contestant in contestants {
+            let topic = format!("little-{round}");
+            let seconds = measuring.scaled(5.0).max(1.0);
+            let words = format!("latency --topic {topic} --rate 500 --warmup-seconds 0 --seconds {seconds}");
+            let run = contestant.run(measuring, &Load::new(&words))?;
+            let share = run.spent.cpu_seconds / seconds * 100.0;
+            measuring
+                .figures
+                .add(contestant.name, "CPU at 500 records a second, % of a core", share);
+            contestant.delete(measuring, &topic)?;
         }
     }
     Ok(())

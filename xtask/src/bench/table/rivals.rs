@@ -74,8 +74,8 @@ const RIVALS: [Rival; 5] = [
 pub struct Running {
     child: Child,
     address: String,
-    /// What ends whatever it left running beside itself.
-    afterwards: Option<Command>,
+    /// What it needs beside itself.
+    beside: Option<Child>,
 }
 
 impl Running {
@@ -92,7 +92,7 @@ impl Running {
         Ok(Self {
             child,
             address,
-            afterwards: None,
+            beside: None,
         })
     }
 }
@@ -102,7 +102,10 @@ impl Drop for Running {
         // Both fail only when it has ended already, which is what is wanted.
         let _ = counters::kill(&[self.child.id()]);
         let _ = self.child.wait();
-        let _ = self.afterwards.as_mut().map(Command::output);
+        if let Some(beside) = &mut self.beside {
+            let _ = beside.kill();
+            let _ = beside.wait();
+        }
     }
 }
 

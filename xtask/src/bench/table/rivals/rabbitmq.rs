@@ -44,11 +44,12 @@ fn start(installed: &Installed, home: &Path, amqp: u16, streams: u16, address: u
         .env("RABBITMQ_MNESIA_BASE", home.join("data"))
         .env("RABBITMQ_LOG_BASE", home.join("log"))
         .env("RABBITMQ_PID_FILE", home.join("pid"));
+    // The port mapper as a process of ours: the node would leave a daemon behind.
+    let beside = Command::new("epmd")
+        .args(["-address", "127.0.0.1", "-port", &mapper])
+        .spawn()?;
     let mut running = Running::start(command, home, format!("127.0.0.1:{address}"))?;
-    // The port mapper is a daemon that outlives the node.
-    let mut end = Command::new("epmd");
-    end.arg("-kill").env("ERL_EPMD_PORT", mapper);
-    running.afterwards = Some(end);
+    running.beside = Some(beside);
     Ok(Some(running))
 }
 
