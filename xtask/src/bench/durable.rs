@@ -101,7 +101,7 @@ pub fn run(options: &Options, root: &Path) -> Result<()> {
     let mut text = format!(
         "# Waiting for stable storage\n\n\
          Measured by `cargo xtask bench durable` at {}; medians of {} rounds by turns. Records of 1 KiB, acks=all, one replica; \
-         brokers and the generator on the same machine, which is otherwise idle.\n\n",
+         brokers and the generator on the same machine.\n\n",
         machine.sentence(),
         measuring.rounds,
     );
