@@ -20,7 +20,10 @@ use quorum::{QuorumNode, QuorumOptions};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
+/// How long a node whose directories failed waits for its part in the quorum to end.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// How long the controller's connections may take to finish what they are in.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -87,11 +90,16 @@ pub(super) async fn run(settings: Settings, started: Instant) -> Result<()> {
             None => std::future::pending().await,
         }
     };
-    tokio::select! {
-        () = signals.first() => {}
+    let lost = tokio::select! {
+        () = signals.first() => None,
         // Without the metadata log nothing that a client is told can be kept; the process ends, as Kafka's does.
         lost = node.quorum.ended() => return lost.context("the metadata log is lost"),
-        dir = lost_dirs => bail!("every log directory, or the one of the metadata log ({}), has failed", dir.display()),
+        dir = lost_dirs => Some(dir.display().to_string()),
+    };
+    if let Some(dir) = lost {
+        // Its thread is not to outlive the runtime; but no disk is waited for any more.
+        _ = timeout(FAREWELL, node.quorum.stop()).await;
+        bail!("every log directory, or the one of the metadata log ({dir}), has failed");
     }
     signals.end_at_next();
     node.stop().await
