@@ -70,6 +70,9 @@ pub struct Options {
     /// The binary to measure; a release build of this tree if not given.
     #[arg(long)]
     riverrun: Option<PathBuf>,
+    /// A folder with the native generators' binaries, for `replication`; a release build of this tree if not given.
+    #[arg(long)]
+    generators: Option<PathBuf>,
     /// Where the table goes.
     #[arg(long, default_value = "docs/performance/quick.md")]
     output: PathBuf,

@@ -130,7 +130,10 @@ fn records_per_core_second(run: &Run) -> f64 {
 /// Measures all and writes the table.
 pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, home: &Path) -> Result<()> {
     let machine = machine::describe(root)?;
-    let generator = Generator::build(root)?;
+    let generator = match &options.generators {
+        Some(folder) => Generator::of(folder.clone()),
+        None => Generator::build(root)?,
+    };
     let home = home.join("replication");
     let mut runs = Runs::new();
     for round in 1..=options.rounds {
