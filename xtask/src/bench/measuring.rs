@@ -148,7 +148,7 @@ impl Measuring {
         let prepared = Broker::prepare_cluster(make, &home, NODES, &settings)?;
         let nodes = prepared.into_iter().map(|node| node.start()).collect::<Result<_>>()?;
         let cluster = Cluster { nodes };
-        for warm_up in ["--batch-size 16384 --seconds 4", "--batch-size 1 --seconds 2"] {
+        for warm_up in ["--batch-size 16384 --seconds 6", "--batch-size 1 --seconds 6"] {
             let load = Load::new("produce --topic warm-up --replication-factor 3 --connections 6").with(warm_up);
             cluster.run(self, &load).context("warming a cluster up")?;
         }

@@ -11,6 +11,7 @@ use crate::topic::{self, Topic, name_of};
 use anyhow::{Context, Result, ensure};
 use base::{ProducerEpoch, ProducerId};
 use clap::Args;
+use protocol::ErrorCode;
 use protocol::messages::init_producer_id_request::InitProducerIdRequest;
 use protocol::messages::metadata_request::MetadataRequest;
 use protocol::messages::produce_request::ProduceRequest;
@@ -52,6 +53,9 @@ pub struct Options {
     #[arg(long, default_value_t = 0)]
     readers: usize,
 }
+
+/// How long a producer may have to ask for its id.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is common to all connections.
 struct Plan<'a> {
@@ -258,7 +262,16 @@ fn producer_id(connection: &mut Connection) -> Result<Producer> {
         producer_epoch: -1,
         ..Default::default()
     };
-    let answer = connection.call(&request, 5)?;
+    let begun = Instant::now();
+    let answer = loop {
+        let answer = connection.call(&request, 5)?;
+        // A broker that has none left asks its controller first, and has the producer ask again.
+        let again = ErrorCode::from(answer.error_code) == ErrorCode::CoordinatorLoadInProgress;
+        if !again || begun.elapsed() > PATIENCE {
+            break answer;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
     ensure!(answer.error_code == 0, "no producer id: {}", name_of(answer.error_code));
     Ok((ProducerId(answer.producer_id), ProducerEpoch(answer.producer_epoch)))
 }
