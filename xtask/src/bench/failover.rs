@@ -34,6 +34,9 @@ pub struct Failover {
     /// The binary to measure; a release build of this tree if not given.
     #[arg(long)]
     riverrun: Option<PathBuf>,
+    /// Where `bench-failover` lies already built; built here if not given.
+    #[arg(long)]
+    generators: Option<PathBuf>,
     /// Where the table goes, and with `.json` the figures.
     #[arg(long, default_value = "docs/performance/failover.md")]
     output: PathBuf,
@@ -111,7 +114,10 @@ pub fn run(options: &Failover) -> Result<()> {
     // What the measuring program looks for lies beside the jars.
     let jars = crate::test::kafka_jars()?;
     let dependencies = jars.ancestors().nth(2).context("the jars lie below test-deps")?;
-    let program = super::groups::generator(root)?.with_file_name("bench-failover");
+    let program = match &options.generators {
+        Some(built) => built.join("bench-failover"),
+        None => super::groups::generator(root)?.with_file_name("bench-failover"),
+    };
     let (partitions, rounds) = match options.quick {
         true => (vec![1, 1_000], 1),
         false => (options.partitions.clone(), options.rounds),
