@@ -87,6 +87,8 @@ const LOADS: [Load; 5] = [
 /// What a JVM is warmed up with: some hundred thousand requests' worth of every shape.
 const WARM_UP: [usize; 3] = [0, 1, 2];
 const WARM_UP_SECONDS: f64 = 5.0;
+/// How long each load runs before it is measured.
+const SETTLING_SECONDS: f64 = 2.0;
 
 /// By load and by system.
 type Runs = BTreeMap<(usize, usize), Vec<Run>>;
@@ -144,6 +146,8 @@ pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, hom
                 cluster.run(&generator, &LOADS[*load], WARM_UP_SECONDS)?;
             }
             for (at, load) in LOADS.iter().enumerate() {
+                // What a new topic of a thousand partitions still has to do is not the load's, nor is a JVM's first look at it.
+                cluster.run(&generator, load, SETTLING_SECONDS)?;
                 let run = cluster.run(&generator, load, load.seconds * options.scale);
                 let run = run.with_context(|| format!("{name}, {}", load.name))?;
                 println!(
