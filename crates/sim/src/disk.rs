@@ -12,6 +12,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// The space of every volume: a terabyte, all of it there to be used.
+const ROOM: u64 = 1 << 40;
+
 #[derive(Clone, Debug, Default)]
 struct State {
     inodes: Vec<Inode>,
@@ -197,8 +200,8 @@ impl Fs for Disk {
 
     fn space(&self, _path: &Path) -> io::Result<Space> {
         Ok(Space {
-            total: u64::MAX,
-            usable: u64::MAX,
+            total: ROOM,
+            usable: ROOM,
         })
     }
 }

@@ -1,0 +1,206 @@
+//! What must be true once all is well again.
+
+use crate::history::{End, History, Place, Told};
+use crate::story::a_little;
+use crate::workload::{ATOMIC, PARTITIONS, PLAIN, Work, topic};
+use base::{Offset, TopicPartition};
+use broker::Broker;
+use bytes::Bytes;
+use client::admin::list_group_offsets;
+use simulated_cluster::Cluster;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use storage::{MinOne, ReadRequest};
+
+/// What a replica holds: its high watermark, its end, and its bytes.
+type Replica = (Offset, Offset, Bytes);
+
+/// A partition's records as they lie in the log: offset, value.
+pub type Log = Vec<(i64, String)>;
+
+fn replica(broker: &Broker, name: &str, index: i32) -> Option<Replica> {
+    let hosted = broker.partitions.get(name, index)?;
+    let (view, watermark) = {
+        let partition = hosted.lock_quietly();
+        (partition.log().view(), partition.high_watermark())
+    };
+    let mut bytes = Vec::new();
+    let mut next = view.log_start_offset();
+    while next < view.log_end_offset() {
+        let request = ReadRequest {
+            from: next,
+            max_bytes: 1 << 20,
+            bound: view.log_end_offset(),
+            min_one: MinOne::Whole,
+        };
+        let region = view.read(request).unwrap().region?;
+        let read = region.read().unwrap();
+        let mut rest: &[u8] = &read;
+        while let Ok((batch, after)) = records::BatchView::split(rest) {
+            next = batch.header().last_offset().plus(1);
+            rest = after;
+        }
+        bytes.extend_from_slice(&read[..read.len() - rest.len()]);
+    }
+    Some((watermark, view.log_end_offset(), bytes.into()))
+}
+
+fn names(cluster: &Cluster) -> BTreeSet<(String, i32)> {
+    let brokers = (0..cluster.nodes()).filter_map(|node| cluster.broker(node));
+    let topics = brokers.flat_map(|broker| broker.partitions.topics());
+    let names = topics.flat_map(|topic| {
+        let indexes: Vec<i32> = topic.partitions().map(|(index, _)| index).collect();
+        indexes.into_iter().map(move |index| (topic.name.to_string(), index))
+    });
+    names.collect()
+}
+
+/// Whether every partition is on every node, to its end below the high watermark, and in the same bytes.
+pub fn are_equal(cluster: &Cluster) -> bool {
+    if !cluster.now().is_multiple_of(100) || (0..cluster.nodes()).any(|node| cluster.broker(node).is_none()) {
+        return false;
+    }
+    names(cluster).into_iter().all(|(name, index)| {
+        let replicas = (0..cluster.nodes()).map(|node| {
+            let broker = cluster.broker(node)?;
+            replica(&broker, &name, index)
+        });
+        let replicas: Vec<Option<Replica>> = replicas.collect();
+        let first = &replicas[0];
+        let is_whole = |replica: &Option<Replica>| replica.as_ref().is_some_and(|(watermark, end, _)| watermark == end);
+        replicas.iter().all(|replica| replica == first && is_whole(replica))
+    })
+}
+
+/// Whether readers and the group have been handed everything that was acknowledged or committed.
+pub fn is_all_read(history: &History) -> bool {
+    let told = history.lock();
+    let plain = told.acknowledged.keys().filter(|(place, _)| place.0 == PLAIN);
+    let mut committed = told.transactions.iter().filter(|one| one.end == End::Committed);
+    plain.into_iter().all(|record| told.group_saw.contains(record))
+        && committed.all(|one| one.values.iter().all(|value| told.committed_saw.contains(value)))
+}
+
+/// Asks what the group without members has committed.
+pub async fn look(work: Work, found: Arc<AtomicBool>) {
+    let cluster = work.cluster("looks");
+    let offsets = loop {
+        match list_group_offsets(&cluster, "commits").await {
+            Ok(offsets) => break offsets,
+            Err(error) => work.history.note(format_args!("commits cannot be seen: {error}")),
+        }
+        a_little().await;
+    };
+    let mut told = work.history.lock();
+    for ((group, place), (committed, tried)) in told.commits.clone() {
+        let key = TopicPartition::new(place.0, place.1);
+        let there = offsets.iter().find(|(partition, _)| *partition == key);
+        let there = there.map_or(-1, |(_, committed)| committed.offset.0);
+        if there < committed || there > tried {
+            told.wrong(format!(
+                "{group} has {there} of {place:?}: {committed} was committed, {tried} was tried"
+            ));
+        }
+    }
+    found.store(true, Ordering::Relaxed);
+}
+
+/// The values in a log, control records left out.
+fn values(bytes: &[u8]) -> Log {
+    let mut found = Vec::new();
+    let mut rest = bytes;
+    while let Ok((batch, after)) = records::BatchView::split(rest) {
+        rest = after;
+        let header = *batch.header();
+        if header.attributes.is_control() {
+            continue;
+        }
+        let body = records::Records::new(batch.body(), header.record_count);
+        for record in body.map(Result::unwrap) {
+            let offset = header.base_offset.plus(i64::from(record.offset_delta));
+            let value = String::from_utf8(record.value.unwrap_or(b"").to_vec()).unwrap();
+            found.push((offset.0, value));
+        }
+    }
+    found
+}
+
+/// Compares what the logs hold with what was promised.
+pub fn check(cluster: &Cluster, history: &History) {
+    let broker = cluster.broker(0).unwrap();
+    let mut told = history.lock();
+    for name in [PLAIN, ATOMIC] {
+        for index in 0..PARTITIONS {
+            let (_, _, bytes) = replica(&broker, name, index).unwrap();
+            log((topic(name), index), &values(&bytes), &mut told);
+        }
+    }
+    transactions(&mut told);
+}
+
+fn log(place: Place, log: &Log, told: &mut Told) {
+    let mut offsets: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut last: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (offset, value) in log {
+        if let Some(before) = offsets.insert(value, *offset) {
+            wrong.push(format!("{value} is twice in {place:?}: {before} and {offset}"));
+        }
+        let who = value.split(':').next().unwrap_or("");
+        // What was sent later is numbered higher.
+        if let Some(before) = last.insert(who, value)
+            && before >= value.as_str()
+        {
+            wrong.push(format!("{value} comes after {before} in {place:?}"));
+        }
+        if let Some(seen) = told.seen.get(&(place, *offset))
+            && seen != value
+        {
+            wrong.push(format!("{place:?} has {value} at {offset}, but {seen} was read there"));
+        }
+    }
+    for ((at, value), offset) in &told.acknowledged {
+        let there = offsets.get(value.as_str()).copied();
+        // An answer to a repeated batch may not know where the first was written.
+        if *at == place && (there.is_none() || (*offset >= 0 && there != Some(*offset))) {
+            wrong.push(format!(
+                "{value} was acknowledged at {place:?} {offset}, and is at {there:?}"
+            ));
+        }
+    }
+    let seen = told.seen.range((place, i64::MIN)..=(place, i64::MAX));
+    for ((_, offset), value) in seen {
+        if !offsets.contains_key(value.as_str()) {
+            wrong.push(format!("{value} was read at {place:?} {offset}, and is not there"));
+        }
+    }
+    for wrong in wrong {
+        told.wrong(wrong);
+    }
+}
+
+fn transactions(told: &mut Told) {
+    let mut wrong = Vec::new();
+    for transaction in &told.transactions {
+        let seen = transaction
+            .values
+            .iter()
+            .filter(|value| told.committed_saw.contains(value))
+            .count();
+        let all = transaction.values.len();
+        let is_right = match transaction.end {
+            End::Committed => seen == all,
+            End::Aborted => seen == 0,
+            End::Unknown => seen == 0 || seen == all,
+        };
+        if !is_right {
+            wrong.push(format!(
+                "of {all} records, {seen} were read as committed: {transaction:?}"
+            ));
+        }
+    }
+    for wrong in wrong {
+        told.wrong(wrong);
+    }
+}
