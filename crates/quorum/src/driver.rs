@@ -166,7 +166,10 @@ impl Driver {
             .active
             .map(|_| self.desk.periodic.next_deadline(&self.desk.sessions));
         let deadlines = [self.replica.raft.next_deadline(), periodic, self.snapshotter.deadline()];
-        let next: Option<Instant> = deadlines.into_iter().flatten().min();
+        self.until(deadlines.into_iter().flatten().min())
+    }
+
+    fn until(&self, next: Option<Instant>) -> Duration {
         next.map_or(LONGEST_SLEEP, |next| next.since(self.clock.now()).min(LONGEST_SLEEP))
     }
 
@@ -335,7 +338,8 @@ impl Driver {
         let patience = tokio::time::sleep(FAREWELL);
         tokio::pin!(patience);
         while !self.replica.raft.may_stop() {
-            let sleep = self.until_deadline();
+            // The machine's alone: nobody does an active controller's duties any more, and one that is due would be for ever.
+            let sleep = self.until(self.replica.raft.next_deadline());
             tokio::select! {
                 Some((id, outcome)) = self.brought.recv() => self.replica.on_outcome(id, outcome),
                 () = tokio::time::sleep(sleep) => self.replica.on_timeout(),

@@ -76,6 +76,9 @@ pub fn are_equal(cluster: &Cluster) -> bool {
 /// Whether readers and the group have been handed everything that was acknowledged or committed.
 pub fn is_all_read(history: &History) -> bool {
     let told = history.lock();
+    if !told.now.is_multiple_of(100) {
+        return false;
+    }
     let plain = told.acknowledged.keys().filter(|(place, _)| place.0 == PLAIN);
     let mut committed = told.transactions.iter().filter(|one| one.end == End::Committed);
     plain.into_iter().all(|record| told.group_saw.contains(record))
