@@ -15,7 +15,7 @@ mod story;
 mod workload;
 
 /// Enough for a few seconds; `cargo xtask sim` asks for more.
-const SEEDS: u64 = 8;
+const SEEDS: u64 = 6;
 
 #[test]
 fn what_was_promised_is_kept() {
