@@ -114,6 +114,33 @@ fn a_session_tells_only_what_changed() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn what_found_no_room_in_an_answer_is_in_the_next_ones() -> Result<()> {
+    let broker = chosen::start_one(&Settings::default())?;
+    let (mut talk, mut producer) = (Talk::to(&*broker)?, Talk::to(&*broker)?);
+    producer.create_topic("t", 3, &[])?;
+    for index in 0..3 {
+        producer.append("t", index, 100)?;
+    }
+    let narrow = |id, epoch, wanted: &[(i32, i64)]| FetchRequest {
+        max_bytes: 1,
+        ..of_session(id, epoch, wanted)
+    };
+    let mut answer = talk.ask(&narrow(0, 0, &[(0, 0), (1, 0), (2, 0)]), 12)?;
+    let id = answer.session_id;
+    for epoch in 1..=3 {
+        let given: Vec<i32> = told(&answer)
+            .iter()
+            .filter(|told| told.2 > 0)
+            .map(|told| told.1)
+            .collect();
+        assert_eq!(given, [epoch - 1], "there is room for one batch");
+        answer = talk.ask(&narrow(id, epoch, &[(epoch - 1, 1)]), 12)?;
+    }
+    assert_eq!(told(&answer), [], "everything was read");
+    Ok(())
+}
+
 /// Ticks of processor time that a process has used so far; there are a hundred in a second.
 fn ticks(pid: u32) -> Result<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;

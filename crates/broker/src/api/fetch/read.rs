@@ -253,6 +253,8 @@ impl<'a> Reading<'a> {
             }
             return Read::failed(read_error(error));
         }
+        // Records that the others left no room for are there without any change.
+        read.is_settled &= read.region.is_some() || request.from >= bound;
         read.hosted = Some(hosted);
         read
     }
