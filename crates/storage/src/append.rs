@@ -75,6 +75,9 @@ impl Log {
             let Some(batch) = producer_batch(&header, batch.body(), terms.marker_epochs)? else {
                 continue;
             };
+            if terms.origin == Origin::Client {
+                self.recall_before(&batch);
+            }
             let verdict = self.producers.check(&mut staged, &batch)?;
             if let Verdict::Duplicate {
                 base_offset,

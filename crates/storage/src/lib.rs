@@ -29,6 +29,7 @@ mod producer_batch;
 pub mod producer_state;
 pub mod producers;
 pub mod read;
+mod recall;
 mod recovery;
 mod replay;
 pub mod retention;

@@ -10,6 +10,7 @@
 
 mod batch;
 mod entry;
+mod recall;
 mod refusal;
 mod sequence;
 pub mod snapshot;
@@ -24,6 +25,7 @@ mod tests;
 pub use crate::origin::Origin;
 pub use batch::{BatchKind, MarkerEpochRule, ProducerBatch, TxnResult};
 pub use entry::{BATCHES_KEPT, BatchMetadata, ProducerEntry};
+pub(crate) use recall::Forgotten;
 pub use refusal::ProducerError;
 pub use snapshots::{
     SUFFIX as SNAPSHOT_SUFFIX, Sync, offset_of as snapshot_offset, path as snapshot_path,
@@ -34,7 +36,7 @@ pub use verification::{FirstSequence, Verification, VerificationGuard};
 
 use base::fs::Fs;
 use base::{Offset, ProducerId, Timestamp};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use snapshot::SnapshotEntry;
 use snapshots::Snapshots;
 use std::collections::BTreeSet;
@@ -77,6 +79,8 @@ pub struct ProducerStateManager {
     /// By producer; not in snapshots, since who asked has to ask again after a restart.
     verifications: FxHashMap<ProducerId, verification::Pending>,
     next_guard: u64,
+    /// Whoever was loaded from a snapshot, which knows only the last batch, and was not looked for in the log since.
+    half_known: FxHashSet<ProducerId>,
     snapshots: Snapshots,
     expiration: Duration,
     map_end: Offset,
@@ -93,6 +97,7 @@ impl ProducerStateManager {
             transactions: Transactions::default(),
             verifications: FxHashMap::default(),
             next_guard: 0,
+            half_known: FxHashSet::default(),
             snapshots: Snapshots::known(fs, dir, snapshots),
             expiration,
             map_end: Offset::ZERO,
@@ -193,6 +198,8 @@ impl ProducerStateManager {
     pub fn remove_expired(&mut self, now: Timestamp) {
         let expiration = self.expiration;
         self.producers.retain(|_, entry| !is_expired(entry, now, expiration));
+        let producers = &self.producers;
+        self.half_known.retain(|id| producers.contains_key(id));
         self.verifications
             .retain(|_, pending| !is_silent(pending.since(), now, expiration));
     }
@@ -231,6 +238,7 @@ impl ProducerStateManager {
                 if let Some(first_offset) = entry.current_txn_first_offset {
                     self.transactions.start(first_offset, loaded.producer_id);
                 }
+                self.half_known.insert(loaded.producer_id);
                 self.producers.insert(loaded.producer_id, entry);
             }
             self.snapshot_end = offset;
@@ -255,6 +263,7 @@ impl ProducerStateManager {
         self.producers.clear();
         self.transactions.clear();
         self.verifications.clear();
+        self.half_known.clear();
     }
 
     /// The log now starts at `log_start`.

@@ -6,6 +6,7 @@ mod golden;
 mod model;
 mod opening;
 mod reading;
+mod recalling;
 mod retaining;
 mod rolling;
 mod transactions;

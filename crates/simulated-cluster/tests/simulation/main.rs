@@ -29,6 +29,19 @@ fn what_was_promised_is_kept() {
     );
 }
 
+/// Found: a controller that spun while it stopped, and a leader that after a clean end no longer knew the first of several
+/// batches that a producer had not been answered.
+const FOUND: [u64; 1] = [40];
+
+#[test]
+fn what_was_found_once_is_mended() {
+    for seed in FOUND {
+        if let Err(complaint) = processes::live(seed) {
+            panic!("{complaint}");
+        }
+    }
+}
+
 #[test]
 fn the_same_seed_is_the_same_history() {
     let first = processes::live(7).unwrap();

@@ -31,6 +31,16 @@ impl BatchMetadata {
         Offset(self.last_offset.0.saturating_sub(i64::from(self.offset_delta)))
     }
 
+    /// What is kept of `batch`.
+    pub(super) fn of(batch: &ProducerBatch) -> Self {
+        Self {
+            last_sequence: batch.last_sequence,
+            last_offset: batch.last_offset,
+            offset_delta: i32::try_from(batch.last_offset.since(batch.base_offset)).unwrap_or(i32::MAX),
+            timestamp: batch.max_timestamp,
+        }
+    }
+
     const EMPTY: Self = Self {
         last_sequence: sequence::NONE,
         last_offset: Offset::NONE,
@@ -107,6 +117,15 @@ impl ProducerEntry {
         self.batches[usize::from(self.kept)] = batch;
         self.kept += 1;
         self.last_timestamp = batch.timestamp;
+    }
+
+    /// Remembers `older` batches, oldest first, before those that are known: as many of the last as there is room for.
+    pub(super) fn recall(&mut self, older: &[BatchMetadata]) {
+        let known = usize::from(self.kept);
+        let recalled = &older[older.len().saturating_sub(BATCHES_KEPT - known)..];
+        self.batches.copy_within(..known, recalled.len());
+        self.batches[..recalled.len()].copy_from_slice(recalled);
+        self.kept = u8::try_from(known + recalled.len()).expect("at most five");
     }
 
     /// Takes over `epoch`; the batches of another epoch are forgotten, since sequences start anew.

@@ -122,13 +122,7 @@ impl Staged {
             }
             Some(_) | None => {}
         }
-        let kept = BatchMetadata {
-            last_sequence: batch.last_sequence,
-            last_offset: batch.last_offset,
-            offset_delta: i32::try_from(batch.last_offset.since(batch.base_offset)).unwrap_or(i32::MAX),
-            timestamp: batch.max_timestamp,
-        };
-        entry.push(batch.epoch, kept);
+        entry.push(batch.epoch, BatchMetadata::of(batch));
         Ok(())
     }
 
