@@ -135,9 +135,10 @@ impl ControllerRoute {
     }
 }
 
-/// Waits until somebody else is in office than is known to be.
+/// Waits until somebody else is in office than is known to be. The same node in another epoch has the request: if it was
+/// started anew, the connection says so.
 async fn another(mut active: watch::Receiver<ActiveController>, known: &ActiveController) {
-    let other = |now: &ActiveController| now.id.is_some() && now.epoch != known.epoch;
+    let other = |now: &ActiveController| now.id.is_some() && now.id != known.id;
     if active.wait_for(other).await.is_err() {
         // This node stops: whoever waits is told so elsewhere.
         std::future::pending::<()>().await;
