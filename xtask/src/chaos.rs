@@ -55,6 +55,7 @@ pub fn run(options: &Options) -> Result<()> {
         ("CHAOS_NODES", options.nodes.to_string()),
         ("CHAOS_SEED", seed.to_string()),
         ("CHAOS_KEEP", keep.display().to_string()),
+        ("CHAOS_FORWARDING", "everybody".to_owned()),
     ];
     if options.kafka {
         environment.push(("RIVERRUN_STORIES_OF", "kafka".to_owned()));

@@ -1,8 +1,10 @@
 """librdkafka while a cluster suffers: `chaos.py PLAIN PARTITIONS FORWARDED SEED PAUSE_MS`. An idempotent producer, a consumer
-that is in no group, members of a KIP-848 group of which one leaves now and then, and a member of another one that forwards the plain
-topic, exactly once. What they do and see is a line of JSON each on the standard output, written before a call and after its answer:
-crates/testkit/tests/chaos/history.rs. A line on standard input ends the producer, its end the rest."""
+that is in no group, members of a KIP-848 group of which one leaves now and then, and, unless FORWARDED is empty, a member of another
+one that forwards the plain topic there, exactly once. What they do and see is a line of JSON each on the standard output, written before a call and after its answer:
+crates/testkit/tests/chaos/history.rs. A line on standard input ends the producer, its end the rest; who does not end then is told."""
 
+import contextlib
+import faulthandler
 import json
 import os
 import random
@@ -37,8 +39,17 @@ PASSING = {
     KafkaError.KAFKA_STORAGE_ERROR,
 }
 
+# For whoever looks into a finding: why librdkafka begins a new epoch, among much else.
+DEBUG = {"debug": "eos,msg,protocol", "log_level": 7} if "CHAOS_DEBUG" in os.environ else {}
+
 # Seconds that a transactional call may take before it is made again: librdkafka would wait for ever.
 CALL = 30
+# Seconds after which a transactional producer is left alone with such a call: send_offsets_to_transaction does not keep to its timeout
+# while it waits for the group's coordinator (librdkafka #5456), and waits for ever for one that metadata does not have any more (#5511).
+STUCK = CALL + 15
+# Seconds that a producer may take to have everything settled, longer than delivery.timeout.ms, and all the rest then to end:
+# together less than whoever runs this waits.
+SETTLING, ENDING = 75, 90
 
 producing = consuming = True
 # The epoch of the leader of the last record polled, by consumer and partition.
@@ -61,9 +72,7 @@ def written_at(message):
 
 
 def produce(who, chance):
-    # For whoever looks into a finding: why librdkafka begins a new epoch, among much else.
-    debug = {"debug": "eos,msg", "log_level": 7} if "CHAOS_DEBUG" in os.environ else {}
-    producer = Producer(COMMON | debug | {
+    producer = Producer(COMMON | DEBUG | {
         "client.id": who, "enable.idempotence": True, "acks": "all", "linger.ms": 2, "delivery.timeout.ms": 60000,
         "error_cb": lambda error: tell("erred", who, **complaint(error)),
     })
@@ -83,7 +92,8 @@ def produce(who, chance):
         tell("sends", who, **record)
         producer.produce(TOPIC, f"{who}:{partition}:{sequence}", partition=partition, on_delivery=settled)
         producer.poll(chance.uniform(0, 2 * PAUSE_MS) / 1000)
-    producer.flush()
+    if producer.flush(SETTLING):
+        tell("erred", who, error=f"what was sent is not settled after {SETTLING} s", severity="fatal")
 
 
 def polled(who, consumer):
@@ -155,34 +165,73 @@ def member(who, chance=None):
         consumer.close()
 
 
-def forward(who, chance):
-    """What is read goes to the same partition of another topic, together with where the group stands, in transactions of which some
-    are aborted. A value ends with the offset of the record that it forwards. Whatever goes wrong, it begins anew, as it also does now
-    and then by itself."""
-    progress = {"transaction": 0, "sequences": [0] * PARTITIONS}
-    while consuming:
-        producer = Producer(COMMON | {
+class Forwarder:
+    """A transactional producer and a consumer as long as nothing goes wrong with them."""
+
+    def __init__(self, who):
+        self.who, self.consumer, self.stuck, self.called = who, None, False, time.monotonic()
+
+    def call(self, call):
+        """A call that may be made again."""
+        for attempt in range(10):
+            self.called = time.monotonic()
+            try:
+                return call()
+            except KafkaException as problem:
+                if not problem.args[0].retriable() or attempt == 9 or not consuming:
+                    raise
+                tell("erred", self.who, error=problem.args[0].name(), severity="retriable")
+
+    def live(self, who, chance, progress):
+        producer = Producer(COMMON | DEBUG | {
             "client.id": who, "transactional.id": who, "transaction.timeout.ms": 60000, "linger.ms": 2,
             "error_cb": lambda error: tell("erred", who, error=error.name(), severity="retriable"),
         })
         # Otherwise librdkafka would not ask for stable positions, and begin before a transaction that is being committed.
-        consumer = join(who, FORWARDERS, "read_committed")
+        self.consumer = join(who, FORWARDERS, "read_committed")
         try:
-            retry(who, lambda: producer.init_transactions(CALL))
+            self.call(lambda: producer.init_transactions(CALL))
             for _ in range(chance.randrange(30, 130)):
-                if not consuming:
+                if not consuming or self.stuck:
                     break
-                found = polled(who, consumer)
+                self.called = time.monotonic()
+                found = polled(who, self.consumer)
                 if found:
-                    forward_portion(who, producer, consumer, found, progress, chance.randrange(6) == 0)
+                    forward_portion(self, producer, found, progress, chance.randrange(6) == 0)
         except KafkaException as problem:
+            # Fatal ones too: librdkafka aborts transactions that the coordinator did not begin yet, which is INVALID_TXN_STATE (#4849).
             tell("erred", who, error=problem.args[0].name(), severity="retriable")
             time.sleep(0.2)
         finally:
-            consumer.close()
+            self.called = time.monotonic()
+            if not self.stuck:
+                self.consumer.close()
+
+    def leave(self, _):
+        """A call does not come back: the group need not wait for this member too."""
+        self.stuck = True
+        if self.consumer:
+            with contextlib.suppress(RuntimeError, KafkaException):
+                self.consumer.close()
 
 
-def forward_portion(who, producer, consumer, found, progress, abort):
+def forward(who, chance):
+    """What is read goes to the same partition of another topic, together with where the group stands, in transactions of which some
+    are aborted. A value ends with the offset of the record that it forwards. Whatever goes wrong, it begins anew, as it also does now
+    and then by itself: the next one fences the one before, and ends its transaction."""
+    progress = {"transaction": 0, "sequences": [0] * PARTITIONS}
+    while consuming:
+        forwarder = Forwarder(who)
+        thread = run(who, forwarder.live, chance, progress)
+        while thread.is_alive() and time.monotonic() < forwarder.called + STUCK:
+            thread.join(0.2)
+        if thread.is_alive():
+            tell("erred", who, error="librdkafka does not come back", severity="retriable")
+            run(who, forwarder.leave)
+
+
+def forward_portion(forwarder, producer, found, progress, abort):
+    who, consumer = forwarder.who, forwarder.consumer
     progress["transaction"] += 1
     transaction = progress["transaction"]
     producer.begin_transaction()
@@ -202,7 +251,7 @@ def forward_portion(who, producer, consumer, found, progress, abort):
             producer.produce(FORWARDED, f"{who}:{partition}:{sequence}:{offset}", partition=partition, on_delivery=settled)
         producer.poll(0)
     if abort:
-        retry(who, lambda: producer.abort_transaction(CALL))
+        forwarder.call(lambda: producer.abort_transaction(CALL))
         tell("aborted", who, transaction=transaction)
         for partition, records in found.items():
             consumer.seek(TopicPartition(TOPIC, partition, records[0][0]))
@@ -211,20 +260,10 @@ def forward_portion(who, producer, consumer, found, progress, abort):
     what = {"group": FORWARDERS, "topic": TOPIC, "offsets": list(ends(found).items())}
     tell("committing", who, **what)
     stand = positions(who, found)
-    retry(who, lambda: producer.send_offsets_to_transaction(stand, consumer.consumer_group_metadata(), CALL))
-    retry(who, lambda: producer.commit_transaction(CALL))
+    forwarder.call(lambda: producer.send_offsets_to_transaction(stand, consumer.consumer_group_metadata(), CALL))
+    forwarder.call(lambda: producer.commit_transaction(CALL))
     tell("committed", who, transaction=transaction)
     tell("committed_offsets", who, **what)
-
-
-def retry(who, call):
-    for attempt in range(10):
-        try:
-            return call()
-        except KafkaException as problem:
-            if not problem.args[0].retriable() or attempt == 9:
-                raise
-            tell("erred", who, error=problem.args[0].name(), severity="retriable")
 
 
 def commit(who, consumer, found):
@@ -248,24 +287,33 @@ def run(who, body, *arguments):
         except BaseException as problem:
             tell("erred", who, error=repr(problem), severity="fatal")
 
-    thread = threading.Thread(target=guarded, daemon=True)
+    thread = threading.Thread(target=guarded, name=who, daemon=True)
     thread.start()
     return thread
+
+
+def end(threads):
+    """A thread that does not end is a finding, with where it is."""
+    deadline = time.monotonic() + ENDING
+    for thread in threads:
+        thread.join(max(0, deadline - time.monotonic()))
+        if thread.is_alive():
+            tell("erred", thread.name, error="does not end", severity="fatal")
+            faulthandler.dump_traceback()
 
 
 producers = [run("librdkafka-a", produce, random.Random(SEED))]
 consumers = [
     run("librdkafka-reader", read), run("librdkafka-m1", member), run("librdkafka-m2", member, random.Random(SEED + 1)),
-    run("librdkafka-f", forward, random.Random(SEED + 2)),
 ]
+if FORWARDED:
+    consumers.append(run("librdkafka-f", forward, random.Random(SEED + 2)))
 sys.stdin.readline()
 producing = False
-for thread in producers:
-    thread.join()
+end(producers)
 sys.stdin.read()
 consuming = False
-for thread in consumers:
-    thread.join()
+end(consumers)
 tell("ended", "librdkafka")
 sys.stdout.flush()
 os._exit(0)

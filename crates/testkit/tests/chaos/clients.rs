@@ -20,6 +20,15 @@ pub enum Care {
     Little,
 }
 
+/// Who forwards the plain topic, exactly once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forwarding {
+    /// A member of kafka-clients alone.
+    KafkaClients,
+    /// One of librdkafka in the same group too.
+    Everybody,
+}
+
 /// What all of them are told.
 pub struct Work {
     pub bootstrap: String,
@@ -29,6 +38,7 @@ pub struct Work {
     pub moved_partitions: i32,
     /// What is forwarded of the plain topic, by the group of [`FORWARDERS`].
     pub forwarded: &'static str,
+    pub forwarding: Forwarding,
     pub seed: u64,
     /// How long a producer pauses after each record, on average.
     pub pause: Duration,
@@ -63,9 +73,13 @@ impl Work {
 
     /// Starts librdkafka.
     pub fn librdkafka(&self) -> Result<Client> {
+        let forwarded = match self.forwarding {
+            Forwarding::KafkaClients => "",
+            Forwarding::Everybody => self.forwarded,
+        };
         let mut python = suite::python(&dependencies::workspace().join("tests/clients/python/chaos.py"))?;
         python
-            .args([self.plain, &self.plain_partitions.to_string(), self.forwarded])
+            .args([self.plain, &self.plain_partitions.to_string(), forwarded])
             .args([self.seed.to_string(), self.pause.as_millis().to_string()])
             .env("BOOTSTRAP", &self.bootstrap);
         self.client("librdkafka", &mut python)

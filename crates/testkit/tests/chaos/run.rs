@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use testkit::{Maker, Talk};
 
 use super::checker::{self, Forwards, Summary};
-use super::clients::{Care, Client, FORWARDERS, Work, complaints};
+use super::clients::{Care, Client, FORWARDERS, Forwarding, Work, complaints};
 use super::fault::{self, Rounds};
 use super::nemesis::Nemesis;
 use super::own_client::OwnClient;
@@ -41,6 +41,7 @@ pub struct Options {
     pub nodes: i32,
     pub time: Duration,
     pub seed: u64,
+    pub forwarding: Forwarding,
 }
 
 /// What happens to the cluster.
@@ -79,6 +80,7 @@ pub fn run(options: &Options) -> Result<Verdict> {
         moved: MOVED,
         moved_partitions: MOVED_PARTITIONS,
         forwarded: FORWARDED,
+        forwarding: options.forwarding,
         seed: options.seed >> 1,
         pause: Duration::from_millis(8),
         care: options.course.care(),
