@@ -30,6 +30,7 @@ use anyhow::{Context, Result, bail};
 use broker::{Broker, Make, Serving};
 use clap::{Args, Subcommand};
 use load::{Load, Measured};
+use measuring::Setup;
 use report::{Results, Start, median};
 
 /// What can be measured.
@@ -58,21 +59,8 @@ pub enum Bench {
 /// How it is measured.
 #[derive(Args)]
 pub struct Options {
-    /// How often each of the two is measured; the tables show medians.
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
-    /// How much of the full load is sent, for a first look.
-    #[arg(long, default_value_t = 1.0)]
-    scale: f64,
-    /// A folder with Apache Kafka's jars; installed with the tests' dependencies if not given.
-    #[arg(long)]
-    kafka_jars: Option<PathBuf>,
-    /// The binary to measure; a release build of this tree if not given.
-    #[arg(long)]
-    riverrun: Option<PathBuf>,
-    /// A folder with the native generators' binaries, for `replication`; a release build of this tree if not given.
-    #[arg(long)]
-    generators: Option<PathBuf>,
+    #[command(flatten)]
+    setup: Setup,
     /// Where the table goes.
     #[arg(long, default_value = "docs/performance/quick.md")]
     output: PathBuf,
@@ -96,14 +84,8 @@ pub fn run(bench: &Bench) -> Result<()> {
         Bench::Table(options) => return table::run(options, root),
         Bench::Sweep(options) => return sweep::run(options, root),
     };
-    let binary = match &options.riverrun {
-        Some(path) => path.clone(),
-        None => build(root)?,
-    };
-    let jars = match &options.kafka_jars {
-        Some(folder) => folder.clone(),
-        None => crate::test::kafka_jars()?,
-    };
+    let binary = given_or_built(options.setup.riverrun.as_ref(), root)?;
+    let jars = options.setup.jars()?;
     let home = root.join("target/bench");
     std::fs::create_dir_all(&home)?;
     let makes = [Make::Riverrun(binary.clone()), Make::Kafka(jars)];
@@ -118,9 +100,9 @@ pub fn run(bench: &Bench) -> Result<()> {
         Bench::Replication(_) => return replication::run(options, &makes, &binary, root, &home),
         Bench::Recovery(_) => return recovery::run(options, &makes, &binary, root, &home),
     }
-    let scale = options.scale * QUICK;
+    let scale = options.setup.scale * QUICK;
     let mut results = Results::new(machine::describe(root)?, scale);
-    measure_starts(&makes, &binary, &home, options.rounds, &mut results)?;
+    measure_starts(&makes, &binary, &home, options.setup.rounds, &mut results)?;
     measure_loads(&makes, &binary, &home, options, &mut results)?;
     let text = results.markdown();
     println!("\n{text}");
@@ -136,6 +118,11 @@ fn root() -> Result<&'static Path> {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .context("xtask is a folder of the workspace")
+}
+
+/// The binary that was named, or a release build of this tree.
+fn given_or_built(binary: Option<&PathBuf>, root: &Path) -> Result<PathBuf> {
+    binary.map_or_else(|| build(root), |path| Ok(path.clone()))
 }
 
 fn build(root: &Path) -> Result<PathBuf> {
@@ -204,10 +191,10 @@ fn measure_loads(makes: &[Make], binary: &Path, home: &Path, options: &Options, 
         brokers.push((make.name(), broker));
     }
     for load in Load::all() {
-        for round in 1..=options.rounds {
+        for round in 1..=options.setup.rounds {
             for (name, broker) in &brokers {
                 let topic = format!("{}-{round}", load.name);
-                for measured in load.run(binary, broker, &topic, options.scale * QUICK)? {
+                for measured in load.run(binary, broker, &topic, options.setup.scale * QUICK)? {
                     println!("{name:<9} round {round}: {measured}");
                     results.add_load(name, measured);
                 }

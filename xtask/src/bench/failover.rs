@@ -1,13 +1,13 @@
 //! `cargo xtask bench failover`: how long clients wait when a node is gone, of ours and of Kafka's.
 
-use super::{build, machine};
+use super::machine;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// How it is measured.
@@ -104,13 +104,8 @@ struct Figures {
 
 /// Measures all and writes the table.
 pub fn run(options: &Failover) -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("xtask is a folder of the workspace")?;
-    let binary = match &options.riverrun {
-        Some(path) => path.clone(),
-        None => build(root)?,
-    };
+    let root = super::root()?;
+    let binary = super::given_or_built(options.riverrun.as_ref(), root)?;
     // What the measuring program looks for lies beside the jars.
     let jars = crate::test::kafka_jars()?;
     let dependencies = jars.ancestors().nth(2).context("the jars lie below test-deps")?;

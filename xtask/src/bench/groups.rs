@@ -29,10 +29,15 @@ struct Runs {
 pub fn run(options: &Options, makes: &[Make; 2], generator: &Path, root: &Path, home: &Path) -> Result<()> {
     let machine = machine::describe(root)?;
     let mut runs: BTreeMap<&str, Runs> = BTreeMap::new();
-    for round in 1..=options.rounds {
+    for round in 1..=options.setup.rounds {
         for make in makes {
             let broker = Broker::prepare(make, &home.join(format!("groups-{}-{round}", make.name())))?.start()?;
-            measure(generator, &broker, options.scale, runs.entry(make.name()).or_default())?;
+            measure(
+                generator,
+                &broker,
+                options.setup.scale,
+                runs.entry(make.name()).or_default(),
+            )?;
             broker.stop()?;
         }
     }
@@ -45,7 +50,7 @@ pub fn run(options: &Options, makes: &[Make; 2], generator: &Path, root: &Path, 
          once, until everyone has an assignment; half of the time is `group.initial.rebalance.delay.ms`.\n\n\
          | | Riverrun | Kafka | ratio |\n|:--|--:|--:|--:|\n",
         machine.sentence(),
-        options.rounds
+        options.setup.rounds
     );
     rows(&mut text, &runs)?;
     println!("\n{text}");

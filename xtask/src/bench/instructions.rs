@@ -85,10 +85,7 @@ const SHAPES: [Shape; 6] = [
 /// Measures, compares, and records if asked to or if nothing is recorded yet.
 pub fn run(options: &Instructions) -> Result<()> {
     let root = super::root()?;
-    let binary = match &options.riverrun {
-        Some(path) => path.clone(),
-        None => super::build(root)?,
-    };
+    let binary = super::given_or_built(options.riverrun.as_ref(), root)?;
     let generator = match &options.generator {
         Some(path) => path.clone(),
         None => super::load_generator(root)?,

@@ -16,36 +16,43 @@ use super::{machine, network};
 pub struct Setup {
     /// How often each is measured; tables show medians, the smallest and the largest.
     #[arg(long, default_value_t = 3)]
-    rounds: usize,
+    pub(super) rounds: usize,
     /// How much of the full load is sent, for a first look.
     #[arg(long, default_value_t = 1.0)]
-    scale: f64,
+    pub(super) scale: f64,
     /// A folder with Apache Kafka's jars; installed with the tests' dependencies if not given.
     #[arg(long)]
     kafka_jars: Option<PathBuf>,
     /// The binary to measure; a release build of this tree if not given.
     #[arg(long)]
-    riverrun: Option<PathBuf>,
+    pub(super) riverrun: Option<PathBuf>,
     /// A folder with the generators' binaries; a release build of this tree if not given.
     #[arg(long)]
     generators: Option<PathBuf>,
 }
 
 impl Setup {
+    /// Kafka's jars.
+    pub fn jars(&self) -> Result<PathBuf> {
+        match &self.kafka_jars {
+            Some(folder) => Ok(folder.clone()),
+            None => crate::test::kafka_jars(),
+        }
+    }
+
+    /// Our generator of load.
+    pub fn generator(&self, root: &Path) -> Result<Generator> {
+        match &self.generators {
+            Some(folder) => Ok(Generator::of(folder.clone())),
+            None => Generator::build(root),
+        }
+    }
+
     /// Builds what is missing and goes on in a network of its own; nothing if all is done on return.
     pub fn begin(&self, root: &Path, name: &str) -> Result<Option<Measuring>> {
-        let generator = match &self.generators {
-            Some(folder) => Generator::of(folder.clone()),
-            None => Generator::build(root)?,
-        };
-        let binary = match &self.riverrun {
-            Some(path) => path.clone(),
-            None => super::build(root)?,
-        };
-        let jars = match &self.kafka_jars {
-            Some(folder) => folder.clone(),
-            None => crate::test::kafka_jars()?,
-        };
+        let generator = self.generator(root)?;
+        let binary = super::given_or_built(self.riverrun.as_ref(), root)?;
+        let jars = self.jars()?;
         if network::enter_own()? {
             return Ok(None);
         }

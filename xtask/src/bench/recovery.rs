@@ -18,7 +18,7 @@ const RECORDS: &str = "20000";
 pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, home: &Path) -> Result<()> {
     let machine = machine::describe(root)?;
     let home = home.join("recovery");
-    let topics = ((TOPICS as f64 * options.scale).ceil() as usize).max(1);
+    let topics = ((TOPICS as f64 * options.setup.scale).ceil() as usize).max(1);
     let mut broker = Broker::prepare(&makes[0], &home)?.start()?;
     load::first_record(binary, broker.address())?;
     let began = Instant::now();
@@ -42,7 +42,7 @@ pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, hom
          directory that Riverrun left. Time from the start of the process to the first acknowledged record.\n\n\
          | broker | s | CPU-s |\n|:--|--:|--:|\n",
         machine.sentence(),
-        options.rounds,
+        options.setup.rounds,
     );
     for make in makes {
         let (mut seconds, mut cpu) = (Vec::new(), Vec::new());
@@ -80,8 +80,8 @@ pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, hom
 /// Kafka's starts take so long that a third of the kills must do.
 fn rounds(make: &Make, options: &Options) -> usize {
     match make {
-        Make::Riverrun(_) => options.rounds,
-        Make::Kafka(_) => options.rounds.div_ceil(3),
+        Make::Riverrun(_) => options.setup.rounds,
+        Make::Kafka(_) => options.setup.rounds.div_ceil(3),
     }
 }
 

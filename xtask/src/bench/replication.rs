@@ -132,13 +132,10 @@ fn records_per_core_second(run: &Run) -> f64 {
 /// Measures all and writes the table.
 pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, home: &Path) -> Result<()> {
     let machine = machine::describe(root)?;
-    let generator = match &options.generators {
-        Some(folder) => Generator::of(folder.clone()),
-        None => Generator::build(root)?,
-    };
+    let generator = options.setup.generator(root)?;
     let home = home.join("replication");
     let mut runs = Runs::new();
-    for round in 1..=options.rounds {
+    for round in 1..=options.setup.rounds {
         for (system, (name, make, settings)) in SYSTEMS.iter().enumerate() {
             let cluster = Cluster::start(&makes[*make], &home, settings, binary)?;
             let warm_up = WARM_UP.iter().filter(|_| matches!(makes[*make], Make::Kafka(_)));
@@ -148,7 +145,7 @@ pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, hom
             for (at, load) in LOADS.iter().enumerate() {
                 // What a new topic of a thousand partitions still has to do is not the load's, nor is a JVM's first look at it.
                 cluster.run(&generator, load, SETTLING_SECONDS)?;
-                let run = cluster.run(&generator, load, load.seconds * options.scale);
+                let run = cluster.run(&generator, load, load.seconds * options.setup.scale);
                 let run = run.with_context(|| format!("{name}, {}", load.name))?;
                 println!(
                     "{name:<16} round {round}, {:<24} {:>6.1} MB/s, {:>7.0} records a core-second, p50 {:.2} ms, p99 {:.2} ms",
@@ -182,7 +179,7 @@ fn table(runs: &Runs, options: &Options, machine: &str) -> Result<String> {
          throughput. Each cell: thousands of records for a CPU-second of the three nodes together; CPU-seconds for a GB of batches; MB a \
          second; p50 and p99 of an answer in ms. `os` and Kafka are alike: neither waits for the disk. `flush` is Riverrun's \
          default: every record is on stable storage on the leader and on all in-sync replicas before it is acknowledged.\n\n",
-        options.rounds, options.scale,
+        options.setup.rounds, options.setup.scale,
     );
     let names: Vec<&str> = SYSTEMS.iter().map(|(name, ..)| *name).collect();
     writeln!(text, "| | {} | os / kafka | flush / kafka |", names.join(" | "))?;
