@@ -5,6 +5,8 @@
 //! command prints `ready` once its topic and its connections are there, and begins when a line comes on stdin, so that the
 //! broker's counters can be read between.
 
+#[path = "load/ballast.rs"]
+mod ballast;
 #[path = "load/batch.rs"]
 mod batch;
 #[path = "load/connection.rs"]
@@ -48,6 +50,8 @@ enum Command {
     Latency(latency::Options),
     /// Opens connections and leaves them alone until a line comes on stdin.
     Idle(idle::Options),
+    /// Touches memory and lets it go so that it stays with this machine, until a line comes on stdin.
+    Ballast(ballast::Options),
 }
 
 /// Whom the load is for.
@@ -89,5 +93,6 @@ fn main() -> Result<()> {
         Command::Fetch(options) => read::run(&options),
         Command::Latency(options) => latency::run(&options),
         Command::Idle(options) => idle::run(&options),
+        Command::Ballast(options) => ballast::run(&options),
     }
 }

@@ -1,5 +1,5 @@
-//! The same loads for other makes of broker, each in its own protocol: AMQP 0-9-1, RabbitMQ's streams, NATS JetStream, and
-//! STOMP for ActiveMQ Artemis. Blocking sockets and bytes built once, as `bench-load` has it, so that the broker is what is
+//! The same loads for other makes of broker, each in its own protocol: AMQP 0-9-1, RabbitMQ's streams, NATS JetStream, Redis
+//! Streams, and STOMP for ActiveMQ Artemis. Blocking sockets and bytes built once, as `bench-load` has it, so that the broker is what is
 //! measured.
 //!
 //! `cargo xtask bench table` runs it as it runs `bench-load`: `--paced`, then one line of JSON.
@@ -10,6 +10,8 @@ mod amqp;
 mod nats;
 #[path = "rivals/publish.rs"]
 mod publish;
+#[path = "rivals/redis.rs"]
+mod redis;
 #[path = "load/report.rs"]
 mod report;
 #[path = "rivals/socket.rs"]
@@ -62,6 +64,8 @@ enum Kind {
     Stream,
     /// NATS with JetStream's file store.
     Jetstream,
+    /// Redis Streams.
+    Redis,
     /// STOMP to a durable queue, persistent messages.
     Stomp,
 }
@@ -74,6 +78,7 @@ impl Target {
             Kind::Quorum => Box::new(amqp::Amqp::connect(&self.bootstrap, &self.queue, "quorum")?),
             Kind::Stream => Box::new(stream::Stream::connect(&self.bootstrap, &self.queue)?),
             Kind::Jetstream => Box::new(nats::Nats::connect(&self.bootstrap, &self.queue)?),
+            Kind::Redis => Box::new(redis::Redis::connect(&self.bootstrap, &self.queue)?),
             Kind::Stomp => Box::new(stomp::Stomp::connect(&self.bootstrap, &self.queue)?),
         })
     }

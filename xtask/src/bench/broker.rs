@@ -9,8 +9,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::counters::{self, Counters};
+
 /// How long a broker may take to end after SIGTERM.
 const STOP: Duration = Duration::from_secs(60);
+/// How many lines of its output tell why a broker has ended.
+const LAST_WORDS: usize = 20;
 
 /// Which broker.
 pub enum Make {
@@ -102,15 +106,6 @@ enum Voters {
     Configured,
 }
 
-/// What loads are put on: a broker, or several as one.
-pub trait Serving {
-    /// Where clients begin.
-    fn address(&self) -> &str;
-
-    /// CPU-seconds of all of it since the start.
-    fn cpu_seconds(&self) -> Result<f64>;
-}
-
 /// A broker with a formatted directory, not started yet.
 pub struct Prepared {
     command: Command,
@@ -122,6 +117,7 @@ pub struct Prepared {
 pub struct Broker {
     child: Child,
     address: String,
+    output: PathBuf,
 }
 
 impl Broker {
@@ -182,12 +178,35 @@ impl Broker {
         Ok(())
     }
 
+    /// Where clients begin.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// CPU-seconds, in user and system mode, of all its threads since their start: what the scheduler counts, in
+    /// nanoseconds; neither broker ends threads while it is measured.
+    pub fn cpu_seconds(&self) -> Result<f64> {
+        Ok(Counters::read(&[self.id()])?.cpu_seconds())
+    }
+
     /// Its resident memory.
     pub fn resident_mebibytes(&self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kibibytes = line.and_then(|line| line.split_whitespace().next());
-        Ok(kibibytes.context("status tells VmRSS")?.parse::<f64>()? / 1024.0)
+        counters::resident_mebibytes(&[self.id()])
+    }
+
+    /// Whether its process has ended.
+    pub fn has_ended(&self) -> bool {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap_or_default();
+        // The program's name, which may hold anything, is in parentheses; a zombie has ended.
+        let state = text.rsplit_once(')').map(|(_, fields)| fields.trim_start());
+        state.is_none_or(|state| state.starts_with(['Z', 'X']))
+    }
+
+    /// The end of what it has said.
+    pub fn last_words(&self) -> String {
+        let text = std::fs::read_to_string(&self.output).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(LAST_WORDS)..].join("\n")
     }
 
     /// Ends it with SIGTERM.
@@ -202,30 +221,6 @@ impl Broker {
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
-    }
-}
-
-impl Serving for Broker {
-    fn address(&self) -> &str {
-        &self.address
-    }
-
-    /// CPU-seconds, in user and system mode, of all its threads since their start. The scheduler counts nanoseconds,
-    /// where `/proc/PID/stat` would round to hundredths of a second; neither broker ends threads while it is measured.
-    fn cpu_seconds(&self) -> Result<f64> {
-        let mut nanoseconds = 0.0;
-        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            // A thread that ends right now has nothing more to tell.
-            let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else {
-                continue;
-            };
-            let running = text
-                .split_whitespace()
-                .next()
-                .context("schedstat begins with the time on a processor")?;
-            nanoseconds += running.parse::<f64>()?;
-        }
-        Ok(nanoseconds / 1e9)
     }
 }
 
@@ -264,7 +259,8 @@ impl Prepared {
 
     /// Starts it; whether it serves yet is for the first client to find out.
     pub fn start(mut self) -> Result<Broker> {
-        let output = File::create(self.home.join("output"))?;
+        let path = self.home.join("output");
+        let output = File::create(&path)?;
         let child = self
             .command
             .current_dir(&self.home)
@@ -276,6 +272,7 @@ impl Prepared {
         Ok(Broker {
             child,
             address: self.address,
+            output: path,
         })
     }
 }

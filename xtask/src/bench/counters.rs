@@ -104,7 +104,7 @@ pub fn kill(roots: &[u32]) -> Result<()> {
 }
 
 /// The processes and all their descendants.
-fn family(roots: &[u32]) -> Result<Vec<u32>> {
+pub fn family(roots: &[u32]) -> Result<Vec<u32>> {
     let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for entry in std::fs::read_dir("/proc")? {
         let entry = entry?;

@@ -13,10 +13,10 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::figures::median;
 use super::machine;
 use super::measuring::{Contestant, Measuring, Setup};
 use super::native::{Load, Run};
-use super::report::median;
 use super::table::promptly;
 
 /// How it is measured.
@@ -148,7 +148,7 @@ fn throughput(measuring: &Measuring, contestants: &[Contestant], system: usize, 
     settle()?;
     let (seconds, records) = (measuring.scaled(SECONDS), measuring.scaled(RECORDS));
     let load = Load::new(&words).with(&format!("--seconds {seconds} --records {records:.0}"));
-    let run = contestant.run(measuring, &load.writing((records * 1100.0) as u64))?;
+    let run = contestant.run(measuring, &load)?;
     contestant.delete(measuring, &topic)?;
     settle()?;
     Ok(run)

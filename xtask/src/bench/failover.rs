@@ -1,24 +1,28 @@
 //! `cargo xtask bench failover`: how long clients wait when a node is gone, of ours and of Kafka's.
 
 use super::machine;
+use super::programs::Programs;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// How it is measured.
 #[derive(Args)]
-pub struct Failover {
-    /// How many partitions there are, of one topic with three replicas.
-    #[arg(long, value_delimiter = ',', default_value = "1,1000,10000")]
-    partitions: Vec<u32>,
+pub struct Options {
+    #[command(flatten)]
+    programs: Programs,
     /// How often each is measured.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// How many partitions there are, of one topic with three replicas.
+    #[arg(long, value_delimiter = ',', default_value = "1,1000,10000")]
+    partitions: Vec<u32>,
     /// What happens to a node: kill, freeze, cut.
     #[arg(long, default_value = "kill,freeze,cut")]
     faults: String,
@@ -31,12 +35,6 @@ pub struct Failover {
     /// Apache Kafka beside ours, for up to so many partitions.
     #[arg(long, value_name = "PARTITIONS", num_args = 0..=1, default_missing_value = "1000")]
     kafka: Option<u32>,
-    /// The binary to measure; a release build of this tree if not given.
-    #[arg(long)]
-    riverrun: Option<PathBuf>,
-    /// Where `bench-failover` lies already built; built here if not given.
-    #[arg(long)]
-    generators: Option<PathBuf>,
     /// Where the table goes, and with `.json` the figures.
     #[arg(long, default_value = "docs/performance/failover.md")]
     output: PathBuf,
@@ -103,16 +101,12 @@ struct Figures {
 }
 
 /// Measures all and writes the table.
-pub fn run(options: &Failover) -> Result<()> {
-    let root = super::root()?;
-    let binary = super::given_or_built(options.riverrun.as_ref(), root)?;
+pub fn run(options: &Options, root: &Path) -> Result<()> {
+    let riverrun = options.programs.riverrun(root)?;
     // What the measuring program looks for lies beside the jars.
-    let jars = crate::test::kafka_jars()?;
+    let jars = options.programs.jars()?;
     let dependencies = jars.ancestors().nth(2).context("the jars lie below test-deps")?;
-    let program = match &options.generators {
-        Some(built) => built.join("bench-failover"),
-        None => super::groups::generator(root)?.with_file_name("bench-failover"),
-    };
+    let program = options.programs.generator(root, "bench-failover")?;
     let (partitions, rounds) = match options.quick {
         true => (vec![1, 1_000], 1),
         false => (options.partitions.clone(), options.rounds),
@@ -130,7 +124,7 @@ pub fn run(options: &Failover) -> Result<()> {
                 .args(["--partitions", &count.to_string(), "--rounds", &rounds.to_string()])
                 .args(["--faults", &options.faults, "--victims", &options.victims])
                 .env("RIVERRUN_STORIES_OF", system)
-                .env("RIVERRUN_BIN", &binary)
+                .env("RIVERRUN_BIN", &riverrun)
                 .env("RIVERRUN_TEST_DEPS", dependencies)
                 .env("RIVERRUN_KAFKA_AS_SHIPPED", "1")
                 .env("RUST_BACKTRACE", "0");
@@ -139,16 +133,10 @@ pub fn run(options: &Failover) -> Result<()> {
     }
     let figures = figures(&found.lines);
     let text = markdown(&figures, &found.creations, &machine.sentence(), rounds)?;
-    println!("\n{text}");
     let output = root.join(&options.output);
-    std::fs::write(&output, &text)?;
-    let json =
-        serde_json::json!({"machine": machine, "rounds": rounds, "figures": figures, "creations": found.creations});
-    std::fs::write(
-        output.with_extension("json"),
-        serde_json::to_string_pretty(&json)? + "\n",
-    )?;
-    Ok(())
+    let json = json!({"machine": machine, "rounds": rounds, "figures": figures, "creations": found.creations});
+    machine::write_json(&output, &json)?;
+    machine::write(&output, &text)
 }
 
 /// All that was measured.
@@ -236,11 +224,15 @@ fn markdown(figures: &[Figures], creations: &[Creation], machine: &str, rounds: 
          Measured by `cargo xtask bench failover` at {machine}. Three nodes, broker and controller each, on this one machine with \
          a network of their own; one topic, three replicas, `min.insync.replicas=2`, everything else as its maker ships it. \
          From the fault until the clients of the other nodes have an acks=all record acknowledged on every partition that the \
-         node led (`follower`: that it followed), until they have fetched it, and until a new topic is created; all partitions of {rounds} rounds together. \
+         node led (`follower`: that it followed), until they have fetched it, and until a new topic is created; all partitions of {} together. \
          `kill` is SIGKILL, `freeze` is SIGSTOP, `cut` pulls the network cable; `leader` is a node that is not the active \
          controller, `controller` is the one that is, and leads partitions too.\n\n\
          | partitions | node | fault | system | produce p50 | p99 | max | fetch p50 | p99 | max | new topic p50 | max |\n\
-         |--:|:--|:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+         |--:|:--|:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+        match rounds {
+            1 => String::from("one round"),
+            _ => format!("{rounds} rounds"),
+        }
     );
     for figures in figures {
         let row = &figures.row;
@@ -283,7 +275,10 @@ fn markdown(figures: &[Figures], creations: &[Creation], machine: &str, rounds: 
             "| {partitions} | {system} | {answered} | {known} | {in_sync} | {memory} |"
         )?;
     }
-    text.push_str("\nTimes are in milliseconds.\n");
+    text.push_str(
+        "\nTimes are in milliseconds. Kafka leaves a node that hangs or is cut off to its session, nine seconds; where it was not \
+         measured, it has no row.\n",
+    );
     Ok(text)
 }
 

@@ -4,8 +4,6 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::report::median;
-
 /// Figures in the order in which they came.
 #[derive(Default)]
 pub struct Figures {
@@ -46,6 +44,13 @@ impl Figures {
             row: row.to_owned(),
             value,
         });
+    }
+
+    /// Adds several of one load.
+    pub fn add_all<const N: usize>(&mut self, system: &str, what: &str, rows: [(&str, f64); N]) {
+        for (row, value) in rows {
+            self.add(system, &format!("{what}: {row}"), value);
+        }
     }
 
     /// The middle of a system's figures of a row; no number if there is none.
@@ -123,6 +128,21 @@ impl Figures {
         text
     }
 
+    /// How far apart the rounds were.
+    pub fn spread(&self) -> String {
+        let mut groups: Vec<(&str, &str, Vec<f64>)> = Vec::new();
+        for figure in &self.all {
+            let known = groups
+                .iter_mut()
+                .find(|(system, row, _)| *system == figure.system && *row == figure.row);
+            match known {
+                Some((.., values)) => values.push(figure.value),
+                None => groups.push((&figure.system, &figure.row, vec![figure.value])),
+            }
+        }
+        spread(groups.into_iter().map(|(.., values)| values))
+    }
+
     /// Every single one.
     pub fn json(&self) -> Value {
         let figure = |figure: &Figure| json!([figure.system, figure.row, figure.value]);
@@ -153,9 +173,52 @@ pub fn short(value: f64) -> String {
     }
 }
 
+/// The middle of some figures; none of them is no number.
+pub fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    match figures.len() {
+        0 => f64::NAN,
+        count if count % 2 == 1 => figures[count / 2],
+        count => (figures[count / 2 - 1] + figures[count / 2]) / 2.0,
+    }
+}
+
+/// How far apart the rounds of a figure were, in a sentence; one group of values for each figure.
+pub fn spread(groups: impl Iterator<Item = Vec<f64>>) -> String {
+    let apart = |values: Vec<f64>| {
+        let smallest = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let largest = values.iter().copied().fold(0.0, f64::max);
+        (values.len() > 1 && smallest > 0.0).then_some(largest / smallest)
+    };
+    let mut all: Vec<f64> = groups.filter_map(apart).collect();
+    all.sort_by(f64::total_cmp);
+    let Some(worst) = all.last().copied() else {
+        return String::from("One round: nothing here says how far apart two would be.");
+    };
+    format!(
+        "Of the rounds of one figure the largest was {:.2} times the smallest in the middle of all figures, {worst:.1} times at the worst.",
+        median(all)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn medians() {
+        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
+        assert!((median(vec![4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < f64::EPSILON);
+        assert!(median(Vec::new()).is_nan());
+    }
+
+    #[test]
+    fn the_spread_is_of_rounds() {
+        let groups = vec![vec![1.0, 1.1], vec![2.0, 3.0, 2.5], vec![4.0], vec![0.0, 1.0]];
+        let said = spread(groups.into_iter());
+        assert!(said.contains("1.30 times") && said.contains("1.5 times"), "{said}");
+        assert!(spread(vec![vec![1.0]].into_iter()).starts_with("One round"));
+    }
 
     #[test]
     fn a_table_has_medians_spreads_and_ratios() {

@@ -1,14 +1,27 @@
 //! `cargo xtask bench groups`: offset commits, heartbeats and the rebalance of a thousand groups, on ours and on Kafka by
 //! turns.
 
-use super::broker::{Broker, Make, Serving};
-use super::{Options, machine, median};
+use super::broker::Broker;
+use super::figures::median;
+use super::machine::{self, rounds};
+use super::measuring::Setup;
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// How it is measured.
+#[derive(Args)]
+pub struct Options {
+    #[command(flatten)]
+    setup: Setup,
+    /// Where the table goes.
+    #[arg(long, default_value = "docs/performance/groups.md")]
+    output: PathBuf,
+}
 
 /// One phase of one run.
 #[derive(Clone, Copy, Debug)]
@@ -26,38 +39,37 @@ struct Runs {
 }
 
 /// Measures both and writes the table.
-pub fn run(options: &Options, makes: &[Make; 2], generator: &Path, root: &Path, home: &Path) -> Result<()> {
+pub fn run(options: &Options, root: &Path) -> Result<()> {
+    let program = options.setup.programs.generator(root, "bench-groups")?;
+    let Some(measuring) = options.setup.begin(root, "groups")? else {
+        return Ok(());
+    };
     let machine = machine::describe(root)?;
     let mut runs: BTreeMap<&str, Runs> = BTreeMap::new();
-    for round in 1..=options.setup.rounds {
-        for make in makes {
-            let broker = Broker::prepare(make, &home.join(format!("groups-{}-{round}", make.name())))?.start()?;
-            measure(
-                generator,
-                &broker,
-                options.setup.scale,
-                runs.entry(make.name()).or_default(),
-            )?;
+    for round in 1..=measuring.rounds {
+        for make in &measuring.makes {
+            let home = measuring.home.join(format!("{}-{round}", make.name()));
+            let broker = Broker::prepare(make, &home)?.start()?;
+            measuring.generator.first_record(&[&broker])?;
+            measure(&program, &broker, measuring.scale, runs.entry(make.name()).or_default())?;
             broker.stop()?;
         }
     }
     let mut text = format!(
         "# Groups on one broker, beside Apache Kafka 4.3.1\n\n\
-         Measured by `cargo xtask bench groups` at {}. Medians of {} \
-         rounds by turns, both with their defaults (Riverrun syncs before it answers a commit, Kafka does not), generator and \
+         Measured by `cargo xtask bench groups` at {}; {} at {} of the full load, both with their defaults (Riverrun syncs before \
+         it answers a commit, Kafka does not), generator and \
          broker on the same machine. Commits: 16 connections with 4 under way each, 100 groups without members. Heartbeats: 64 \
          groups of one member, one at a time each. Rebalance: groups of 10 members on connections of their own, all joining at \
          once, until everyone has an assignment; half of the time is `group.initial.rebalance.delay.ms`.\n\n\
          | | Riverrun | Kafka | ratio |\n|:--|--:|--:|--:|\n",
         machine.sentence(),
-        options.setup.rounds
+        rounds(measuring.rounds),
+        measuring.scale,
     );
     rows(&mut text, &runs)?;
-    println!("\n{text}");
-    let output = root.join("docs/performance/groups.md");
-    std::fs::write(&output, text)?;
-    println!("written to {}", output.display());
-    Ok(())
+    measuring.end()?;
+    machine::write(&root.join(&options.output), &text)
 }
 
 fn rows(text: &mut String, runs: &BTreeMap<&str, Runs>) -> Result<()> {
@@ -128,14 +140,4 @@ fn measure(generator: &Path, broker: &Broker, scale: f64, runs: &mut Runs) -> Re
     let status = child.wait()?;
     anyhow::ensure!(status.success(), "the generator failed: {status}");
     Ok(())
-}
-
-/// The release build of the generator.
-pub fn generator(root: &Path) -> Result<PathBuf> {
-    let status = Command::new(env!("CARGO"))
-        .current_dir(root)
-        .args(["build", "--release", "--package", "bench"])
-        .status()?;
-    anyhow::ensure!(status.success(), "the generator cannot be built");
-    Ok(root.join("target/release/bench-groups"))
 }

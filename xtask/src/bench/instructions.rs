@@ -10,24 +10,21 @@ mod program;
 mod recorded;
 mod strace;
 
-use super::broker::{Broker, Make, Serving};
+use super::broker::{Broker, Make};
 use super::machine;
+use super::programs::Programs;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use recorded::{Cost, Recorded};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What is compared with what.
 #[derive(Args)]
-pub struct Instructions {
-    /// The binary to measure; a release build of this tree if not given.
-    #[arg(long)]
-    riverrun: Option<PathBuf>,
-    /// The load generator; a release build of this tree if not given.
-    #[arg(long)]
-    generator: Option<PathBuf>,
+pub struct Options {
+    #[command(flatten)]
+    programs: Programs,
     /// Records what was measured, better or worse.
     #[arg(long)]
     record: bool,
@@ -83,16 +80,10 @@ const SHAPES: [Shape; 6] = [
 ];
 
 /// Measures, compares, and records if asked to or if nothing is recorded yet.
-pub fn run(options: &Instructions) -> Result<()> {
-    let root = super::root()?;
-    let binary = super::given_or_built(options.riverrun.as_ref(), root)?;
-    let generator = match &options.generator {
-        Some(path) => path.clone(),
-        None => super::load_generator(root)?,
-    };
+pub fn run(options: &Options, root: &Path) -> Result<()> {
     let bench = Bench {
-        make: Make::Riverrun(binary),
-        generator,
+        make: Make::Riverrun(options.programs.riverrun(root)?),
+        generator: options.programs.generator(root, "bench-load")?,
         home: root.join("target/bench/instructions"),
     };
     let mut measured = Recorded::new(machine::describe(root)?.sentence());

@@ -6,8 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::broker::Serving;
-use super::machine;
+use super::broker::Broker;
 
 /// Which way the records go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,35 +56,15 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// MiB a second.
-    pub fn mebibytes_per_second(&self) -> f64 {
-        self.records_per_second * (self.bytes as f64 / self.records as f64) / 1_048_576.0
-    }
-
-    /// What the broker spent on a gigabyte.
-    pub fn cpu_seconds_per_gigabyte(&self) -> f64 {
-        self.cpu_seconds / (self.bytes as f64 / 1e9)
-    }
-
-    /// What the broker spent on a million records.
-    pub fn cpu_seconds_per_million(&self) -> f64 {
-        self.cpu_seconds / (self.records as f64 / 1e6)
-    }
-}
-
-impl fmt::Display for Measured {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "{:<7} {:<14} {:>9.0} records/s {:>7.1} MiB/s  broker: {:.2} CPU-s, {:.2} per GB, {:.2} per million",
-            self.direction,
-            self.load,
-            self.records_per_second,
-            self.mebibytes_per_second(),
-            self.cpu_seconds,
-            self.cpu_seconds_per_gigabyte(),
-            self.cpu_seconds_per_million()
-        )
+    /// What tables tell of it.
+    pub fn rows(&self) -> [(&'static str, f64); 4] {
+        let (records, bytes) = (self.records as f64, self.bytes as f64);
+        [
+            ("MB/s", self.records_per_second * bytes / records / 1e6),
+            ("records/s", self.records_per_second),
+            ("CPU-s per GB", self.cpu_seconds / bytes * 1e9),
+            ("CPU-s per million records", self.cpu_seconds / records * 1e6),
+        ]
     }
 }
 
@@ -125,9 +104,9 @@ impl Load {
         Self::all().iter().map(|load| (load.name, load.what)).collect()
     }
 
-    /// What a broker is warmed up with, in full whatever the scale: a JVM needs some millions of records.
-    pub fn warmups() -> [Self; 2] {
-        let warmup = |name, records, record_size, properties| Self {
+    /// What a broker is warmed up with: a JVM needs some millions of records.
+    pub fn warm_ups() -> [Self; 2] {
+        let warm_up = |name, records, record_size, properties| Self {
             name,
             what: "",
             records,
@@ -136,15 +115,14 @@ impl Load {
             fetched: true,
         };
         [
-            warmup("warmup-100B", 4_000_000, 100, &["batch.size=16384", "linger.ms=5"]),
-            warmup("warmup-1KiB", 1_500_000, 1024, &["batch.size=65536", "linger.ms=5"]),
+            warm_up("warm-up-100B", 4_000_000, 100, &["batch.size=16384", "linger.ms=5"]),
+            warm_up("warm-up-1KiB", 1_500_000, 1024, &["batch.size=65536", "linger.ms=5"]),
         ]
     }
 
     /// Sends the records to a topic, and reads them again if the load says so.
-    pub fn run(&self, binary: &Path, broker: &dyn Serving, topic: &str, scale: f64) -> Result<Vec<Measured>> {
+    pub fn run(&self, binary: &Path, broker: &Broker, topic: &str, scale: f64) -> Result<Vec<Measured>> {
         let records = ((self.records as f64 * scale) as u64).max(1000);
-        machine::warm_memory(records * self.record_size * 5 / 4)?;
         let before = broker.cpu_seconds()?;
         let rate = produce(
             binary,
@@ -174,18 +152,6 @@ impl Load {
             cpu_seconds,
         }
     }
-}
-
-/// Sends one record as soon as the broker takes it.
-pub fn first_record(binary: &Path, address: &str) -> Result<()> {
-    let eager = [
-        "linger.ms=0",
-        "retry.backoff.ms=2",
-        "retry.backoff.max.ms=2",
-        "default.api.timeout.ms=600000",
-        "max.block.ms=600000",
-    ];
-    produce(binary, address, "first", 1, 10, &eager).map(drop)
 }
 
 /// Runs `producer-perf-test` and gives back records a second.

@@ -26,13 +26,49 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// `commit C on D: the machine`, as every table begins.
+    /// `commit C on D: the machine`, as every table begins; to be asked when all is measured.
     pub fn sentence(&self) -> String {
         format!(
-            "commit {} on {}: {} x {}, Linux {}, load average {} before it began",
-            self.commit, self.date, self.cores, self.processor, self.kernel, self.load_average
+            "commit {} on {}: {} x {}, Linux {}, TCP {}, load average {} before it began and {} at its end (its own load)",
+            self.commit,
+            self.date,
+            self.cores,
+            self.processor,
+            self.kernel,
+            self.congestion_control,
+            self.load_average,
+            load_average()
         )
     }
+}
+
+/// Processes that wanted to run in the last minute.
+fn load_average() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().unwrap_or_default().to_owned()
+}
+
+/// `one round`, or how many.
+pub fn rounds(count: usize) -> String {
+    match count {
+        1 => String::from("one round"),
+        _ => format!("medians of {count} rounds by turns"),
+    }
+}
+
+/// Shows a text and writes it to its place.
+pub fn write(output: &Path, text: &str) -> Result<()> {
+    println!("\n{text}");
+    std::fs::create_dir_all(output.parent().context("a text goes into a folder")?)?;
+    std::fs::write(output, text)?;
+    println!("written to {}", output.display());
+    Ok(())
+}
+
+/// Writes what a text was made of beside it.
+pub fn write_json(output: &Path, value: &serde_json::Value) -> Result<()> {
+    let text = serde_json::to_string(value)? + "\n";
+    Ok(std::fs::write(output.with_extension("json"), text)?)
 }
 
 /// Looks at the machine.
@@ -51,11 +87,7 @@ pub fn describe(root: &Path) -> Result<Machine> {
         cores: std::thread::available_parallelism()?.get(),
         kernel: read("/proc/sys/kernel/osrelease"),
         congestion_control: read("/proc/sys/net/ipv4/tcp_congestion_control"),
-        load_average: read("/proc/loadavg")
-            .split_whitespace()
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
+        load_average: load_average(),
         commit: said(
             Command::new("git")
                 .current_dir(root)
@@ -80,16 +112,16 @@ pub fn allow_many_files() -> Result<()> {
     Ok(())
 }
 
-/// Bytes of a page.
-const PAGE: usize = 4096;
-
-/// Touches as much memory as a run will fill, and lets it go: on a virtual machine the first touch of a page costs more
-/// than writing it, and would be charged to whichever broker comes first.
-pub fn warm_memory(bytes: u64) -> Result<()> {
-    let mut ballast = vec![0_u8; usize::try_from(bytes)?];
-    for page in ballast.chunks_mut(PAGE) {
-        page[0] = 1;
-    }
-    std::hint::black_box(&ballast);
-    Ok(())
+/// How much memory is touched before anything is measured, in MiB: more than is ever written and not deleted yet, and never
+/// most of what there is.
+pub fn memory_to_warm(scale: f64) -> Result<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next());
+    let available: u64 = kibibytes.context("meminfo tells what is available")?.parse()?;
+    let wanted = WARM * scale.clamp(0.25, 1.0);
+    Ok((wanted as u64).min(available / 1024 / 2))
 }
+
+/// In MiB.
+const WARM: f64 = 8192.0;

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::broker::{Broker, Make, Serving};
+use super::broker::{Broker, Make};
 use super::figures::Figures;
-use super::native::{Generator, Load, Run};
+use super::native::{Generator, Load, Run, Waiting};
+use super::programs::Programs;
 use super::{machine, network};
 
 /// What is measured, and how often.
@@ -20,39 +21,16 @@ pub struct Setup {
     /// How much of the full load is sent, for a first look.
     #[arg(long, default_value_t = 1.0)]
     pub(super) scale: f64,
-    /// A folder with Apache Kafka's jars; installed with the tests' dependencies if not given.
-    #[arg(long)]
-    kafka_jars: Option<PathBuf>,
-    /// The binary to measure; a release build of this tree if not given.
-    #[arg(long)]
-    pub(super) riverrun: Option<PathBuf>,
-    /// A folder with the generators' binaries; a release build of this tree if not given.
-    #[arg(long)]
-    generators: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) programs: Programs,
 }
 
 impl Setup {
-    /// Kafka's jars.
-    pub fn jars(&self) -> Result<PathBuf> {
-        match &self.kafka_jars {
-            Some(folder) => Ok(folder.clone()),
-            None => crate::test::kafka_jars(),
-        }
-    }
-
-    /// Our generator of load.
-    pub fn generator(&self, root: &Path) -> Result<Generator> {
-        match &self.generators {
-            Some(folder) => Ok(Generator::of(folder.clone())),
-            None => Generator::build(root),
-        }
-    }
-
     /// Builds what is missing and goes on in a network of its own; nothing if all is done on return.
     pub fn begin(&self, root: &Path, name: &str) -> Result<Option<Measuring>> {
-        let generator = self.generator(root)?;
-        let binary = super::given_or_built(self.riverrun.as_ref(), root)?;
-        let jars = self.jars()?;
+        let generator = self.programs.native(root)?;
+        let riverrun = self.programs.riverrun(root)?;
+        let jars = self.programs.jars()?;
         if network::enter_own()? {
             return Ok(None);
         }
@@ -62,9 +40,12 @@ impl Setup {
             fs::remove_dir_all(&home)?;
         }
         fs::create_dir_all(&home)?;
+        let memory = generator.ballast(machine::memory_to_warm(self.scale)?)?;
         Ok(Some(Measuring {
             generator,
-            makes: [Make::Riverrun(binary), Make::Kafka(jars)],
+            _memory: memory,
+            makes: [Make::Riverrun(riverrun.clone()), Make::Kafka(jars)],
+            riverrun,
             home,
             rounds: self.rounds,
             scale: self.scale,
@@ -77,8 +58,12 @@ impl Setup {
 pub struct Measuring {
     /// Who loads them.
     pub generator: Generator,
+    /// Keeps what was touched before from going back to the machine's host.
+    _memory: Waiting,
     /// Ours and Kafka.
     pub makes: [Make; 2],
+    /// Our binary, whose tools are clients too.
+    pub riverrun: PathBuf,
     /// Where their files are.
     pub home: PathBuf,
     /// How often each is measured.
@@ -115,22 +100,33 @@ impl Contestant {
 }
 
 impl Measuring {
-    /// A new broker that neither waits for the disk, warmed up: a JVM is slow at first.
+    /// A new broker that neither waits for the disk, warmed up.
     pub fn contestant(&self, make: &Make, name: &'static str) -> Result<Contestant> {
+        self.contestant_with(make, name, &[])
+    }
+
+    /// The same with more settings.
+    pub fn contestant_with(&self, make: &Make, name: &'static str, settings: &[(&str, &str)]) -> Result<Contestant> {
         let home = self.home.join(name.replace(' ', "-"));
-        let broker = Broker::prepare_with(make, &home, make.like_for_like())?.start()?;
+        let settings = [make.like_for_like(), settings].concat();
+        let broker = Broker::prepare_with(make, &home, &settings)?.start()?;
+        self.generator.first_record(&[&broker])?;
         let contestant = Contestant { name, broker };
+        let seconds = self.warm_up_seconds(2.0);
         let loads = [
-            "--batch-size 16384 --seconds 3 --connections 2",
-            "--batch-size 1 --seconds 2 --connections 2",
-            "--batch-size 65536 --record-size 1024 --seconds 2 --readers 2 --records 400000",
+            "--batch-size 16384",
+            "--batch-size 1",
+            "--batch-size 65536 --record-size 1024 --readers 2 --records 400000",
         ];
         for words in loads {
-            contestant.run(self, &Load::new("produce --topic warm-up").with(words))?;
+            let load = Load::new(&format!("produce --topic warm-up --seconds {seconds}")).with(words);
+            until_warm(|| contestant.run(self, &load))?;
         }
         contestant.run(self, &Load::new("fetch --topic warm-up"))?;
-        contestant.run(self, &Load::new("latency --topic warm-up-2 --seconds 2 --rate 5000"))?;
+        let latency = format!("latency --topic warm-up-2 --seconds {seconds} --rate 5000 --warmup-seconds 0");
+        contestant.run(self, &Load::new(&latency))?;
         contestant.delete(self, "warm-up")?;
+        contestant.delete(self, "warm-up-2")?;
         Ok(contestant)
     }
 
@@ -142,23 +138,43 @@ impl Measuring {
             .collect()
     }
 
+    /// A first look takes less care.
+    fn warm_up_seconds(&self, full: f64) -> f64 {
+        full * (self.scale * 2.0).clamp(0.1, 1.0)
+    }
+
     /// So much of the full load.
     pub fn scaled(&self, full: f64) -> f64 {
         full * self.scale
     }
 
-    /// Three nodes of a make, whose topics can have three replicas, warmed up.
+    /// Three nodes of a make, none of which waits for the disk, whose topics can have three replicas, warmed up.
     pub fn cluster(&self, make: &Make) -> Result<Cluster> {
-        let mut settings = make.like_for_like().to_vec();
-        settings.push(("min.insync.replicas", "2"));
+        self.cluster_with(make, make.like_for_like())
+    }
+
+    /// The same with other settings.
+    pub fn cluster_with(&self, make: &Make, settings: &[(&str, &str)]) -> Result<Cluster> {
+        let settings = [settings, &[("min.insync.replicas", "2")]].concat();
         let home = self.home.join(format!("three-{}", make.name()));
         let prepared = Broker::prepare_cluster(make, &home, NODES, &settings)?;
-        let nodes = prepared.into_iter().map(|node| node.start()).collect::<Result<_>>()?;
+        let nodes = prepared
+            .into_iter()
+            .map(|node| node.start())
+            .collect::<Result<Vec<_>>>()?;
+        self.generator.first_record(&nodes.iter().collect::<Vec<_>>())?;
         let cluster = Cluster { nodes };
-        for warm_up in ["--batch-size 16384 --seconds 6", "--batch-size 1 --seconds 6"] {
-            let load = Load::new("produce --topic warm-up --replication-factor 3 --connections 6").with(warm_up);
-            cluster.run(self, &load).context("warming a cluster up")?;
+        let seconds = self.warm_up_seconds(4.0);
+        let topic = format!("produce --topic warm-up --replication-factor {NODES} --connections 6 --seconds {seconds}");
+        for words in [
+            "--batch-size 16384",
+            "--batch-size 1",
+            "--batch-size 65536 --record-size 1024",
+        ] {
+            let load = Load::new(&topic).with(words);
+            until_warm(|| cluster.run(self, &load)).context("warming a cluster up")?;
         }
+        cluster.delete(self, "warm-up")?;
         Ok(cluster)
     }
 
@@ -168,7 +184,25 @@ impl Measuring {
     }
 }
 
-const NODES: u16 = 3;
+/// Runs of a load until it costs what it did before: a JVM is slow at first, and for long.
+fn until_warm(mut run: impl FnMut() -> Result<Run>) -> Result<()> {
+    let mut before = f64::INFINITY;
+    for _ in 0..WARM_UPS {
+        let cost = run()?.cpu_microseconds_per_request();
+        if cost > before * (1.0 - STILL_WARMING) {
+            return Ok(());
+        }
+        before = cost;
+    }
+    Ok(())
+}
+
+/// How many runs must do, and by how much the next may be cheaper when no more are needed.
+const WARM_UPS: usize = 6;
+const STILL_WARMING: f64 = 0.1;
+
+/// How many nodes a cluster has.
+pub const NODES: u16 = 3;
 
 /// Nodes that are measured as one.
 pub struct Cluster {

@@ -1,14 +1,15 @@
 //! The native load generator, `bench-load`: started, paced, read.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::broker::Broker;
 use super::counters::{Counters, Spent};
-use super::machine;
+use super::first_client;
 
 /// The generators' programs.
 pub struct Generator {
@@ -61,34 +62,19 @@ impl Run {
 const DELETED_SOON: &str = "file.delete.delay.ms=1000";
 
 impl Generator {
-    /// Builds them.
-    pub fn build(root: &Path) -> Result<Self> {
-        let status = Command::new(env!("CARGO"))
-            .current_dir(root)
-            .args(["build", "--release", "--package", "bench"])
-            .status()?;
-        anyhow::ensure!(status.success(), "the generators cannot be built");
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-        Ok(Self {
-            folder: target.join("release"),
-        })
-    }
-
-    /// Those of a folder, built before.
+    /// Those of a folder.
     pub fn of(folder: PathBuf) -> Self {
         Self { folder }
     }
 
     /// Loads a broker and reads the counters of its processes before and after.
     pub fn run(&self, address: &str, processes: &[u32], load: &Load) -> Result<Run> {
-        machine::warm_memory(load.bytes_to_come)?;
         let mut command = self.command("bench-load", address, &load.arguments);
         self.paced(command.args(["--set", DELETED_SOON, "--paced"]), processes)
     }
 
     /// Loads a broker that does not speak Kafka's protocol.
     pub fn run_rival(&self, address: &str, processes: &[u32], load: &Load) -> Result<Run> {
-        machine::warm_memory(load.bytes_to_come)?;
         let mut command = self.command("bench-rivals", address, &load.arguments);
         self.paced(command.arg("--paced"), processes)
     }
@@ -116,6 +102,20 @@ impl Generator {
         Ok(())
     }
 
+    /// Sends one record to a broker that was only just started.
+    pub fn first_record(&self, brokers: &[&Broker]) -> Result<()> {
+        let arguments = "produce --topic first --records 1 --batch-size 1 --seconds 600";
+        let arguments: Vec<String> = arguments.split(' ').map(str::to_owned).collect();
+        let broker = brokers.first().context("nobody to send it to")?;
+        first_client::serve(brokers, &mut self.command("bench-load", broker.address(), &arguments))
+    }
+
+    /// Touches memory, and keeps as much of it as makes it stay with this machine.
+    pub fn ballast(&self, mebibytes: u64) -> Result<Waiting> {
+        let mut command = Command::new(self.folder.join("bench-load"));
+        Waiting::start(command.args(["ballast", "--mebibytes", &mebibytes.to_string()]))
+    }
+
     /// Opens connections that stay until the answer is told to go.
     pub fn idle(&self, address: &str, connections: usize) -> Result<Waiting> {
         let arguments = ["idle", "--connections", &connections.to_string()].map(str::to_owned);
@@ -134,8 +134,6 @@ impl Generator {
 #[derive(Debug)]
 pub struct Load {
     arguments: Vec<String>,
-    /// About how many bytes will be written: as much memory is touched before.
-    bytes_to_come: u64,
 }
 
 impl Load {
@@ -143,14 +141,7 @@ impl Load {
     pub fn new(words: &str) -> Self {
         Self {
             arguments: words.split_whitespace().map(str::to_owned).collect(),
-            bytes_to_come: 0,
         }
-    }
-
-    /// With memory touched for so many bytes.
-    pub fn writing(mut self, bytes: u64) -> Self {
-        self.bytes_to_come = bytes;
-        self
     }
 
     /// With more arguments; a flag that is there already gets the new value.

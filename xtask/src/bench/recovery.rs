@@ -1,57 +1,66 @@
 //! `cargo xtask bench recovery`: from kill -9 to the next acknowledged record, with ten thousand partitions.
 
-use super::broker::{Broker, Make, Prepared, Serving};
-use super::{Options, load, machine, median};
-use anyhow::{Context, Result, ensure};
+use super::broker::{Broker, Make, Prepared};
+use super::figures::median;
+use super::machine::{self, rounds};
+use super::measuring::{Measuring, Setup};
+use super::native::Load;
+use anyhow::{Context, Result};
+use clap::Args;
 use std::fmt::Write as _;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+/// How it is measured.
+#[derive(Args)]
+pub struct Options {
+    #[command(flatten)]
+    setup: Setup,
+    /// Where the table goes.
+    #[arg(long, default_value = "docs/performance/recovery.md")]
+    output: PathBuf,
+}
+
 /// At full scale; in topics of a thousand.
-const TOPICS: usize = 10;
+const TOPICS: f64 = 10.0;
 const PARTITIONS: &str = "1000";
 /// Records in each topic before the first kill, so that most partitions have some.
 const RECORDS: &str = "20000";
 
 /// Measures both and writes the table. Kafka goes on with the directory that ours left, killed as well.
-pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, home: &Path) -> Result<()> {
+pub fn run(options: &Options, root: &Path) -> Result<()> {
+    let Some(measuring) = options.setup.begin(root, "recovery")? else {
+        return Ok(());
+    };
     let machine = machine::describe(root)?;
-    let home = home.join("recovery");
-    let topics = ((TOPICS as f64 * options.setup.scale).ceil() as usize).max(1);
-    let mut broker = Broker::prepare(&makes[0], &home)?.start()?;
-    load::first_record(binary, broker.address())?;
+    let home = measuring.home.join("node");
+    let topics = (measuring.scaled(TOPICS).ceil() as usize).max(1);
+    let mut broker = Broker::prepare(&measuring.makes[0], &home)?.start()?;
+    measuring.generator.first_record(&[&broker])?;
     let began = Instant::now();
     for topic in 0..topics {
-        let name = format!("many-{topic}");
-        run_topics_tool(
-            binary,
-            &broker,
-            &["--create", "--topic", &name, "--partitions", PARTITIONS],
-        )?;
+        let create = ["create", "--topic", &name(topic), "--partitions", PARTITIONS];
+        measuring.generator.quietly(broker.address(), &create)?;
     }
     let creation = began.elapsed().as_secs_f64();
     for topic in 0..topics {
-        fill(binary, &broker, &format!("many-{topic}"))?;
+        let load = format!(
+            "produce --topic {} --partitions {PARTITIONS} --batch-size 1",
+            name(topic)
+        );
+        let load = Load::new(&load).with(&format!("--records {RECORDS} --seconds 600"));
+        measuring.generator.run(broker.address(), &[broker.id()], &load)?;
     }
-    let kafka_kills = rounds(&makes[1], options);
-    let mut text = format!(
-        "# Starting after kill -9\n\n\
-         Measured by `cargo xtask bench recovery` at {}. {topics} topics of \
-         {PARTITIONS} partitions with {RECORDS} records each (created in {creation:.1} s); medians of {} kills, {kafka_kills} of Kafka, on the \
-         directory that Riverrun left. Time from the start of the process to the first acknowledged record.\n\n\
-         | broker | s | CPU-s |\n|:--|--:|--:|\n",
-        machine.sentence(),
-        options.setup.rounds,
-    );
-    for make in makes {
+    let mut text = String::from("| broker | s | CPU-s |\n|:--|--:|--:|\n");
+    for make in &measuring.makes {
         let (mut seconds, mut cpu) = (Vec::new(), Vec::new());
-        for round in 1..=rounds(make, options) {
+        for round in 1..=kills(make, &measuring) {
             broker.kill()?;
             let prepared = Prepared::left_at(make, &home)?;
             let began = Instant::now();
             broker = prepared.start()?;
-            load::first_record(binary, broker.address()).with_context(|| format!("{} after a kill", make.name()))?;
+            let first = measuring.generator.first_record(&[&broker]);
+            first.with_context(|| format!("{} after a kill", make.name()))?;
             seconds.push(began.elapsed().as_secs_f64());
             // The threads that open the logs have ended by now.
             cpu.push(broker.cpu_seconds_with_ended_threads()?);
@@ -70,43 +79,27 @@ pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, hom
         )?;
     }
     broker.kill()?;
-    println!("\n{text}");
-    let output = root.join("docs/performance/recovery.md");
-    std::fs::write(&output, text)?;
-    println!("written to {}", output.display());
-    Ok(())
+    let text = format!(
+        "# Starting after kill -9\n\n\
+         Measured by `cargo xtask bench recovery` at {}; {} of kills, {} of Kafka, on the directory that Riverrun left. \
+         {topics} topics of {PARTITIONS} partitions with {RECORDS} records each (created in {creation:.1} s). Time from the start \
+         of the process to the first acknowledged record.\n\n{text}",
+        machine.sentence(),
+        rounds(measuring.rounds),
+        kills(&measuring.makes[1], &measuring),
+    );
+    measuring.end()?;
+    machine::write(&root.join(&options.output), &text)
+}
+
+fn name(topic: usize) -> String {
+    format!("many-{topic}")
 }
 
 /// Kafka's starts take so long that a third of the kills must do.
-fn rounds(make: &Make, options: &Options) -> usize {
+fn kills(make: &Make, measuring: &Measuring) -> usize {
     match make {
-        Make::Riverrun(_) => options.setup.rounds,
-        Make::Kafka(_) => options.setup.rounds.div_ceil(3),
+        Make::Riverrun(_) => measuring.rounds,
+        Make::Kafka(_) => measuring.rounds.div_ceil(3),
     }
-}
-
-fn fill(binary: &Path, broker: &Broker, topic: &str) -> Result<()> {
-    let output = Command::new(binary)
-        .args([
-            "producer-perf-test",
-            "--bootstrap-server",
-            broker.address(),
-            "--topic",
-            topic,
-        ])
-        .args(["--num-records", RECORDS, "--record-size", "100", "--throughput", "-1"])
-        .args(["--command-property", "batch.size=0", "linger.ms=0"])
-        .output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
-}
-
-/// Runs the topics tool.
-fn run_topics_tool(binary: &Path, broker: &Broker, arguments: &[&str]) -> Result<()> {
-    let output = Command::new(binary)
-        .args(["topics", "--bootstrap-server", broker.address()])
-        .args(arguments)
-        .output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
 }

@@ -1,30 +1,37 @@
 //! `cargo xtask bench replication`: what it costs to have every record on three nodes before it is acknowledged.
 
-use super::broker::{Broker, Make, Serving};
-use super::native::{self, Generator, Run};
-use super::{Options, load, machine, median};
+use super::figures::{median, spread};
+use super::machine::{self, rounds};
+use super::measuring::{Measuring, NODES, Setup};
+use super::native::{self, Run};
 use anyhow::{Context, Result};
+use clap::Args;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+
+/// How it is measured.
+#[derive(Args)]
+pub struct Options {
+    #[command(flatten)]
+    setup: Setup,
+    /// Where the table goes.
+    #[arg(long, default_value = "docs/performance/replication.md")]
+    output: PathBuf,
+}
 
 /// A name, which of the two makes, its settings.
 type System = (&'static str, usize, &'static [(&'static str, &'static str)]);
 
 /// What is compared. The first two are alike: neither waits for the disk.
 const SYSTEMS: [System; 3] = [
-    ("riverrun, os", 0, &[("riverrun.durability", "os"), MIN_IN_SYNC]),
-    ("kafka", 1, &[MIN_IN_SYNC]),
-    ("riverrun, flush", 0, &[("riverrun.durability", "flush"), MIN_IN_SYNC]),
+    ("riverrun, os", 0, &[("riverrun.durability", "os")]),
+    ("kafka", 1, &[]),
+    ("riverrun, flush", 0, &[("riverrun.durability", "flush")]),
 ];
 const OS: usize = 0;
 const KAFKA: usize = 1;
 const FLUSH: usize = 2;
-const MIN_IN_SYNC: (&str, &str) = ("min.insync.replicas", "2");
-const NODES: u16 = 3;
-/// How long a new cluster may take until it has a topic with three replicas.
-const FORMING: Duration = Duration::from_secs(120);
 /// How many records a core-second of Riverrun's is to carry for each of Kafka's.
 const GOAL: f64 = 3.0;
 
@@ -36,8 +43,6 @@ struct Load {
     arguments: &'static str,
     /// How long, in seconds.
     seconds: f64,
-    /// About how many bytes are written to the three logs: that much memory is touched before.
-    writes: u64,
 }
 
 /// In this order: the last two have a thousand partitions beside them, or are spread over them.
@@ -48,7 +53,6 @@ const LOADS: [Load; 5] = [
         topic: "few",
         arguments: "--partitions 4 --batch-size 65536 --record-size 1024",
         seconds: 4.0,
-        writes: 3_000_000_000,
     },
     Load {
         name: "16 KiB",
@@ -56,7 +60,6 @@ const LOADS: [Load; 5] = [
         topic: "few",
         arguments: "--partitions 4 --batch-size 16384",
         seconds: 4.0,
-        writes: 3_000_000_000,
     },
     Load {
         name: "one record",
@@ -64,7 +67,6 @@ const LOADS: [Load; 5] = [
         topic: "few",
         arguments: "--partitions 4 --batch-size 100 --depth 1",
         seconds: 3.0,
-        writes: 100_000_000,
     },
     Load {
         name: "16 KiB, 1,000",
@@ -72,7 +74,6 @@ const LOADS: [Load; 5] = [
         topic: "many",
         arguments: "--partitions 1000 --batch-size 16384",
         seconds: 4.0,
-        writes: 3_000_000_000,
     },
     Load {
         name: "one record beside 1,000",
@@ -80,47 +81,23 @@ const LOADS: [Load; 5] = [
         topic: "few",
         arguments: "--partitions 4 --batch-size 100 --depth 1",
         seconds: 3.0,
-        writes: 100_000_000,
     },
 ];
 
-/// What a JVM is warmed up with: some hundred thousand requests' worth of every shape.
-const WARM_UP: [usize; 3] = [0, 1, 2];
-const WARM_UP_SECONDS: f64 = 5.0;
 /// How long each load runs before it is measured.
 const SETTLING_SECONDS: f64 = 2.0;
 
 /// By load and by system.
 type Runs = BTreeMap<(usize, usize), Vec<Run>>;
 
-/// Nodes that are measured as one.
-struct Cluster {
-    nodes: Vec<Broker>,
-}
-
-impl Cluster {
-    fn start(make: &Make, home: &Path, settings: &[(&str, &str)], binary: &Path) -> Result<Self> {
-        let prepared = Broker::prepare_cluster(make, home, NODES, settings)?;
-        let nodes = prepared.into_iter().map(|node| node.start()).collect::<Result<_>>()?;
-        let cluster = Self { nodes };
-        let begun = Instant::now();
-        while let Err(error) = load::first_record(binary, cluster.nodes[0].address()) {
-            if begun.elapsed() > FORMING {
-                return Err(error.context("the cluster takes no record"));
-            }
-        }
-        Ok(cluster)
-    }
-
-    /// Loads it for so long, once its topic is there.
-    fn run(&self, generator: &Generator, load: &Load, seconds: f64) -> Result<Run> {
-        let processes: Vec<u32> = self.nodes.iter().map(Broker::id).collect();
+impl Load {
+    /// For so long.
+    fn lasting(&self, seconds: f64) -> native::Load {
         let words = format!(
             "produce --topic {} --replication-factor {NODES} --connections 3 --seconds {seconds}",
-            load.topic
+            self.topic
         );
-        let words = native::Load::new(&words).with(load.arguments).writing(load.writes);
-        generator.run(self.nodes[0].address(), &processes, &words)
+        native::Load::new(&words).with(self.arguments)
     }
 }
 
@@ -130,56 +107,61 @@ fn records_per_core_second(run: &Run) -> f64 {
 }
 
 /// Measures all and writes the table.
-pub fn run(options: &Options, makes: &[Make; 2], binary: &Path, root: &Path, home: &Path) -> Result<()> {
+pub fn run(options: &Options, root: &Path) -> Result<()> {
+    let Some(measuring) = options.setup.begin(root, "replication")? else {
+        return Ok(());
+    };
     let machine = machine::describe(root)?;
-    let generator = options.setup.generator(root)?;
-    let home = home.join("replication");
     let mut runs = Runs::new();
-    for round in 1..=options.setup.rounds {
-        for (system, (name, make, settings)) in SYSTEMS.iter().enumerate() {
-            let cluster = Cluster::start(&makes[*make], &home, settings, binary)?;
-            let warm_up = WARM_UP.iter().filter(|_| matches!(makes[*make], Make::Kafka(_)));
-            for load in warm_up {
-                cluster.run(&generator, &LOADS[*load], WARM_UP_SECONDS)?;
+    for round in 1..=measuring.rounds {
+        for (number, system) in SYSTEMS.iter().enumerate() {
+            for (at, run) in measure(&measuring, system, round)?.into_iter().enumerate() {
+                runs.entry((at, number)).or_default().push(run);
             }
-            for (at, load) in LOADS.iter().enumerate() {
-                // What a new topic of a thousand partitions still has to do is not the load's, nor is a JVM's first look at it.
-                cluster.run(&generator, load, SETTLING_SECONDS)?;
-                let run = cluster.run(&generator, load, load.seconds * options.setup.scale);
-                let run = run.with_context(|| format!("{name}, {}", load.name))?;
-                println!(
-                    "{name:<16} round {round}, {:<24} {:>6.1} MB/s, {:>7.0} records a core-second, p50 {:.2} ms, p99 {:.2} ms",
-                    load.name,
-                    run.megabytes_per_second(),
-                    records_per_core_second(&run),
-                    run.figure("answer_ms.p50"),
-                    run.figure("answer_ms.p99")
-                );
-                runs.entry((at, system)).or_default().push(run);
-            }
-            for node in cluster.nodes {
-                node.kill()?;
-            }
-            std::fs::remove_dir_all(&home)?;
         }
     }
-    let text = table(&runs, options, &machine.sentence())?;
-    println!("\n{text}");
-    let output = root.join("docs/performance/replication.md");
-    std::fs::write(&output, text)?;
-    println!("written to {}", output.display());
-    Ok(())
+    measuring.end()?;
+    let text = table(&runs, &measuring, &machine.sentence())?;
+    machine::write(&root.join(&options.output), &text)
 }
 
-fn table(runs: &Runs, options: &Options, machine: &str) -> Result<String> {
+/// A new cluster under every load.
+fn measure(measuring: &Measuring, (name, make, settings): &System, round: usize) -> Result<Vec<Run>> {
+    let cluster = measuring.cluster_with(&measuring.makes[*make], settings)?;
+    let mut runs = Vec::new();
+    for load in &LOADS {
+        // What a new topic of a thousand partitions still has to do is not the load's, nor is a JVM's first look at it.
+        cluster.run(measuring, &load.lasting(SETTLING_SECONDS))?;
+        let run = cluster.run(measuring, &load.lasting(measuring.scaled(load.seconds)));
+        let run = run.with_context(|| format!("{name}, {}", load.name))?;
+        println!(
+            "{name:<16} round {round}, {:<24} {:>6.1} MB/s, {:>7.0} records a core-second, p50 {:.2} ms, p99 {:.2} ms",
+            load.name,
+            run.megabytes_per_second(),
+            records_per_core_second(&run),
+            run.figure("answer_ms.p50"),
+            run.figure("answer_ms.p99")
+        );
+        runs.push(run);
+    }
+    cluster.kill()?;
+    Ok(runs)
+}
+
+fn table(runs: &Runs, measuring: &Measuring, machine: &str) -> Result<String> {
     let mut text = format!(
-        "# Three replicas\n\nMeasured by `cargo xtask bench replication` at {machine}; medians of {} rounds by turns, {} times the \
-         full length. Three nodes with their defaults and min.insync.replicas=2, every record on all three before it is \
+        "# Three replicas\n\nMeasured by `cargo xtask bench replication` at {machine}; {}, {} times the full length. Every cluster is \
+         warmed up until what a request costs stays as it is. {} Three nodes with their defaults and min.insync.replicas=2, every record on all three before it is \
          acknowledged (acks=all); nodes and generator share the machine, so the cost says more than the \
          throughput. Each cell: thousands of records for a CPU-second of the three nodes together; CPU-seconds for a GB of batches; MB a \
          second; p50 and p99 of an answer in ms. `os` and Kafka are alike: neither waits for the disk. `flush` is Riverrun's \
          default: every record is on stable storage on the leader and on all in-sync replicas before it is acknowledged.\n\n",
-        options.setup.rounds, options.setup.scale,
+        rounds(measuring.rounds),
+        measuring.scale,
+        spread(
+            runs.values()
+                .map(|runs| runs.iter().map(records_per_core_second).collect())
+        ),
     );
     let names: Vec<&str> = SYSTEMS.iter().map(|(name, ..)| *name).collect();
     writeln!(text, "| | {} | os / kafka | flush / kafka |", names.join(" | "))?;

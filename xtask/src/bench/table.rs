@@ -5,44 +5,47 @@
 //! one at a time.
 
 mod calls;
+mod clients;
 mod control;
 mod durable;
 mod fetch;
 mod flat;
 mod goals;
 mod latency;
+mod one_core;
+mod plots;
 mod produce;
 mod replicas;
 mod rivals;
-mod start;
+pub mod start;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
 pub(super) use latency::promptly;
 
-use super::figures::Figures;
-use super::machine::{self, Machine};
+use super::machine::{self, Machine, rounds};
 use super::measuring::{Contestant, Measuring, Setup};
-use super::plot;
+use super::readme;
 
 /// How the table is measured.
 #[derive(Args)]
 pub struct Options {
     #[command(flatten)]
     setup: Setup,
-    /// Only these parts.
+    /// Only these parts; they are shown, and written only if it is said where to.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
-    /// Where the table goes, and beside it its figures as JSON and its plots.
-    #[arg(long, default_value = "docs/performance/table.md")]
-    output: PathBuf,
+    /// Where the table goes, and beside it its figures as JSON and its plots; `docs/performance/table.md` for all of it.
+    #[arg(long)]
+    output: Option<PathBuf>,
 }
+
+const OUTPUT: &str = "docs/performance/table.md";
 
 /// What can be measured for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -59,6 +62,10 @@ pub enum Part {
     Durable,
     /// System calls of a request.
     Calls,
+    /// What one core carries.
+    OneCore,
+    /// Other people's perf tools: librdkafka's and Kafka's own.
+    Clients,
     /// A request's cost with many partitions.
     Flat,
     /// Three replicas.
@@ -69,48 +76,39 @@ pub enum Part {
     Rivals,
 }
 
-/// The order in which they are measured.
-const PARTS: [Part; 9] = [
-    Part::Start,
+/// What is measured of the same two brokers, in this order: what leaves much behind comes late.
+const OF_BOTH: [Part; 8] = [
     Part::Produce,
     Part::Fetch,
     Part::Latency,
+    Part::OneCore,
+    Part::Clients,
     Part::Durable,
     Part::Calls,
     Part::Control,
-    Part::Flat,
-    Part::Replicas,
 ];
 
 /// Measures, and writes the table.
 pub fn run(options: &Options, root: &Path) -> Result<()> {
     let wanted = |part: Part| options.only.is_empty() || options.only.contains(&part);
     // Before the network is left from which they come.
-    let rivals = match wanted(Part::Rivals) {
-        true => Some(rivals::install(root)?),
-        false => None,
-    };
+    let rivals = wanted(Part::Rivals).then(|| rivals::install(root)).transpose()?;
+    let clients = wanted(Part::Clients).then(|| clients::install(root)).transpose()?;
     let Some(mut measuring) = options.setup.begin(root, "table")? else {
         return Ok(());
     };
     let machine = machine::describe(root)?;
     let begun = Instant::now();
-    let both = [
-        Part::Produce,
-        Part::Fetch,
-        Part::Latency,
-        Part::Durable,
-        Part::Calls,
-        Part::Control,
-    ];
+    let tell = |part: Part| eprintln!("{part:?} after {:.0} s", begun.elapsed().as_secs_f64());
     if wanted(Part::Start) {
+        tell(Part::Start);
         start::measure(&mut measuring)?;
     }
-    if both.into_iter().any(wanted) {
+    if OF_BOTH.into_iter().any(wanted) {
         let contestants = measuring.contestants()?;
-        for part in PARTS.into_iter().filter(|part| both.contains(part) && wanted(*part)) {
-            eprintln!("{part:?} after {:.0} s", begun.elapsed().as_secs_f64());
-            measure(part, &mut measuring, &contestants)?;
+        for part in OF_BOTH.into_iter().filter(|part| wanted(*part)) {
+            tell(part);
+            measure(part, &mut measuring, &contestants, clients.as_ref())?;
         }
         start::after_all(&mut measuring, &contestants)?;
         for contestant in contestants {
@@ -118,19 +116,41 @@ pub fn run(options: &Options, root: &Path) -> Result<()> {
         }
     }
     if wanted(Part::Flat) {
+        tell(Part::Flat);
         flat::measure(&mut measuring)?;
     }
     if wanted(Part::Replicas) {
+        tell(Part::Replicas);
         replicas::measure(&mut measuring)?;
     }
     if let Some(rivals) = &rivals {
+        tell(Part::Rivals);
         rivals::measure(&mut measuring, rivals)?;
     }
     measuring.end()?;
-    write(&measuring, &machine, &root.join(&options.output))
+    let minutes = begun.elapsed().as_secs_f64() / 60.0;
+    let text = text(&measuring, &machine, minutes);
+    let output = match (&options.output, options.only.is_empty()) {
+        (Some(output), _) => root.join(output),
+        (None, true) => root.join(OUTPUT),
+        (None, false) => {
+            println!("\n{text}");
+            return Ok(());
+        }
+    };
+    write(&measuring, &machine, &output, &text)?;
+    if output == root.join(OUTPUT) {
+        readme::write(root, &measuring.figures, &sentence(&measuring, &machine))?;
+    }
+    Ok(())
 }
 
-fn measure(part: Part, measuring: &mut Measuring, contestants: &[Contestant]) -> Result<()> {
+fn measure(
+    part: Part,
+    measuring: &mut Measuring,
+    contestants: &[Contestant],
+    clients: Option<&clients::Installed>,
+) -> Result<()> {
     match part {
         Part::Produce => produce::measure(measuring, contestants),
         Part::Fetch => fetch::measure(measuring, contestants),
@@ -138,66 +158,46 @@ fn measure(part: Part, measuring: &mut Measuring, contestants: &[Contestant]) ->
         Part::Durable => durable::measure(measuring, contestants),
         Part::Calls => calls::measure(measuring, contestants),
         Part::Control => control::measure(measuring, contestants),
+        Part::OneCore => one_core::measure(measuring, contestants),
+        Part::Clients => clients.map_or(Ok(()), |clients| clients::measure(measuring, contestants, clients)),
         Part::Start | Part::Flat | Part::Replicas | Part::Rivals => Ok(()),
     }
 }
 
-fn write(measuring: &Measuring, machine: &Machine, output: &Path) -> Result<()> {
-    let figures = &measuring.figures;
-    let text = format!(
-        "# Riverrun beside Apache Kafka 4.3.1\n\nMeasured by `cargo xtask bench table` at {}; TCP {}; {} rounds by turns at {} \
-         of the full load: the median, and the smallest and largest in brackets.\n\n{}\n## Goals\n\n{}\n## Figures\n\n{}",
+/// What the README says of the run.
+fn sentence(measuring: &Measuring, machine: &Machine) -> String {
+    format!(
+        "Measured by `cargo xtask bench table` at {}; {} at {} of the full load.",
         machine.sentence(),
-        machine.congestion_control,
-        measuring.rounds,
-        measuring.scale,
-        include_str!("table/how.md"),
-        goals::table(figures),
-        figures.table(&figures.rows(), &["riverrun", "kafka"], Some(("riverrun", "kafka"))),
-    ) + &rivals::section(figures);
-    println!("\n{text}");
-    fs::create_dir_all(output.parent().context("the table goes into a folder")?)?;
-    fs::write(output, &text)?;
-    let all =
-        json!({ "machine": machine, "rounds": measuring.rounds, "scale": measuring.scale, "figures": figures.json() });
-    fs::write(output.with_extension("json"), serde_json::to_string(&all)? + "\n")?;
-    plots(figures, output)
+        rounds(measuring.rounds),
+        measuring.scale
+    )
 }
 
-/// Costs and times side by side.
-fn plots(figures: &Figures, output: &Path) -> Result<()> {
-    let systems = ["riverrun", "kafka"];
-    let draw = |name: &str, title: &str, rows: &[(&str, &str)]| -> Result<()> {
-        let groups: Vec<String> = rows.iter().map(|(group, _)| (*group).to_owned()).collect();
-        let values = |system: &str| rows.iter().map(|(_, row)| figures.median(system, row)).collect();
-        let series: Vec<(String, Vec<f64>)> = systems.iter().map(|name| ((*name).to_owned(), values(name))).collect();
-        let svg = plot::bars(title, &groups, &series);
-        let stem = output.file_stem().context("the table has a name")?.to_string_lossy();
-        Ok(fs::write(output.with_file_name(format!("{stem}-{name}.svg")), svg)?)
-    };
-    let per_gigabyte = [
-        ("1 record", "produce, one record of 100 B a request: CPU-s per GB"),
-        ("16 KiB", "produce, 100 B in 16 KiB: CPU-s per GB"),
-        ("64 KiB", "produce, 1 KiB in 64 KiB: CPU-s per GB"),
-        ("1 MiB", "produce, 1 KiB in 1 MiB: CPU-s per GB"),
-        ("fetch", "fetch, 100 B in 16 KiB, 1 readers: CPU-s per GB"),
-        ("10 readers", "fetch, 100 B in 16 KiB, 10 readers: CPU-s per GB"),
-    ];
-    draw(
-        "cost",
-        "broker CPU-seconds for a GB, by batch; and for a GB read",
-        &per_gigabyte,
-    )?;
-    let latency = [
-        ("p50", "end to end at 5000/s: p50 ms"),
-        ("p99", "end to end at 5000/s: p99 ms"),
-        ("p99.9", "end to end at 5000/s: p99.9 ms"),
-        ("durable p50", "durable end to end at 1000/s: p50 ms"),
-        ("durable p99", "durable end to end at 1000/s: p99 ms"),
-    ];
-    draw(
-        "latency",
-        "ms from due to read, at 5,000/s; at 1,000/s durable",
-        &latency,
+fn text(measuring: &Measuring, machine: &Machine, minutes: f64) -> String {
+    let figures = &measuring.figures;
+    let both = figures.table(&figures.rows(), &["riverrun", "kafka"], Some(("riverrun", "kafka")));
+    format!(
+        "# Riverrun beside Apache Kafka 4.3.1\n\n{} Cells have the median, and the smallest and largest in brackets. {} It took \
+         {minutes:.0} minutes.\n\n{}\n## Goals\n\n{}{}\n## Figures\n\n{both}{}",
+        sentence(measuring, machine),
+        figures.spread(),
+        include_str!("table/how.md"),
+        goals::table(figures),
+        rivals::goals(figures),
+        rivals::section(figures),
     )
+}
+
+fn write(measuring: &Measuring, machine: &Machine, output: &Path, text: &str) -> Result<()> {
+    machine::write(output, text)?;
+    let figures = measuring.figures.json();
+    let all = json!({
+        "machine": machine,
+        "rounds": measuring.rounds,
+        "scale": measuring.scale,
+        "figures": figures,
+    });
+    machine::write_json(output, &all)?;
+    plots::write(&measuring.figures, output)
 }

@@ -64,14 +64,13 @@ fn throughput(
     let first = format!("produce --topic {topic} {shape} {setting} --records 20000 --seconds 60");
     contestant.run(measuring, &Load::new(&first))?;
     let words = format!("produce --topic {topic} --seconds 3 --records {records:.0} {shape} {setting}");
-    let run = contestant.run(measuring, &Load::new(&words).writing(bytes as u64))?;
-    for (row, value) in [
+    let run = contestant.run(measuring, &Load::new(&words))?;
+    let rows = [
         ("MB/s", run.megabytes_per_second()),
         ("records/s", run.records_per_second()),
         ("answer p99 ms", run.figure("answer_ms.p99")),
         ("CPU-s per GB", run.cpu_seconds_per_gigabyte()),
-    ] {
-        measuring.figures.add(contestant.name, &format!("{what}: {row}"), value);
-    }
+    ];
+    measuring.figures.add_all(contestant.name, what, rows);
     contestant.delete(measuring, &topic)
 }

@@ -22,14 +22,13 @@ pub fn measure(measuring: &mut Measuring, contestants: &[Contestant]) -> Result<
             for _ in 0..measuring.rounds {
                 for contestant in contestants {
                     let run = contestant.run(measuring, &load)?;
-                    let name = contestant.name;
-                    for (row, value) in [
+                    let rows = [
+                        ("records/s", run.records_per_second()),
                         ("MB/s", run.megabytes_per_second()),
                         ("CPU-s per GB", run.cpu_seconds_per_gigabyte()),
                         ("CPU-s per million records", run.cpu_seconds_per_million()),
-                    ] {
-                        measuring.figures.add(name, &format!("{what}: {row}"), value);
-                    }
+                    ];
+                    measuring.figures.add_all(contestant.name, &what, rows);
                 }
             }
         }

@@ -25,7 +25,7 @@ const ONE: &str = "produce, one record of 100 B a request: CPU-us per request";
 const FLAT_4: &str = "produce, 100 B in 16 KiB to 4 partitions: CPU-us per request";
 
 /// Number, row, bar.
-const GOALS: [(&str, &str, Bar); 31] = [
+const GOALS: [(&str, &str, Bar); 30] = [
     ("1", ONE, TimesKafka(10.0)),
     ("2", "produce, 100 B in 16 KiB: CPU-s per GB", TimesKafka(5.0)),
     ("3", "produce, 1 KiB in 64 KiB: CPU-s per GB", TimesKafka(3.0)),
@@ -46,8 +46,9 @@ const GOALS: [(&str, &str, Bar); 31] = [
     ),
     ("8", "start to the first acknowledged record, ms", AtMost(100.0)),
     ("8", "CPU-s until then", AtMost(0.05)),
-    ("9", "idle memory, MiB", AtMost(15.0)),
-    ("9", "most memory under all loads, MiB", AtMost(100.0)),
+    // 15 and 100 MB.
+    ("9", "idle memory, MiB", AtMost(14.3)),
+    ("9", "most memory under all loads, MiB", AtMost(95.4)),
     ("9", "memory of an idle partition, KiB", AtMost(2.0)),
     ("9", "memory of an idle connection, KiB", AtMost(4.0)),
     ("10", "idle CPU, % of a core", TimesKafka(50.0)),
@@ -77,41 +78,62 @@ const GOALS: [(&str, &str, Bar); 31] = [
         "three replicas, 100 B in 16 KiB: records per core-second",
         TimesKafka(3.0),
     ),
-    (
-        "headline",
-        "produce, 100 B in 16 KiB: CPU-s per million records",
-        AtMost(0.2),
-    ),
-    ("headline", "produce, 1 KiB in 1 MiB: CPU-s per GB", AtMost(1.0)),
+    ("headline", "on one core, 100 B in 16 KiB: records/s", AtLeast(5e6)),
+    ("headline", "on one core, 1 KiB in 64 KiB: MB/s", AtLeast(1000.0)),
     ("headline", "durable, 100 B in 64 KiB: records/s", AtLeast(2e6)),
-    ("headline", "produce, 1 KiB in 64 KiB: CPU-s per GB", AtMost(1.0)),
 ];
 
-/// Each goal in a line; one whose part was not measured is left out.
+/// Each goal in a line; those whose part was not measured are named at the end.
 pub fn table(figures: &Figures) -> String {
-    let mut text = String::from("| | what | Riverrun | Kafka | goal | reached | |\n|:--|:--|--:|--:|:--|--:|:--|\n");
+    let mut lines = Vec::new();
+    let (mut reached, mut missing) = (0, Vec::new());
     for (number, row, bar) in &GOALS {
         let (ours, kafkas) = (figures.median("riverrun", row), figures.median("kafka", row));
-        let Some((goal, reached, met)) = bar.judge(figures, row, ours, kafkas) else {
+        let Some(judged) = bar.judge(figures, row, ours, kafkas) else {
+            missing.push(format!("{number} ({row})"));
             continue;
         };
-        let verdict = if met { "met" } else { "**not met**" };
-        let (ours, kafkas) = (short(ours), short(kafkas));
-        writeln!(
-            text,
-            "| {number} | {row} | {ours} | {kafkas} | {goal} | {reached} | {verdict} |"
-        )
-        .expect("a string takes any text");
+        reached += usize::from(judged.met);
+        let verdict = if judged.met { "met" } else { "**not met**" };
+        let ratio = better(row).ratio(ours, kafkas);
+        let ratio = if ratio.is_finite() {
+            format!("{ratio:.1}x")
+        } else {
+            String::from("-")
+        };
+        lines.push(format!(
+            "| {number} | {row} | {} | {} | {ratio} | {} | {} | {verdict} |\n",
+            short(ours),
+            short(kafkas),
+            judged.goal,
+            judged.reached,
+        ));
+    }
+    let mut text = format!(
+        "{reached} of {} are met.\n\n| | what | Riverrun | Kafka | ratio | goal | reached | |\n|:--|:--|--:|--:|--:|:--|--:|:--|\n{}",
+        lines.len(),
+        lines.concat()
+    );
+    if !missing.is_empty() {
+        writeln!(text, "\nNot measured in this run: {}.", missing.join("; ")).expect("a string takes any text");
     }
     text + &controls(figures)
 }
 
+/// A goal beside what was measured.
+struct Judged {
+    goal: String,
+    reached: String,
+    met: bool,
+}
+
 impl Bar {
-    /// The goal in words, what was reached, and whether that is it.
-    fn judge(&self, figures: &Figures, row: &str, ours: f64, kafkas: f64) -> Option<(String, String, bool)> {
+    /// The goal in words, what was reached, and whether that is it; nothing if a figure is missing.
+    fn judge(&self, figures: &Figures, row: &str, ours: f64, kafkas: f64) -> Option<Judged> {
         let known = |value: f64| (!value.is_nan()).then_some(value);
         let ours = known(ours)?;
-        Some(match *self {
+        let own = |row: &str| known(figures.median("riverrun", row));
+        let (goal, reached, met) = match *self {
             TimesKafka(times) => {
                 let ratio = better(row).ratio(ours, known(kafkas)?);
                 (format!(">= {times}x"), format!("{ratio:.1}x"), ratio >= times)
@@ -119,22 +141,17 @@ impl Bar {
             AtMost(most) => (format!("<= {most}"), short(ours), ours <= most),
             AtLeast(least) => (format!(">= {}", short(least)), short(ours), ours >= least),
             TimesOwn(most, other) => {
-                let ratio = ours / known(figures.median("riverrun", other))?;
-                (
-                    format!("<= {most}x of 4 partitions"),
-                    format!("{ratio:.2}x"),
-                    ratio <= most,
-                )
+                let ratio = ours / own(other)?;
+                let goal = format!("<= {most}x of 4 partitions");
+                (goal, format!("{ratio:.2}x"), ratio <= most)
             }
             PartOfOwn(least, other) => {
-                let part = ours / known(figures.median("riverrun", other))?;
-                (
-                    format!(">= {:.0} % of not durable", least * 100.0),
-                    format!("{:.0} %", part * 100.0),
-                    part >= least,
-                )
+                let part = ours / own(other)?;
+                let goal = format!(">= {:.0} % of not durable", least * 100.0);
+                (goal, format!("{:.0} %", part * 100.0), part >= least)
             }
-        })
+        };
+        Some(Judged { goal, reached, met })
     }
 }
 
@@ -170,8 +187,10 @@ mod tests {
         figures.add("kafka", ONE, 49.0);
         figures.add("riverrun", "idle memory, MiB", 14.0);
         let text = table(&figures);
-        assert!(text.contains("| 5.00 | 49.0 | >= 10x | 9.8x | **not met** |"), "{text}");
-        assert!(text.contains("| 14.0 | - | <= 15 | 14.0 | met |"), "{text}");
-        assert_eq!(text.lines().count(), 4, "{text}");
+        let line = "| 5.00 | 49.0 | 9.8x | >= 10x | 9.8x | **not met** |";
+        assert!(text.contains(line), "{text}");
+        assert!(text.contains("| 14.0 | - | - | <= 14.3 | 14.0 | met |"), "{text}");
+        assert!(text.starts_with("1 of 2 are met."), "{text}");
+        assert!(text.contains("Not measured in this run: 2 ("), "{text}");
     }
 }

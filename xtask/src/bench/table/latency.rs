@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::bench::counters;
 use crate::bench::measuring::{Contestant, Measuring};
 use crate::bench::native::{Load, Run};
 
@@ -63,15 +64,24 @@ pub fn add(measuring: &mut Measuring, system: &str, what: &str, run: &Run) {
 
 /// Runs a load with the broker and the generator before all ordinary processes, if we may.
 pub fn promptly(measuring: &Measuring, contestant: &Contestant, load: &Load) -> Result<Run> {
-    let broker = contestant.broker.id().to_string();
-    let own = std::process::id().to_string();
+    with_priority(&[contestant.broker.id()], || contestant.run(measuring, load))
+}
+
+/// Runs something with processes and all that they started, and whatever this one starts, before all ordinary ones.
+pub fn with_priority<T>(processes: &[u32], run: impl FnOnce() -> Result<T>) -> Result<T> {
+    let mut all = counters::family(processes)?;
+    all.push(std::process::id());
     // Whoever is not root measures without.
-    for process in [&broker, &own] {
-        let _ = Command::new("chrt").args(["-a", "-r", "-p", "5", process]).output();
-    }
-    let run = contestant.run(measuring, load);
-    for process in [&broker, &own] {
-        let _ = Command::new("chrt").args(["-a", "-o", "-p", "0", process]).output();
-    }
-    run
+    let schedule = |policy: [&str; 2]| {
+        for process in &all {
+            let process = process.to_string();
+            let _ = Command::new("chrt")
+                .args(["-a", policy[0], "-p", policy[1], &process])
+                .output();
+        }
+    };
+    schedule(["-r", "5"]);
+    let result = run();
+    schedule(["-o", "0"]);
+    result
 }

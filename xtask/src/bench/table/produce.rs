@@ -55,7 +55,7 @@ impl Shape {
             "produce --topic {topic} --seconds 3 --records {records:.0} {}",
             self.words
         );
-        Load::new(&words).writing(bytes as u64)
+        Load::new(&words)
     }
 }
 
@@ -76,18 +76,14 @@ pub fn measure(measuring: &mut Measuring, contestants: &[Contestant]) -> Result<
 
 /// The rows of a run.
 pub fn add(measuring: &mut Measuring, system: &str, what: &str, run: &Run) {
+    let written = run.spent.written_bytes / run.figure("wire_bytes");
     let rows = [
         ("records/s", run.records_per_second()),
         ("MB/s", run.megabytes_per_second()),
         ("CPU-us per request", run.cpu_microseconds_per_request()),
         ("CPU-s per GB", run.cpu_seconds_per_gigabyte()),
         ("CPU-s per million records", run.cpu_seconds_per_million()),
-        (
-            "bytes written per byte",
-            run.spent.written_bytes / run.figure("wire_bytes"),
-        ),
+        ("bytes written per byte", written),
     ];
-    for (row, value) in rows {
-        measuring.figures.add(system, &format!("{what}: {row}"), value);
-    }
+    measuring.figures.add_all(system, what, rows);
 }

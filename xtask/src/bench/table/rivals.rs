@@ -1,29 +1,26 @@
-//! Other makes of broker: RabbitMQ's streams and queues, NATS JetStream, ActiveMQ Artemis; one at a time, each in its own
-//! protocol.
+//! Other makes of broker: RabbitMQ's streams and queues, NATS JetStream, Redis Streams, ActiveMQ Artemis; one at a time, each
+//! in its own protocol.
 
 mod artemis;
 mod install;
+mod measured;
 mod nats;
 mod rabbitmq;
+mod redis;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use super::latency;
-use super::produce::{MIDDLE, SMALL};
-use crate::bench::counters::{self, Counters, peak_mebibytes, resident_mebibytes};
-use crate::bench::figures::Figures;
+use crate::bench::counters;
+use crate::bench::figures::{Figures, better, short};
 use crate::bench::measuring::Measuring;
-use crate::bench::native::Load;
+use measured::Measured;
 
-pub use install::{Installed, install};
-
-/// How long one is left alone before its idle memory and CPU are read, and for how long they are.
-const IDLE: Duration = Duration::from_secs(3);
+pub use install::{Installed, install, run};
 
 /// A make of broker and a kind of queue.
 struct Rival {
@@ -37,7 +34,7 @@ struct Rival {
     consumed: u64,
 }
 
-const RIVALS: [Rival; 5] = [
+const RIVALS: [Rival; 6] = [
     Rival {
         name: "rabbitmq stream",
         kind: "stream",
@@ -49,6 +46,12 @@ const RIVALS: [Rival; 5] = [
         kind: "jetstream",
         start: nats::start,
         consumed: 1_000_000,
+    },
+    Rival {
+        name: "redis streams",
+        kind: "redis",
+        start: redis::start,
+        consumed: 2_000_000,
     },
     Rival {
         name: "rabbitmq classic",
@@ -119,7 +122,12 @@ pub fn measure(measuring: &mut Measuring, installed: &Installed) -> Result<()> {
             eprintln!("{} is not installed and cannot be by this user: left out", rival.name);
             continue;
         };
-        let measured = measure_one(measuring, rival, &running, begun);
+        let measured = Measured {
+            measuring,
+            rival,
+            running: &running,
+        }
+        .all(begun);
         drop(running);
         measured.with_context(|| format!("{}: see {}", rival.name, home.display()))?;
         fs::remove_dir_all(&home)?;
@@ -127,87 +135,62 @@ pub fn measure(measuring: &mut Measuring, installed: &Installed) -> Result<()> {
     Ok(())
 }
 
-fn measure_one(measuring: &mut Measuring, rival: &Rival, running: &Running, begun: Instant) -> Result<()> {
-    let (name, processes) = (rival.name, [running.child.id()]);
-    let run = |measuring: &Measuring, words: &str, bytes: f64| {
-        let load = Load::new(words)
-            .with(&format!("--kind {}", rival.kind))
-            .writing(bytes as u64);
-        measuring.generator.run_rival(&running.address, &processes, &load)
-    };
-    run(
-        measuring,
-        "publish --queue first --connections 1 --records 1 --at-once 1",
-        0.0,
-    )?;
-    let figures = &mut measuring.figures;
-    figures.add(
-        name,
-        "start to the first acknowledged record, ms",
-        begun.elapsed().as_secs_f64() * 1000.0,
-    );
-    figures.add(name, "CPU-s until then", Counters::read(&processes)?.cpu_seconds());
-    std::thread::sleep(IDLE);
-    let (before, since) = (Counters::read(&processes)?, Instant::now());
-    std::thread::sleep(IDLE);
-    let idle = Counters::read(&processes)?.since(&before).cpu_seconds / since.elapsed().as_secs_f64();
-    figures.add(name, "idle CPU, % of a core", idle * 100.0);
-    figures.add(name, "idle memory, MiB", resident_mebibytes(&processes)?);
-    let seconds = measuring.scaled(4.0).max(1.0);
-    run(measuring, &format!("publish --queue warm-up --seconds {seconds}"), 0.0)?;
-    let published = run(measuring, &format!("publish --queue small --seconds {seconds}"), 300e6)?;
-    let what = format!("produce, {}", SMALL.name);
-    let figures = &mut measuring.figures;
-    figures.add(name, &format!("{what}: records/s"), published.records_per_second());
-    figures.add(
-        name,
-        &format!("{what}: CPU-s per million records"),
-        published.cpu_seconds_per_million(),
-    );
-    let written = published.spent.written_bytes / published.figure("wire_bytes");
-    figures.add(name, &format!("{what}: bytes written per byte"), written);
-    let large = run(
-        measuring,
-        &format!("publish --queue large --record-size 1024 --seconds {seconds}"),
-        500e6,
-    )?;
-    let what = format!("produce, {}", MIDDLE.name);
-    measuring
-        .figures
-        .add(name, &format!("{what}: MB/s"), large.megabytes_per_second());
-    measuring
-        .figures
-        .add(name, &format!("{what}: CPU-s per GB"), large.cpu_seconds_per_gigabyte());
-    let count = (published.figure("records") as u64).min(rival.consumed);
-    let consumed = run(measuring, &format!("consume --queue small --records {count}"), 0.0)?;
-    let what = format!("fetch, {}, 1 readers", SMALL.name);
-    let per_million = consumed.cpu_seconds_per_million();
-    measuring
-        .figures
-        .add(name, &format!("{what}: CPU-s per million records"), per_million);
-    let timed = run(
-        measuring,
-        &format!("latency --queue timed --rate 5000 --seconds {seconds}"),
-        0.0,
-    )?;
-    latency::add(measuring, name, "end to end at 5000/s", &timed);
-    let peak = peak_mebibytes(&processes)?;
-    measuring.figures.add(name, "most memory under all loads, MiB", peak);
-    Ok(())
+/// Those that were measured.
+fn known(figures: &Figures) -> Vec<&'static str> {
+    let names = RIVALS.iter().map(|rival| rival.name);
+    names.filter(|name| !figures.rows_of(name).is_empty()).collect()
 }
 
 /// The table of all makes, if any other was measured.
 pub fn section(figures: &Figures) -> String {
-    let rivals: Vec<&str> = RIVALS.iter().map(|rival| rival.name).collect();
-    let mut systems = vec!["riverrun", "kafka"];
-    systems.extend(rivals.iter().filter(|name| !figures.rows_of(name).is_empty()));
-    let Some(rows) = systems.get(2).map(|first| figures.rows_of(first)) else {
+    let rivals = known(figures);
+    let Some(first) = rivals.first() else {
         return String::new();
     };
+    let rows = figures.rows_of(first);
+    let systems = [&["riverrun", "kafka"], rivals.as_slice()].concat();
     format!(
         "\n## Other makes\n\n{}\n{}",
         include_str!("rivals/how.md"),
         figures.table(&rows, &systems, None)
+    )
+}
+
+/// Whether we are ahead of the best of them in every row.
+pub fn goals(figures: &Figures) -> String {
+    let rivals = known(figures);
+    let Some(first) = rivals.first() else {
+        return String::new();
+    };
+    let mut lines = Vec::new();
+    let mut ahead = 0;
+    for row in figures.rows_of(first) {
+        let ours = figures.median("riverrun", row);
+        let ratio = |rival: &&&str| better(row).ratio(ours, figures.median(rival, row));
+        let measured = rivals.iter().filter(|rival| ratio(rival).is_finite());
+        let Some(best) = measured.min_by(|one, other| ratio(one).total_cmp(&ratio(other))) else {
+            continue;
+        };
+        if row.contains("lateness") {
+            continue;
+        }
+        let verdict = match ratio(&best) >= 1.0 {
+            true => "met",
+            false => "**not met**",
+        };
+        ahead += usize::from(ratio(&best) >= 1.0);
+        lines.push(format!(
+            "| {row} | {} | {} | {best} | {:.1}x | {verdict} |\n",
+            short(ours),
+            short(figures.median(best, row)),
+            ratio(&best)
+        ));
+    }
+    format!(
+        "\nAhead of RabbitMQ, NATS JetStream, Redis Streams and ActiveMQ Artemis, whichever is best in a row: met in {ahead} of {} rows.\n\n\
+         | what | Riverrun | the best of them | which | ratio | |\n|:--|--:|--:|:--|--:|:--|\n{}",
+        lines.len(),
+        lines.concat()
     )
 }
 

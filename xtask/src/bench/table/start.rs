@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::bench::broker::{Broker, Serving};
+use crate::bench::broker::Broker;
 use crate::bench::counters::{Counters, peak_mebibytes, resident_mebibytes};
 use crate::bench::measuring::{Contestant, Measuring};
 
 /// How long a broker is left alone before its idle memory and CPU are read, and for how long they are.
-const IDLE: Duration = Duration::from_secs(4);
+const IDLE: Duration = Duration::from_secs(3);
 const CONNECTIONS: usize = 1_000;
 const PARTITIONS: u32 = 2_000;
 
@@ -17,38 +17,32 @@ const PARTITIONS: u32 = 2_000;
 pub fn measure(measuring: &mut Measuring) -> Result<()> {
     for round in 0..measuring.rounds {
         for make in 0..measuring.makes.len() {
-            let make = &measuring.makes[make];
-            let name = make.name();
-            let home = measuring.home.join(format!("start-{name}"));
-            let prepared = Broker::prepare_with(make, &home, make.like_for_like())?;
-            let begun = Instant::now();
-            let broker = prepared.start()?;
-            let first = [
-                "produce",
-                "--topic",
-                "first",
-                "--records",
-                "1",
-                "--batch-size",
-                "1",
-                "--seconds",
-                "600",
-            ];
-            measuring.generator.quietly(broker.address(), &first)?;
-            let milliseconds = begun.elapsed().as_secs_f64() * 1000.0;
-            let cpu = broker.cpu_seconds()?;
-            measuring
-                .figures
-                .add(name, "start to the first acknowledged record, ms", milliseconds);
-            measuring.figures.add(name, "CPU-s until then", cpu);
-            idle(measuring, name, &broker)?;
+            let broker = measure_one(measuring, make)?;
             if round == 0 {
-                footprints(measuring, name, &broker)?;
+                footprints(measuring, measuring.makes[make].name(), &broker)?;
             }
             broker.kill()?;
         }
     }
     Ok(())
+}
+
+/// One start, and what the broker takes then.
+pub fn measure_one(measuring: &mut Measuring, make: usize) -> Result<Broker> {
+    let make = &measuring.makes[make];
+    let name = make.name();
+    let home = measuring.home.join(format!("start-{name}"));
+    let prepared = Broker::prepare_with(make, &home, make.like_for_like())?;
+    let begun = Instant::now();
+    let broker = prepared.start()?;
+    measuring.generator.first_record(&[&broker])?;
+    let milliseconds = begun.elapsed().as_secs_f64() * 1000.0;
+    let cpu = broker.cpu_seconds()?;
+    let row = "start to the first acknowledged record, ms";
+    measuring.figures.add(name, row, milliseconds);
+    measuring.figures.add(name, "CPU-s until then", cpu);
+    idle(measuring, name, &broker)?;
+    Ok(broker)
 }
 
 fn idle(measuring: &mut Measuring, name: &str, broker: &Broker) -> Result<()> {
@@ -66,7 +60,7 @@ fn idle(measuring: &mut Measuring, name: &str, broker: &Broker) -> Result<()> {
 }
 
 /// What a connection and a partition add to a broker that has nothing to do.
-fn footprints(measuring: &mut Measuring, name: &str, broker: &Broker) -> Result<()> {
+fn footprints(measuring: &mut Measuring, name: &'static str, broker: &Broker) -> Result<()> {
     let processes = [broker.id()];
     let kibibytes = |after: f64, before: f64, count: f64| (after - before) * 1024.0 / count;
     let before = resident_mebibytes(&processes)?;

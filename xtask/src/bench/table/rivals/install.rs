@@ -13,6 +13,37 @@ pub struct Installed {
     pub folder: PathBuf,
 }
 
+/// Packages of Debian that are one make.
+struct Packages {
+    /// Not installed but unpacked beside the build: their installation would start services.
+    unpacked: &'static [&'static str],
+    /// What they need, which starts nothing.
+    needed: &'static [&'static str],
+}
+
+const PACKAGES: [Packages; 3] = [
+    Packages {
+        unpacked: &["nats-server"],
+        needed: &[],
+    },
+    Packages {
+        unpacked: &["rabbitmq-server"],
+        needed: &ERLANG,
+    },
+    Packages {
+        // The server is a name of a program that checks its files, which the tools have.
+        unpacked: &["redis-server", "redis-tools"],
+        needed: &[
+            "liblua5.1-0",
+            "lua-bitop",
+            "lua-cjson",
+            "libjemalloc2",
+            "liblzf1",
+            "libhiredis0.14",
+        ],
+    },
+];
+
 /// The parts of Erlang that RabbitMQ's package asks for; they start nothing by themselves.
 const ERLANG: [&str; 14] = [
     "erlang-base",
@@ -37,11 +68,12 @@ pub fn install(root: &Path) -> Result<Installed> {
     let folder = root.join("target/bench-rivals");
     fs::create_dir_all(&folder)?;
     let installed = Installed { folder };
-    for (package, needed) in [("nats-server", &[][..]), ("rabbitmq-server", &ERLANG[..])] {
-        if !installed.folder.join(package).exists()
-            && let Err(error) = debian(&installed.folder, package, needed)
+    for packages in &PACKAGES {
+        let name = packages.unpacked[0];
+        if !installed.folder.join(name).exists()
+            && let Err(error) = packages.install(&installed.folder)
         {
-            eprintln!("{package} cannot be installed: {error:#}");
+            eprintln!("{name} cannot be installed: {error:#}");
         }
     }
     if !installed.folder.join("artemis").exists()
@@ -52,24 +84,28 @@ pub fn install(root: &Path) -> Result<Installed> {
     Ok(installed)
 }
 
-/// Unpacks a package into a folder of its name, after those that it needs are installed.
-fn debian(folder: &Path, package: &str, needed: &[&str]) -> Result<()> {
-    if !needed.is_empty() {
-        run(Command::new("apt-get").args(["update", "--quiet"]))?;
-        let install = ["install", "--yes", "--quiet", "--no-install-recommends"];
-        run(Command::new("apt-get").args(install).args(needed))?;
+impl Packages {
+    /// Unpacks them into a folder of the first's name, after those that they need are installed.
+    fn install(&self, folder: &Path) -> Result<()> {
+        if !self.needed.is_empty() {
+            run(Command::new("apt-get").args(["update", "--quiet"]))?;
+            let install = ["install", "--yes", "--quiet", "--no-install-recommends"];
+            run(Command::new("apt-get").args(install).args(self.needed))?;
+        }
+        let unpacking = folder.join(format!("{}.unpacking", self.unpacked[0]));
+        fs::create_dir_all(&unpacking)?;
+        run(Command::new("apt-get")
+            .arg("download")
+            .args(self.unpacked)
+            .current_dir(&unpacking))?;
+        let downloaded = fs::read_dir(&unpacking)?.collect::<Result<Vec<_>, _>>()?;
+        for file in downloaded {
+            let file = file.path();
+            run(Command::new("dpkg").arg("-x").arg(&file).arg(&unpacking))?;
+            fs::remove_file(file)?;
+        }
+        Ok(fs::rename(unpacking, folder.join(self.unpacked[0]))?)
     }
-    let unpacking = folder.join(format!("{package}.unpacking"));
-    fs::create_dir_all(&unpacking)?;
-    run(Command::new("apt-get")
-        .args(["download", package])
-        .current_dir(&unpacking))?;
-    for file in fs::read_dir(&unpacking)? {
-        let file = file?.path();
-        run(Command::new("dpkg").arg("-x").arg(&file).arg(&unpacking))?;
-        fs::remove_file(file)?;
-    }
-    Ok(fs::rename(unpacking, folder.join(package))?)
 }
 
 /// Unpacks Artemis's distribution.
@@ -87,7 +123,8 @@ fn artemis(folder: &Path) -> Result<()> {
     Ok(fs::rename(unpacking, folder.join("artemis"))?)
 }
 
-fn run(command: &mut Command) -> Result<()> {
+/// Runs a command, telling so.
+pub fn run(command: &mut Command) -> Result<()> {
     eprintln!("+ {command:?}");
     let status = command.status()?;
     if !status.success() {
