@@ -58,10 +58,10 @@ pub async fn ask<R: Request>(broker: &Broker, context: &RequestContext, request:
 /// Waits until this broker has applied what its node knows to be committed, so that a client that was told of a topic
 /// finds it here at once. Kafka does not wait, and its clients retry; so this is bounded and never fails.
 async fn catch_up(broker: &Broker) {
-    let committed = broker.committed.borrow().end;
+    let committed = broker.committed.borrow().clone();
     let mut image = broker.image.clone();
-    let applied = image.wait_for(|published| published.end >= committed);
+    let applied = image.wait_for(|applied| applied.covers(&committed));
     if tokio::time::timeout(CATCH_UP, applied).await.is_err() {
-        warn!(%committed, "this broker lags behind the committed metadata");
+        warn!(committed = %committed.end, "this broker lags behind the committed metadata");
     }
 }

@@ -4,6 +4,7 @@
 //! duty of the host beside it.
 
 pub mod api;
+mod applied;
 pub mod channel;
 pub mod cleaner;
 pub mod config_check;

@@ -1,6 +1,7 @@
 //! The broker's life as the controller sees it: registered, caught up, unfenced, kept alive, shut down (KIP-631).
 
 use crate::Broker;
+use crate::applied::applied_end;
 use crate::channel::{self, ControllerError};
 use base::Uuid;
 use config::Endpoint;
@@ -171,7 +172,7 @@ async fn heartbeat(broker: &Broker, wish: Wish) -> Result<BrokerHeartbeatRespons
     let request = BrokerHeartbeatRequest {
         broker_id: broker.node.0,
         broker_epoch: broker.epoch.load(Ordering::Acquire),
-        current_metadata_offset: broker.image.borrow().end.0 - 1,
+        current_metadata_offset: applied_end(broker).0 - 1,
         want_fence: wish == Wish::StayFenced,
         want_shut_down: wish == Wish::ShutDown,
         offline_log_dirs: offline.collect(),

@@ -39,7 +39,7 @@ pub async fn follow(
         let next = from_quorum.borrow_and_update().clone();
         let before = applied.borrow().clone();
         if Arc::ptr_eq(&before.image, &next.image) {
-            // Only the end has moved, as it does twice a second: nothing waits for the disk.
+            // Only the level of `kraft.version` is another: nothing waits for the disk.
             apply(&broker, &before.image, &next, &removals);
         } else {
             // Opening logs waits for the disk; other tasks of this worker move elsewhere meanwhile.

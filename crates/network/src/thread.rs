@@ -41,21 +41,18 @@ pub fn parallelism() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Runs a future to its end on a thread of its own, within `runtime`.
+/// Runs a future to its end on a thread of its own. Its timers are its own, too: those of a runtime of several threads wake
+/// one of them first, and again whenever an earlier one is set.
 ///
 /// # Errors
 /// If the thread cannot be started.
-pub fn drive(
-    name: &str,
-    runtime: &tokio::runtime::Handle,
-    work: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
+pub fn drive(name: &str, work: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
     #[cfg(feature = "simulated")]
     if simulated::is_here() {
-        runtime.spawn(work);
+        tokio::spawn(work);
         return Ok(());
     }
-    let runtime = runtime.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let thread = std::thread::Builder::new().name(name.to_owned());
     thread.spawn(move || runtime.block_on(work)).map(drop)
 }

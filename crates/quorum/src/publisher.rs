@@ -41,18 +41,18 @@ impl Publisher {
         self.changed_up_to = end;
     }
 
-    /// Everything below `end` is committed, and `state` is its fold.
+    /// Everything below `end` is committed, and `state` is its fold. Nobody is woken for an end that moves alone, as it does
+    /// twice a second: who looks sees it.
     pub(crate) fn publish(&mut self, state: &ControllerState, end: Offset, kraft_version: i16) {
-        let image = if self.changed_up_to > self.shown_up_to {
+        let changed = (self.changed_up_to > self.shown_up_to).then(|| {
             self.shown_up_to = end.min(self.changed_up_to);
             Arc::new(state.published().clone())
-        } else {
-            Arc::clone(&self.published.borrow().image)
-        };
-        self.published.send_replace(Published {
-            image,
-            end,
-            kraft_version,
+        });
+        self.published.send_if_modified(|shown| {
+            let is_news = changed.is_some() || shown.kraft_version != kraft_version;
+            shown.image = changed.unwrap_or_else(|| Arc::clone(&shown.image));
+            (shown.end, shown.kraft_version) = (end, kraft_version);
+            is_news
         });
     }
 }

@@ -4,6 +4,7 @@
 //! (KIP-511). An illegal client software name is INVALID_REQUEST. Feature ranges that begin at 0 are hidden below
 //! version 4 (KAFKA-17492).
 
+use crate::applied::applied_end;
 use crate::{Broker, api};
 use bytes::Bytes;
 use metadata::feature;
@@ -64,7 +65,7 @@ fn answer(broker: &Broker, context: &RequestContext, request: ApiVersionsRequest
     ApiVersionsResponse {
         api_keys: api::APIS.iter().map(|range| entry(range.api_key.api(), Versions::new(range.min, range.max))).collect(),
         supported_features: supported.collect(),
-        finalized_features_epoch: published.end.0 - 1,
+        finalized_features_epoch: applied_end(broker).0 - 1,
         finalized_features: finalized.collect(),
         ..Default::default()
     }
