@@ -88,10 +88,10 @@ impl Partition {
             partition_epoch: leading.leadership.partition_epoch,
             isr: isr.iter().map(member).collect(),
         };
-        leading.pending = Some(Pending {
+        leading.pending = Some(Box::new(Pending {
             proposal: proposal.clone(),
             expanded,
-        });
+        }));
         proposal
     }
 

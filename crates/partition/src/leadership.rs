@@ -110,7 +110,7 @@ pub(crate) struct Leading {
     /// The other replicas.
     pub(crate) followers: BTreeMap<NodeId, Progress>,
     /// The change of the in-sync replicas that the controller was asked for.
-    pub(crate) pending: Option<Pending>,
+    pub(crate) pending: Option<Box<Pending>>,
     /// The latest time it was told.
     pub(crate) now: Instant,
 }

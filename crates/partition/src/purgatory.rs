@@ -4,10 +4,15 @@ use crate::wakes::{Signal, Wakes};
 use base::Offset;
 use std::sync::Arc;
 
-/// Those who wait for one partition. Empty, it takes no memory of its own.
+/// Those who wait for one partition. A partition has several, and hardly anybody waits in any: while nobody ever did, it is a
+/// pointer to nothing.
 #[derive(Debug, Default)]
 pub struct Purgatory {
-    waiting: Vec<Waiting>,
+    #[allow(
+        clippy::box_collection,
+        reason = "a third of a list's size, in each of six for each of thousands of partitions"
+    )]
+    waiting: Option<Box<Vec<Waiting>>>,
 }
 
 #[derive(Debug)]
@@ -21,13 +26,10 @@ impl Purgatory {
     /// Parks `signal` until the watched offset is at least `until`. A signal waits at most once per partition: parking it
     /// again moves it.
     pub fn park(&mut self, signal: &Arc<Signal>, until: Offset) {
-        match self
-            .waiting
-            .iter_mut()
-            .find(|waiting| Arc::ptr_eq(&waiting.signal, signal))
-        {
+        let waiting = self.waiting.get_or_insert_default();
+        match waiting.iter_mut().find(|waiting| Arc::ptr_eq(&waiting.signal, signal)) {
             Some(waiting) => waiting.until = until,
-            None => self.waiting.push(Waiting {
+            None => waiting.push(Waiting {
                 until,
                 signal: Arc::clone(signal),
             }),
@@ -36,16 +38,18 @@ impl Purgatory {
 
     /// Takes `signal` out, if it is in.
     pub fn leave(&mut self, signal: &Arc<Signal>) {
-        self.waiting.retain(|waiting| !Arc::ptr_eq(&waiting.signal, signal));
+        if let Some(waiting) = &mut self.waiting {
+            waiting.retain(|waiting| !Arc::ptr_eq(&waiting.signal, signal));
+        }
     }
 
     /// Those whose offset has been reached.
     pub fn reached(&mut self, offset: Offset) -> Wakes {
-        if self.waiting.is_empty() {
+        let Some(waiting) = self.waiting.as_mut().filter(|waiting| !waiting.is_empty()) else {
             return Wakes::none();
-        }
+        };
         let mut due = Vec::new();
-        self.waiting.retain(|waiting| {
+        waiting.retain(|waiting| {
             let is_due = waiting.until <= offset;
             if is_due {
                 due.push(Arc::clone(&waiting.signal));
@@ -57,6 +61,7 @@ impl Purgatory {
 
     /// Everyone: the partition is no longer ours, was truncated or is deleted, and each must look again.
     pub fn everyone(&mut self) -> Wakes {
-        Wakes::these(self.waiting.drain(..).map(|waiting| waiting.signal).collect())
+        let waiting = self.waiting.take().unwrap_or_default();
+        Wakes::these(waiting.into_iter().map(|waiting| waiting.signal).collect())
     }
 }

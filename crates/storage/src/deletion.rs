@@ -51,8 +51,6 @@ impl Log {
             let to = parent.join(name);
             log.home.fs.rename(&from, &to)?;
             log.home.moved_to(&to);
-            log.epochs.moved_to(to.clone());
-            log.producers.moved_to(to.clone());
             Ok(to)
         })?;
         self.offline = true;

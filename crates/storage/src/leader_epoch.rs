@@ -3,6 +3,7 @@
 //! Kept in the partition's `leader-epoch-checkpoint`: a line per epoch with the offset it starts at, both increasing.
 
 use crate::checkpoint::{self, CheckpointError};
+use crate::home::Home;
 use base::fs::Fs;
 use base::{LeaderEpoch, Offset};
 use std::io;
@@ -47,8 +48,7 @@ impl EpochEndOffset {
 /// whether a [`LeaderEpochCache::flush`] is due; an old file is harmless, since a start truncates it again.
 #[derive(Debug)]
 pub struct LeaderEpochCache {
-    fs: Arc<dyn Fs>,
-    path: PathBuf,
+    home: Arc<Home>,
     entries: Vec<EpochEntry>,
 }
 
@@ -65,13 +65,16 @@ pub enum Flush {
 impl LeaderEpochCache {
     /// Reads the checkpoint in the partition directory `dir`; without one there are no epochs.
     pub fn open(fs: Arc<dyn Fs>, dir: PathBuf) -> Result<Self, CheckpointError> {
-        let path = dir.join(FILE_NAME);
+        Self::of(Arc::new(Home::new(fs, &dir)))
+    }
+
+    /// As [`LeaderEpochCache::open`], for a partition whose directory others look after, too.
+    pub(crate) fn of(home: Arc<Home>) -> Result<Self, CheckpointError> {
+        let entries = checkpoint::read(home.fs.as_ref(), &home.path(FILE_NAME), parse_entry)?;
         let mut cache = Self {
+            home,
             entries: Vec::new(),
-            fs,
-            path,
         };
-        let entries = checkpoint::read(cache.fs.as_ref(), &cache.path, parse_entry)?;
         for entry in entries {
             cache.insert(entry);
         }
@@ -116,6 +119,10 @@ impl LeaderEpochCache {
             .is_some_and(|last| last.epoch >= new.epoch || last.start_offset >= new.start_offset)
         {
             self.entries.pop();
+        }
+        // Most logs have one for long.
+        if self.entries.is_empty() {
+            self.entries.reserve_exact(1);
         }
         self.entries.push(new);
         true
@@ -201,7 +208,7 @@ impl LeaderEpochCache {
 
     /// Writes the file.
     pub fn flush(&self) -> io::Result<()> {
-        self.fs.replace(&self.path, &self.contents())
+        self.home.fs.replace(&self.home.path(FILE_NAME), &self.contents())
     }
 
     /// What the file is to hold.
@@ -211,11 +218,6 @@ impl LeaderEpochCache {
             .iter()
             .map(|entry| format!("{} {}", entry.epoch, entry.start_offset));
         checkpoint::encode(lines)
-    }
-
-    /// The partition's directory has a new name.
-    pub fn moved_to(&mut self, dir: PathBuf) {
-        self.path = dir.join(FILE_NAME);
     }
 }
 

@@ -76,13 +76,8 @@ impl Log {
         let home = Arc::new(Home::new(Arc::clone(&options.fs), &options.dir));
         let found = leftovers::clear(&home)?;
         let expiration = Duration::from_millis(u64::try_from(options.producer_id_expiration_ms).unwrap_or(0));
-        let epochs = LeaderEpochCache::open(Arc::clone(&options.fs), options.dir.clone())?;
-        let producers = ProducerStateManager::open(
-            Arc::clone(&options.fs),
-            options.dir.clone(),
-            found.snapshots,
-            expiration,
-        );
+        let epochs = LeaderEpochCache::of(Arc::clone(&home))?;
+        let producers = ProducerStateManager::of(Arc::clone(&home), found.snapshots, expiration);
         let mut opening = Opening {
             options,
             home,

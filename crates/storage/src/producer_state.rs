@@ -34,9 +34,10 @@ pub use snapshots::{
 pub use staged::{CompletedTxn, Staged};
 pub use verification::{FirstSequence, Verification, VerificationGuard};
 
+use crate::home::Home;
 use base::fs::Fs;
 use base::{Offset, ProducerId, Timestamp};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use snapshot::SnapshotEntry;
 use snapshots::Snapshots;
 use std::collections::BTreeSet;
@@ -74,17 +75,44 @@ pub struct AppliedTxn {
 /// The producers of one partition.
 #[derive(Debug)]
 pub struct ProducerStateManager {
-    producers: FxHashMap<ProducerId, ProducerEntry>,
-    transactions: Transactions,
-    /// By producer; not in snapshots, since who asked has to ask again after a restart.
-    verifications: FxHashMap<ProducerId, verification::Pending>,
+    /// None while there is nobody, as in most partitions.
+    known: Option<Box<Known>>,
     next_guard: u64,
-    /// Whoever was loaded from a snapshot, which knows only the last batch, and was not looked for in the log since.
-    half_known: FxHashSet<ProducerId>,
     snapshots: Snapshots,
     expiration: Duration,
     map_end: Offset,
     snapshot_end: Offset,
+}
+
+/// Who is known.
+#[derive(Debug)]
+struct Known {
+    producers: FxHashMap<ProducerId, ProducerEntry>,
+    transactions: Transactions,
+    /// By producer; not in snapshots, since who asked has to ask again after a restart.
+    verifications: FxHashMap<ProducerId, verification::Pending>,
+    /// Whoever was loaded from a snapshot, which knows only the last batch, and was not looked for in the log since.
+    half_known: FxHashSet<ProducerId>,
+}
+
+static NOBODY: Known = Known::nobody();
+
+impl Known {
+    const fn nobody() -> Self {
+        Self {
+            producers: FxHashMap::with_hasher(FxBuildHasher),
+            transactions: Transactions::none(),
+            verifications: FxHashMap::with_hasher(FxBuildHasher),
+            half_known: FxHashSet::with_hasher(FxBuildHasher),
+        }
+    }
+
+    fn is_nobody(&self) -> bool {
+        self.producers.is_empty()
+            && self.transactions.is_empty()
+            && self.verifications.is_empty()
+            && self.half_known.is_empty()
+    }
 }
 
 impl ProducerStateManager {
@@ -92,17 +120,27 @@ impl ProducerStateManager {
     ///
     /// `expiration` is `producer.id.expiration.ms`.
     pub fn open(fs: Arc<dyn Fs>, dir: PathBuf, snapshots: BTreeSet<Offset>, expiration: Duration) -> Self {
+        Self::of(Arc::new(Home::new(fs, &dir)), snapshots, expiration)
+    }
+
+    /// As [`ProducerStateManager::open`], for a partition whose directory others look after, too.
+    pub(crate) fn of(home: Arc<Home>, snapshots: BTreeSet<Offset>, expiration: Duration) -> Self {
         Self {
-            producers: FxHashMap::default(),
-            transactions: Transactions::default(),
-            verifications: FxHashMap::default(),
+            known: None,
             next_guard: 0,
-            half_known: FxHashSet::default(),
-            snapshots: Snapshots::known(fs, dir, snapshots),
+            snapshots: Snapshots::known(home, snapshots),
             expiration,
             map_end: Offset::ZERO,
             snapshot_end: Offset::ZERO,
         }
+    }
+
+    fn known(&self) -> &Known {
+        self.known.as_deref().unwrap_or(&NOBODY)
+    }
+
+    fn known_mut(&mut self) -> &mut Known {
+        self.known.get_or_insert_with(|| Box::new(Known::nobody()))
     }
 
     /// Judges a batch on top of what `staged` holds of the same append, and stages it if it is to be appended.
@@ -112,7 +150,8 @@ impl ProducerStateManager {
         if batch.producer_id == ProducerId::NONE {
             return Ok(Verdict::Append);
         }
-        let current = self.producers.get(&batch.producer_id);
+        let known = self.known();
+        let current = known.producers.get(&batch.producer_id);
         if staged.origin() == Origin::Client
             && let Some(kept) = current.and_then(|entry| entry.duplicate_of(batch))
         {
@@ -122,7 +161,7 @@ impl ProducerStateManager {
                 timestamp: kept.timestamp,
             });
         }
-        staged.add(current, self.verifications.get(&batch.producer_id), batch)?;
+        staged.add(current, known.verifications.get(&batch.producer_id), batch)?;
         Ok(Verdict::Append)
     }
 
@@ -131,19 +170,23 @@ impl ProducerStateManager {
         if staged.tolerated > 0 {
             tracing::warn!(batches = staged.tolerated, %end, "replicated batches break the sequence of their producer");
         }
+        self.map_end = end;
+        if staged.producers.is_empty() {
+            return Vec::new();
+        }
+        let known = self.known_mut();
         for (id, _) in &staged.producers {
             // Data has opened the transaction, or a marker has ended it: either way nothing is left to verify.
             if staged.is_transactional(*id) {
-                self.verifications.remove(id);
+                known.verifications.remove(id);
             }
         }
-        self.producers.extend(staged.producers);
+        known.producers.extend(staged.producers);
         for (first_offset, producer_id) in staged.started {
-            self.transactions.start(first_offset, producer_id);
+            known.transactions.start(first_offset, producer_id);
         }
-        self.map_end = end;
         let complete = |completed: CompletedTxn| AppliedTxn {
-            last_stable_offset: self.transactions.complete(&completed),
+            last_stable_offset: known.transactions.complete(&completed),
             completed,
         };
         staged.completed.into_iter().map(complete).collect()
@@ -161,18 +204,20 @@ impl ProducerStateManager {
 
     /// The first offset that readers of committed data may not pass, unless the high watermark is lower.
     pub fn first_unstable_offset(&self) -> Option<Offset> {
-        self.transactions.first_unstable()
+        self.known.as_ref()?.transactions.first_unstable()
     }
 
     /// The high watermark moved: transactions whose marker lies below it no longer hold readers back.
     pub fn on_high_watermark_updated(&mut self, high_watermark: Offset) {
-        self.transactions.forget_below(high_watermark);
+        if let Some(known) = &mut self.known {
+            known.transactions.forget_below(high_watermark);
+        }
     }
 
     /// The first offset and last timestamp of the oldest open transaction.
     pub fn oldest_transaction(&self) -> Option<(Offset, Timestamp)> {
-        let (first_offset, producer_id) = self.transactions.oldest_ongoing()?;
-        let entry = self.producers.get(&producer_id);
+        let (first_offset, producer_id) = self.known().transactions.oldest_ongoing()?;
+        let entry = self.get(producer_id);
         Some((
             first_offset,
             entry.map_or(Timestamp::NONE, |entry| entry.last_timestamp),
@@ -181,27 +226,33 @@ impl ProducerStateManager {
 
     /// What is known of a producer.
     pub fn get(&self, producer_id: ProducerId) -> Option<&ProducerEntry> {
-        self.producers.get(&producer_id)
+        self.known().producers.get(&producer_id)
     }
 
     /// All producers, in no order.
     pub fn active_producers(&self) -> impl ExactSizeIterator<Item = (ProducerId, &ProducerEntry)> {
-        self.producers.iter().map(|(id, entry)| (*id, entry))
+        self.known().producers.iter().map(|(id, entry)| (*id, entry))
     }
 
     /// Whether there is no producer and no transaction.
     pub fn is_empty(&self) -> bool {
-        self.producers.is_empty() && self.transactions.is_empty()
+        let known = self.known();
+        known.producers.is_empty() && known.transactions.is_empty()
     }
 
     /// Forgets the producers that have been silent for the expiration time and have no open transaction.
     pub fn remove_expired(&mut self, now: Timestamp) {
         let expiration = self.expiration;
-        self.producers.retain(|_, entry| !is_expired(entry, now, expiration));
-        let producers = &self.producers;
-        self.half_known.retain(|id| producers.contains_key(id));
-        self.verifications
+        let Some(known) = &mut self.known else { return };
+        known.producers.retain(|_, entry| !is_expired(entry, now, expiration));
+        let producers = &known.producers;
+        known.half_known.retain(|id| producers.contains_key(id));
+        known
+            .verifications
             .retain(|_, pending| !is_silent(pending.since(), now, expiration));
+        if known.is_nobody() {
+            self.known = None;
+        }
     }
 
     /// `producer.id.expiration.ms` changed.
@@ -235,11 +286,12 @@ impl ProducerStateManager {
                 if is_expired(&entry, now, self.expiration) {
                     continue;
                 }
+                let known = self.known_mut();
                 if let Some(first_offset) = entry.current_txn_first_offset {
-                    self.transactions.start(first_offset, loaded.producer_id);
+                    known.transactions.start(first_offset, loaded.producer_id);
                 }
-                self.half_known.insert(loaded.producer_id);
-                self.producers.insert(loaded.producer_id, entry);
+                known.half_known.insert(loaded.producer_id);
+                known.producers.insert(loaded.producer_id, entry);
             }
             self.snapshot_end = offset;
             self.map_end = offset;
@@ -260,15 +312,14 @@ impl ProducerStateManager {
     }
 
     fn clear(&mut self) {
-        self.producers.clear();
-        self.transactions.clear();
-        self.verifications.clear();
-        self.half_known.clear();
+        self.known = None;
     }
 
     /// The log now starts at `log_start`.
     pub fn on_log_start_offset_incremented(&mut self, log_start: Offset) {
-        self.transactions.forget_below(log_start);
+        if let Some(known) = &mut self.known {
+            known.transactions.forget_below(log_start);
+        }
         self.map_end = self.map_end.max(log_start);
         self.snapshot_end = self.snapshots.newest().unwrap_or(log_start);
     }
@@ -279,9 +330,8 @@ impl ProducerStateManager {
             return Ok(None);
         }
         let mut entries: Vec<_> = self
-            .producers
-            .iter()
-            .map(|(id, entry)| SnapshotEntry::of(*id, entry))
+            .active_producers()
+            .map(|(id, entry)| SnapshotEntry::of(id, entry))
             .collect();
         entries.sort_unstable_by_key(|entry| entry.producer_id);
         self.snapshots.write(self.map_end, &entries, sync)?;
@@ -318,11 +368,6 @@ impl ProducerStateManager {
     /// Gives up the snapshot at `offset`, together with its segment: whether there is one, for [`rename_snapshot`].
     pub fn release_snapshot(&mut self, offset: Offset) -> bool {
         self.snapshots.release(offset)
-    }
-
-    /// The partition's directory has a new name.
-    pub fn moved_to(&mut self, dir: PathBuf) {
-        self.snapshots.moved_to(dir);
     }
 }
 

@@ -19,8 +19,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+mod indexes;
 mod stage;
 
+use indexes::Indexes;
 pub(crate) use stage::Stage;
 
 /// A segment; the writer appends, readers look up and read.
@@ -39,13 +41,11 @@ pub(crate) struct Segment {
 struct State {
     stage: Stage,
     log: Option<Arc<dyn File>>,
-    offsets: Option<OffsetIndex>,
-    times: Option<TimeIndex>,
-    transactions: Option<TransactionIndex>,
+    indexes: Indexes,
     largest: Option<TimeOffset>,
     first_timestamp: Option<Timestamp>,
     /// Stretches that nobody is served from, ascending.
-    damages: Vec<Damage>,
+    damages: Box<[Damage]>,
 }
 
 impl Segment {
@@ -85,14 +85,7 @@ impl Segment {
         for kind in [SegmentFile::OffsetIndex, SegmentFile::TimeIndex] {
             self.open(state, kind, Open::Truncate)?;
         }
-        state.offsets = Some(OffsetIndex::empty(
-            self.base,
-            self.index_file(state, SegmentFile::OffsetIndex),
-        ));
-        state.times = Some(TimeIndex::empty(
-            self.base,
-            self.index_file(state, SegmentFile::TimeIndex),
-        ));
+        state.indexes.are_empty();
         Ok(())
     }
 
@@ -168,7 +161,7 @@ impl Segment {
         state.largest = Some(largest);
         if state.stage == Stage::Live {
             // It is asked of every old segment, again and again: the file need not stay open for the answer.
-            state.times = None;
+            state.indexes.forget_times();
         }
         Ok(largest)
     }
@@ -239,27 +232,23 @@ impl Segment {
         damages.sort_unstable_by_key(|damage| damage.position);
         let mut state = self.state();
         self.is_damaged.store(!damages.is_empty(), Ordering::Release);
-        state.damages = damages;
+        state.damages = damages.into();
     }
 
     /// Works with the offset index, loading it if need be.
     pub(crate) fn offsets<T>(&self, work: impl FnOnce(&mut OffsetIndex) -> T) -> io::Result<T> {
         let mut state = self.state();
-        if state.offsets.is_none() {
-            let file = self.index_file(&state, SegmentFile::OffsetIndex);
-            state.offsets = Some(OffsetIndex::load(self.base, file)?);
-        }
-        Ok(work(state.offsets.as_mut().expect("loaded above")))
+        let State { stage, indexes, .. } = &mut *state;
+        let file = || self.index_file(*stage, SegmentFile::OffsetIndex);
+        Ok(work(indexes.offsets(self.base, file)?))
     }
 
     /// Works with the time index, loading it if need be.
     pub(crate) fn times<T>(&self, work: impl FnOnce(&mut TimeIndex) -> T) -> io::Result<T> {
         let mut state = self.state();
-        if state.times.is_none() {
-            let file = self.index_file(&state, SegmentFile::TimeIndex);
-            state.times = Some(TimeIndex::load(self.base, file)?);
-        }
-        Ok(work(state.times.as_mut().expect("loaded above")))
+        let State { stage, indexes, .. } = &mut *state;
+        let file = || self.index_file(*stage, SegmentFile::TimeIndex);
+        Ok(work(indexes.times(self.base, file)?))
     }
 
     /// Works with the transaction index, loading it if need be; without a file it is empty.
@@ -268,12 +257,9 @@ impl Segment {
         work: impl FnOnce(&mut TransactionIndex) -> io::Result<T>,
     ) -> Result<T, StorageError> {
         let mut state = self.state();
-        if state.transactions.is_none() {
-            let path = self.path_in(&state, SegmentFile::TransactionIndex);
-            let index = TransactionIndex::open(Arc::clone(&self.home.fs), path, self.base)?;
-            state.transactions = Some(index);
-        }
-        let index = state.transactions.as_mut().expect("loaded above");
+        let State { stage, indexes, .. } = &mut *state;
+        let path = || self.path_at(*stage, SegmentFile::TransactionIndex);
+        let index = indexes.transactions(|| TransactionIndex::open(Arc::clone(&self.home.fs), path(), self.base))?;
         let result = work(index)?;
         self.transaction_index.store(index.on_disk(), Ordering::Release);
         Ok(result)
@@ -283,7 +269,8 @@ impl Segment {
     pub(crate) fn reset_transactions(&self) -> io::Result<()> {
         let mut state = self.state();
         let path = self.path_in(&state, SegmentFile::TransactionIndex);
-        state.transactions = Some(TransactionIndex::reset(Arc::clone(&self.home.fs), path)?);
+        let index = TransactionIndex::reset(Arc::clone(&self.home.fs), path)?;
+        state.indexes.set_transactions(index);
         self.transaction_index.store(false, Ordering::Release);
         Ok(())
     }
@@ -355,14 +342,7 @@ impl Segment {
 
     /// Completes the index files as far as they were loaded.
     pub(crate) fn trim_indexes(&self) -> io::Result<()> {
-        let mut state = self.state();
-        if let Some(index) = &mut state.offsets {
-            index.trim()?;
-        }
-        if let Some(index) = &mut state.times {
-            index.trim()?;
-        }
-        Ok(())
+        self.state().indexes.trim()
     }
 
     /// Cuts the segment at `position`, where `offset` would begin.
@@ -383,7 +363,8 @@ impl Segment {
     pub(crate) fn rest(&self) -> io::Result<()> {
         self.trim_indexes()?;
         let mut state = self.state();
-        (state.log, state.offsets, state.times, state.transactions) = (None, None, None, None);
+        state.log = None;
+        state.indexes.forget();
         Ok(())
     }
 
@@ -392,7 +373,8 @@ impl Segment {
     pub(crate) fn give_back(&self) {
         let mut state = self.state();
         if state.stage == Stage::Live {
-            (state.log, state.offsets, state.times, state.transactions) = (None, None, None, None);
+            state.log = None;
+            state.indexes.forget();
         }
     }
 
@@ -400,7 +382,7 @@ impl Segment {
     #[cfg(test)]
     pub(crate) fn is_at_rest(&self) -> bool {
         let state = self.state();
-        state.log.is_none() && state.offsets.is_none() && state.times.is_none() && state.transactions.is_none()
+        state.log.is_none() && state.indexes.are_forgotten()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -409,15 +391,15 @@ impl Segment {
     }
 
     fn path_in(&self, state: &State, kind: SegmentFile) -> PathBuf {
-        self.home.path(&self.name_in(state, kind))
+        self.path_at(state.stage, kind)
     }
 
-    fn name_in(&self, state: &State, kind: SegmentFile) -> String {
-        kind.name(self.base) + state.stage.suffix()
+    fn path_at(&self, stage: Stage, kind: SegmentFile) -> PathBuf {
+        self.home.path(&(kind.name(self.base) + stage.suffix()))
     }
 
-    fn index_file(&self, state: &State, kind: SegmentFile) -> Arc<IndexFile> {
-        IndexFile::new(Arc::clone(&self.home), self.name_in(state, kind))
+    fn index_file(&self, stage: Stage, kind: SegmentFile) -> Arc<IndexFile> {
+        IndexFile::new(Arc::clone(&self.home), kind.name(self.base) + stage.suffix())
     }
 
     fn open(&self, state: &State, kind: SegmentFile, how: Open) -> io::Result<Arc<dyn File>> {

@@ -25,10 +25,11 @@ pub(crate) struct Forgotten {
 impl ProducerStateManager {
     /// What to look for before `batch` is judged: its sequences lie before all that are known, and more may be in the log.
     pub(crate) fn forgotten_before(&self, batch: &ProducerBatch) -> Option<Forgotten> {
-        if !self.half_known.contains(&batch.producer_id) {
+        let known = self.known();
+        if !known.half_known.contains(&batch.producer_id) {
             return None;
         }
-        let entry = self.producers.get(&batch.producer_id)?;
+        let entry = known.producers.get(&batch.producer_id)?;
         let oldest = entry.batches().first()?;
         let is_older = sequence::precedes(batch.last_sequence, oldest.first_sequence());
         let count = BATCHES_KEPT - entry.batches().len();
@@ -42,9 +43,10 @@ impl ProducerStateManager {
 
     /// Takes over what was found, oldest first; it is not looked for again.
     pub(crate) fn recall(&mut self, producer_id: ProducerId, found: &[ProducerBatch]) {
-        self.half_known.remove(&producer_id);
+        let Some(known) = &mut self.known else { return };
+        known.half_known.remove(&producer_id);
         let found: Vec<BatchMetadata> = found.iter().map(BatchMetadata::of).collect();
-        if let Some(entry) = self.producers.get_mut(&producer_id) {
+        if let Some(entry) = known.producers.get_mut(&producer_id) {
             entry.recall(&found);
         }
     }

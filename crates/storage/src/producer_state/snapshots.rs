@@ -2,6 +2,7 @@
 
 use super::snapshot;
 use super::snapshot::SnapshotEntry;
+use crate::home::Home;
 use base::Offset;
 use base::fs::{Fs, Open};
 use std::collections::BTreeSet;
@@ -25,8 +26,7 @@ pub enum Sync {
 /// Which snapshots there are.
 #[derive(Debug)]
 pub(super) struct Snapshots {
-    fs: Arc<dyn Fs>,
-    dir: PathBuf,
+    home: Arc<Home>,
     offsets: BTreeSet<Offset>,
 }
 
@@ -42,9 +42,13 @@ pub fn offset_of(name: &str) -> Option<Offset> {
 }
 
 impl Snapshots {
-    /// The snapshots of `dir`.
-    pub(super) fn known(fs: Arc<dyn Fs>, dir: PathBuf, offsets: BTreeSet<Offset>) -> Self {
-        Self { fs, dir, offsets }
+    /// The snapshots in `home`.
+    pub(super) fn known(home: Arc<Home>, offsets: BTreeSet<Offset>) -> Self {
+        Self { home, offsets }
+    }
+
+    fn path(&self, offset: Offset) -> PathBuf {
+        path(&self.home.dir(), offset)
     }
 
     pub(super) fn oldest(&self) -> Option<Offset> {
@@ -61,8 +65,8 @@ impl Snapshots {
 
     /// Reads the snapshot at `offset`; `Ok(None)` if it is not a whole snapshot.
     pub(super) fn read(&self, offset: Offset) -> io::Result<Option<Vec<SnapshotEntry>>> {
-        let path = path(&self.dir, offset);
-        match snapshot::decode(&self.fs.read(&path)?) {
+        let path = self.path(offset);
+        match snapshot::decode(&self.home.fs.read(&path)?) {
             Ok(entries) => Ok(Some(entries)),
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "producer snapshot not usable");
@@ -73,11 +77,11 @@ impl Snapshots {
 
     pub(super) fn write(&mut self, offset: Offset, entries: &[SnapshotEntry], sync: Sync) -> io::Result<()> {
         let bytes = snapshot::encode(entries);
-        let file = self.fs.open(&path(&self.dir, offset), Open::Truncate)?;
+        let file = self.home.fs.open(&self.path(offset), Open::Truncate)?;
         file.write_at(&bytes, 0)?;
         if sync == Sync::Now {
             file.sync()?;
-            self.fs.sync_dir(&self.dir)?;
+            self.home.fs.sync_dir(&self.home.dir())?;
         }
         self.offsets.insert(offset);
         Ok(())
@@ -88,7 +92,7 @@ impl Snapshots {
         if !self.offsets.remove(&offset) {
             return Ok(());
         }
-        ignore_missing(self.fs.remove_file(&path(&self.dir, offset)))
+        ignore_missing(self.home.fs.remove_file(&self.path(offset)))
     }
 
     /// Deletes the snapshots for which `goes` holds.
@@ -100,11 +104,6 @@ impl Snapshots {
     /// Forgets the snapshot at `offset`, whose file stays; answers whether there was one.
     pub(super) fn release(&mut self, offset: Offset) -> bool {
         self.offsets.remove(&offset)
-    }
-
-    /// The partition's directory has a new name.
-    pub(super) fn moved_to(&mut self, dir: PathBuf) {
-        self.dir = dir;
     }
 }
 

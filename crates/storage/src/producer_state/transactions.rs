@@ -5,13 +5,20 @@ use base::{Offset, ProducerId};
 use std::collections::BTreeMap;
 
 /// Open transactions, and ended ones whose marker is not below the high watermark yet; by first offset.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Transactions {
     ongoing: BTreeMap<Offset, ProducerId>,
     unreplicated: BTreeMap<Offset, Offset>,
 }
 
 impl Transactions {
+    pub(super) const fn none() -> Self {
+        Self {
+            ongoing: BTreeMap::new(),
+            unreplicated: BTreeMap::new(),
+        }
+    }
+
     pub(super) fn start(&mut self, first_offset: Offset, producer_id: ProducerId) {
         self.ongoing.insert(first_offset, producer_id);
     }
@@ -49,11 +56,6 @@ impl Transactions {
     /// Forgets the ended transactions whose marker lies below `offset`.
     pub(super) fn forget_below(&mut self, offset: Offset) {
         self.unreplicated.retain(|_, last_offset| *last_offset >= offset);
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.ongoing.clear();
-        self.unreplicated.clear();
     }
 
     pub(super) fn is_empty(&self) -> bool {

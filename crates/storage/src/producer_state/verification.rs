@@ -71,7 +71,7 @@ impl Pending {
 impl ProducerStateManager {
     /// Whether a batch may still present this guard: nothing has ended the transaction meanwhile.
     pub fn is_verifying(&self, producer_id: ProducerId, guard: VerificationGuard) -> bool {
-        let pending = self.verifications.get(&producer_id);
+        let pending = self.known().verifications.get(&producer_id);
         pending.is_some_and(|pending| pending.guard == guard)
     }
 
@@ -84,7 +84,7 @@ impl ProducerStateManager {
         first: FirstSequence,
         now: Timestamp,
     ) -> Result<Option<VerificationGuard>, ProducerError> {
-        if let Some(entry) = self.producers.get(&producer_id) {
+        if let Some(entry) = self.get(producer_id) {
             let current = entry.epoch;
             if epoch < current {
                 return Err(ProducerError::InvalidProducerEpoch {
@@ -97,23 +97,26 @@ impl ProducerStateManager {
                 return Ok(None);
             }
         }
-        let next = &mut self.next_guard;
-        let pending = self.verifications.entry(producer_id).or_insert_with(|| {
-            *next += 1;
-            Pending {
-                guard: VerificationGuard(*next),
+        let next = self.next_guard + 1;
+        let pending = self
+            .known_mut()
+            .verifications
+            .entry(producer_id)
+            .or_insert_with(|| Pending {
+                guard: VerificationGuard(next),
                 since: now,
                 epoch,
                 lowest_sequence: sequence,
                 first,
-            }
-        });
+            });
         if epoch > pending.epoch {
             pending.epoch = epoch;
             pending.lowest_sequence = sequence;
         } else if epoch == pending.epoch {
             pending.lowest_sequence = pending.lowest_sequence.min(sequence);
         }
-        Ok(Some(pending.guard))
+        let guard = pending.guard;
+        self.next_guard = self.next_guard.max(guard.0);
+        Ok(Some(guard))
     }
 }

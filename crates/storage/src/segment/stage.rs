@@ -108,12 +108,8 @@ impl Segment {
             }
             match kind {
                 SegmentFile::Log => {}
-                SegmentFile::OffsetIndex => state.offsets.iter().for_each(|index| index.moved_to(&name)),
-                SegmentFile::TimeIndex => state.times.iter().for_each(|index| index.moved_to(&name)),
-                SegmentFile::TransactionIndex => {
-                    if let Some(index) = &mut state.transactions {
-                        index.moved_to(to);
-                    }
+                SegmentFile::OffsetIndex | SegmentFile::TimeIndex | SegmentFile::TransactionIndex => {
+                    state.indexes.moved_to(*kind, &name, to);
                 }
             }
         }
