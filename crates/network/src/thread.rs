@@ -9,6 +9,7 @@ mod task;
 #[cfg(feature = "simulated")]
 use crate::simulated;
 use std::io;
+use std::sync::OnceLock;
 use tokio::task::JoinHandle;
 
 /// Does what waits for the disk beside what is asynchronous.
@@ -52,9 +53,27 @@ pub fn drive(name: &str, work: impl Future<Output = ()> + Send + 'static) -> io:
         tokio::spawn(work);
         return Ok(());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .on_thread_park(rests)
+        .build()?;
     let thread = std::thread::Builder::new().name(name.to_owned());
     thread.spawn(move || runtime.block_on(work)).map(drop)
+}
+
+static AT_REST: OnceLock<fn()> = OnceLock::new();
+
+/// Has every thread that runs tasks do something whenever it is about to wait for more of them.
+pub fn at_rest(what: fn()) {
+    // The first to say it is the program's own start.
+    _ = AT_REST.set(what);
+}
+
+/// A thread that runs tasks is about to wait for more of them.
+pub fn rests() {
+    if let Some(what) = AT_REST.get() {
+        what();
+    }
 }
 
 /// Whether a turn may wait for something to do.

@@ -10,9 +10,9 @@ fn main() -> ExitCode {
     riverrun::command::main()
 }
 
-/// No transparent huge pages: the allocator asks for them, and where they may be had on request (as they come with most
-/// distributions) each of its 2 MiB stretches is memory taken as soon as a byte in it is: 15 MiB of an idle broker's, whose
-/// heap is 2 MiB. Before anything else, for what is touched stays as it is.
+/// No transparent huge pages, where they come without being asked for: each stretch of 2 MiB is memory taken as soon as a byte
+/// in it is, and an idle broker's heap is less than one. Before anything else, for what is touched stays as it is. The allocator
+/// itself is built not to ask for them (`no_thp`): it would do so before this runs.
 fn take_small_pages() {
     // A kernel that cannot do it gives no huge pages either.
     let _ = rustix::thread::disable_transparent_huge_pages(true);

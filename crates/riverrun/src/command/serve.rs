@@ -49,10 +49,12 @@ pub fn run(args: Vec<String>) -> Result<ExitCode> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
+    network::thread::at_rest(memory::give_back_what_is_free);
     let settings = settings::resolve(options)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("riverrun")
+        .on_thread_park(network::thread::rests)
         .build()?;
     runtime.spawn(memory::forget_the_start());
     runtime.block_on(node::run(settings, started))?;

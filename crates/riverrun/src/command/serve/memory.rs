@@ -1,19 +1,53 @@
 //! What the process takes of the machine's memory while it has little to do.
 
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// When what a start needed and nothing after it is given back.
 const SETTLED: Duration = Duration::from_secs(3);
+/// How often each thread gives back what it has freed.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// How often it was time for that.
+static TURN: AtomicU32 = AtomicU32::new(0);
+
+thread_local! {
+    static SEEN: Cell<u32> = const { Cell::new(0) };
+}
 
 /// Gives back the pages of code that the start ran through. Those that are used come back by themselves, out of the system's
 /// cache: of 14 MiB ten.
 pub(super) async fn forget_the_start() {
     tokio::time::sleep(SETTLED).await;
-    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else {
-        return;
-    };
-    for code in maps.lines().filter_map(code::parse) {
-        code::give_back(&code);
+    if let Ok(maps) = std::fs::read_to_string("/proc/self/smaps") {
+        code::stretches(&maps).iter().for_each(code::give_back);
+    }
+    loop {
+        TURN.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Gives back the memory that this thread has freed, now and then: the allocator does so only when more is asked for.
+pub(super) fn give_back_what_is_free() {
+    let turn = TURN.load(Ordering::Relaxed);
+    if SEEN.replace(turn) != turn {
+        heap::collect();
+    }
+}
+
+/// The allocator.
+#[allow(unsafe_code, reason = "the allocator is in C")]
+mod heap {
+    unsafe extern "C" {
+        fn mi_collect(force: bool);
+    }
+
+    /// Gives back what is free and was so for a moment.
+    pub(super) fn collect() {
+        // SAFETY: it may be called at any time, and looks at nothing but the calling thread's heap.
+        unsafe { mi_collect(false) }
     }
 }
 
@@ -24,12 +58,32 @@ mod code {
     use std::ops::Range;
     use tracing::debug;
 
-    /// Where the code of a file lies, from a line of `/proc/self/maps`: what can be run and not be written to.
-    pub(super) fn parse(line: &str) -> Option<Range<usize>> {
+    /// Where the code of files and its constants lie, by `/proc/self/smaps`: what nobody can write to, and nobody has written to.
+    pub(super) fn stretches(maps: &str) -> Vec<Range<usize>> {
+        let (mut found, mut last) = (Vec::new(), None);
+        for line in maps.lines() {
+            match line.strip_prefix("Anonymous:") {
+                Some(written) if written.trim() == "0 kB" => found.extend(last.take()),
+                Some(_) => last = None,
+                None if line
+                    .split_ascii_whitespace()
+                    .next()
+                    .is_some_and(|word| !word.ends_with(':')) =>
+                {
+                    last = parse(line)
+                }
+                None => {}
+            }
+        }
+        found
+    }
+
+    /// From the line that begins a stretch.
+    fn parse(line: &str) -> Option<Range<usize>> {
         let mut fields = line.split_ascii_whitespace();
         let (range, rights) = (fields.next()?, fields.next()?);
         let (_offset, _device, inode, path) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-        if rights != "r-xp" || inode == "0" || !path.starts_with('/') {
+        if !matches!(rights, "r-xp" | "r--p") || inode == "0" || !path.starts_with('/') {
             return None;
         }
         let (start, end) = range.split_once('-')?;
@@ -40,7 +94,7 @@ mod code {
     /// Gives the pages back.
     pub(super) fn give_back(code: &Range<usize>) {
         let start = std::ptr::with_exposed_provenance_mut(code.start);
-        // SAFETY: the range is one mapping of a file, which nobody can have written to, as the kernel has just said: each page
+        // SAFETY: the range is one mapping of a file, which nobody has written to, as the kernel has just said, nor can: each page
         // is read from the file again when it is needed, and is the same.
         let done = unsafe { madvise(start, code.len(), Advice::LinuxDontNeed) };
         if let Err(error) = done {
@@ -52,28 +106,36 @@ mod code {
     mod tests {
         use super::*;
 
+        fn stretch(line: &str, written: u32) -> Vec<Range<usize>> {
+            stretches(&format!(
+                "{line}\nSize:  4 kB\nAnonymous:  {written} kB\nVmFlags: rd ex mr\n"
+            ))
+        }
+
         #[test]
         fn code_is_what_a_file_holds_and_nobody_writes_to() {
             let code = "5600-5a00 r-xp 005dc740 fe:00 1234   /usr/bin/riverrun";
-            assert_eq!(parse(code), Some(0x5600..0x5a00));
+            assert_eq!(stretch(code, 0), [0x5600..0x5a00]);
+            let constants = "5600-5a00 r--p 00000000 fe:00 1234   /usr/bin/riverrun";
+            assert_eq!(stretch(constants, 0), [0x5600..0x5a00]);
+            assert_eq!(stretch(constants, 4), [], "the loader has put addresses there");
             for other in [
-                "5600-5a00 r--p 00000000 fe:00 1234   /usr/bin/riverrun",
                 "5600-5a00 rwxp 00000000 fe:00 1234   /usr/bin/riverrun",
                 "5600-5a00 rw-p 00000000 00:00 0 ",
                 "7ffe-7fff r-xp 00000000 00:00 0      [vdso]",
                 "",
             ] {
-                assert_eq!(parse(other), None, "{other}");
+                assert_eq!(stretch(other, 0), [], "{other}");
             }
         }
 
         #[test]
         fn what_was_given_back_is_there_when_it_is_needed() {
-            let maps = std::fs::read_to_string("/proc/self/maps").expect("read");
-            let code: Vec<_> = maps.lines().filter_map(parse).collect();
-            assert!(!code.is_empty(), "{maps}");
+            let maps = std::fs::read_to_string("/proc/self/smaps").expect("read");
+            let code = stretches(&maps);
+            assert!(code.len() > 1, "{maps}");
             code.iter().for_each(give_back);
-            assert_eq!(parse("1-2 r-xp 0 0 5 /x"), Some(1..2));
+            assert_eq!(stretch("1-2 r-xp 0 0 5 /x", 0), [1..2]);
         }
     }
 }
