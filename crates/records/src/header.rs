@@ -11,6 +11,8 @@ pub const LOG_OVERHEAD: usize = 12;
 /// Where the checksum begins to count.
 pub(crate) const CHECKSUM_FROM: usize = 21;
 const MAGIC_AT: usize = 16;
+/// Bytes that tell of which format the rest is.
+const TO_MAGIC: usize = MAGIC_AT + 1;
 const CURRENT_MAGIC: i8 = 2;
 
 /// The fields before the records, in the order of the bytes.
@@ -76,52 +78,52 @@ impl BatchHeader {
             needed: HEADER_LEN,
             available: bytes.len(),
         };
-        if bytes.len() <= MAGIC_AT {
+        let Some(front) = bytes.first_chunk::<TO_MAGIC>() else {
             return Err(partial);
-        }
-        let batch_length = i32::from_be_bytes(at(bytes, 8));
-        let magic = i8::from_be_bytes(at(bytes, MAGIC_AT));
+        };
+        let batch_length = i32::from_be_bytes(field(front, 8));
+        let magic = i8::from_be_bytes(field(front, MAGIC_AT));
         if magic != CURRENT_MAGIC {
             return Err(BatchError::Magic(magic));
         }
         if batch_length < (HEADER_LEN - LOG_OVERHEAD) as i32 {
             return Err(BatchError::Length(batch_length));
         }
-        if bytes.len() < HEADER_LEN {
+        let Some(bytes) = bytes.first_chunk::<HEADER_LEN>() else {
             return Err(partial);
-        }
+        };
         Ok(Self {
-            base_offset: Offset(i64::from_be_bytes(at(bytes, 0))),
+            base_offset: Offset(i64::from_be_bytes(field(bytes, 0))),
             batch_length,
-            partition_leader_epoch: LeaderEpoch(i32::from_be_bytes(at(bytes, 12))),
-            crc: u32::from_be_bytes(at(bytes, 17)),
-            attributes: Attributes(i16::from_be_bytes(at(bytes, 21))),
-            last_offset_delta: i32::from_be_bytes(at(bytes, 23)),
-            base_timestamp: Timestamp(i64::from_be_bytes(at(bytes, 27))),
-            max_timestamp: Timestamp(i64::from_be_bytes(at(bytes, 35))),
-            producer_id: ProducerId(i64::from_be_bytes(at(bytes, 43))),
-            producer_epoch: ProducerEpoch(i16::from_be_bytes(at(bytes, 51))),
-            base_sequence: i32::from_be_bytes(at(bytes, 53)),
-            record_count: i32::from_be_bytes(at(bytes, 57)),
+            partition_leader_epoch: LeaderEpoch(i32::from_be_bytes(field(bytes, 12))),
+            crc: u32::from_be_bytes(field(bytes, 17)),
+            attributes: Attributes(i16::from_be_bytes(field(bytes, 21))),
+            last_offset_delta: i32::from_be_bytes(field(bytes, 23)),
+            base_timestamp: Timestamp(i64::from_be_bytes(field(bytes, 27))),
+            max_timestamp: Timestamp(i64::from_be_bytes(field(bytes, 35))),
+            producer_id: ProducerId(i64::from_be_bytes(field(bytes, 43))),
+            producer_epoch: ProducerEpoch(i16::from_be_bytes(field(bytes, 51))),
+            base_sequence: i32::from_be_bytes(field(bytes, 53)),
+            record_count: i32::from_be_bytes(field(bytes, 57)),
         })
     }
 
     /// The header's bytes.
     pub fn to_bytes(&self) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
-        bytes[0..8].copy_from_slice(&self.base_offset.0.to_be_bytes());
-        bytes[8..12].copy_from_slice(&self.batch_length.to_be_bytes());
-        bytes[12..16].copy_from_slice(&self.partition_leader_epoch.0.to_be_bytes());
-        bytes[16..17].copy_from_slice(&CURRENT_MAGIC.to_be_bytes());
-        bytes[17..21].copy_from_slice(&self.crc.to_be_bytes());
-        bytes[21..23].copy_from_slice(&self.attributes.0.to_be_bytes());
-        bytes[23..27].copy_from_slice(&self.last_offset_delta.to_be_bytes());
-        bytes[27..35].copy_from_slice(&self.base_timestamp.0.to_be_bytes());
-        bytes[35..43].copy_from_slice(&self.max_timestamp.0.to_be_bytes());
-        bytes[43..51].copy_from_slice(&self.producer_id.0.to_be_bytes());
-        bytes[51..53].copy_from_slice(&self.producer_epoch.0.to_be_bytes());
-        bytes[53..57].copy_from_slice(&self.base_sequence.to_be_bytes());
-        bytes[57..61].copy_from_slice(&self.record_count.to_be_bytes());
+        put(&mut bytes, 0, self.base_offset.0.to_be_bytes());
+        put(&mut bytes, 8, self.batch_length.to_be_bytes());
+        put(&mut bytes, 12, self.partition_leader_epoch.0.to_be_bytes());
+        put(&mut bytes, MAGIC_AT, CURRENT_MAGIC.to_be_bytes());
+        put(&mut bytes, 17, self.crc.to_be_bytes());
+        put(&mut bytes, 21, self.attributes.0.to_be_bytes());
+        put(&mut bytes, 23, self.last_offset_delta.to_be_bytes());
+        put(&mut bytes, 27, self.base_timestamp.0.to_be_bytes());
+        put(&mut bytes, 35, self.max_timestamp.0.to_be_bytes());
+        put(&mut bytes, 43, self.producer_id.0.to_be_bytes());
+        put(&mut bytes, 51, self.producer_epoch.0.to_be_bytes());
+        put(&mut bytes, 53, self.base_sequence.to_be_bytes());
+        put(&mut bytes, 57, self.record_count.to_be_bytes());
         bytes
     }
 
@@ -150,8 +152,13 @@ impl BatchHeader {
 
     /// When one of its records was written: by the producer's clock, or by the broker's for all of them.
     pub fn timestamp_of(&self, record: &Record<'_>) -> Timestamp {
+        self.timestamp_after(record.timestamp_delta)
+    }
+
+    /// The same of a record that tells so many milliseconds.
+    pub(crate) fn timestamp_after(&self, delta: i64) -> Timestamp {
         match self.attributes.timestamp_type() {
-            TimestampType::CreateTime => Timestamp(self.base_timestamp.0.wrapping_add(record.timestamp_delta)),
+            TimestampType::CreateTime => Timestamp(self.base_timestamp.0.wrapping_add(delta)),
             TimestampType::LogAppendTime => self.max_timestamp,
         }
     }
@@ -168,11 +175,18 @@ impl BatchHeader {
     }
 }
 
-/// The `N` bytes at `from`; the caller has checked that they are there.
-fn at<const N: usize>(bytes: &[u8], from: usize) -> [u8; N] {
-    let mut field = [0; N];
-    field.copy_from_slice(&bytes[from..from + N]);
-    field
+/// The `N` bytes at `from`. Inlined, it is one load: where it stands is known.
+#[inline(always)]
+fn field<const N: usize, const ALL: usize>(bytes: &[u8; ALL], from: usize) -> [u8; N] {
+    *bytes[from..].first_chunk().expect("every field lies within the header")
+}
+
+/// Puts the bytes of a field at `from`.
+#[inline(always)]
+fn put<const N: usize>(bytes: &mut [u8; HEADER_LEN], from: usize, field: [u8; N]) {
+    *bytes[from..]
+        .first_chunk_mut()
+        .expect("every field lies within the header") = field;
 }
 
 #[cfg(test)]

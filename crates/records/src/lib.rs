@@ -11,6 +11,7 @@ pub mod checksum;
 pub mod cleaned;
 pub mod compression;
 pub mod control;
+mod glance;
 pub mod header;
 pub mod record;
 pub mod replicated;

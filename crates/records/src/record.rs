@@ -65,9 +65,9 @@ pub enum StructureError {
 /// Iterates over a decompressed block. Ends after the first error; after the last record an error tells of left-overs.
 #[derive(Clone, Debug)]
 pub struct Records<'a> {
-    rest: &'a [u8],
-    declared: i32,
-    index: i32,
+    pub(crate) rest: &'a [u8],
+    pub(crate) declared: i32,
+    pub(crate) index: i32,
 }
 
 impl<'a> Records<'a> {

@@ -4,8 +4,9 @@ use crate::attributes::TimestampType;
 use crate::batch::BatchView;
 use crate::builder::BatchBuilder;
 use crate::compression::{Codec, CompressError, DecompressError, Level, decompress};
+use crate::glance::Glances;
 use crate::header::{BatchError, BatchHeader, HEADER_LEN};
-use crate::record::{Record, RecordHeader, Records, StructureError};
+use crate::record::{RecordHeader, Records, StructureError};
 use crate::rules::{ProduceRules, TopicCompression};
 use crate::verified::{VerifiedBatch, checksum_of};
 use base::{Offset, Timestamp};
@@ -225,15 +226,18 @@ fn walk(header: &BatchHeader, block: &[u8], rules: &ProduceRules, now: Timestamp
         max_timestamp: Timestamp::NONE,
         deltas_in_order: true,
     };
+    let (from, to) = above_doubt(header, rules, now);
     let mut errors = Vec::new();
-    for (record, index) in Records::new(block, header.record_count).zip(0..) {
-        let record = record?;
-        let timestamp = timestamp_of(header, &record);
-        if let Some(reason) = refusal(header, &record, timestamp, rules, now) {
+    for (glance, index) in Glances::new(block, header.record_count).zip(0..) {
+        let glance = glance?;
+        let timestamp = header.timestamp_after(glance.timestamp_delta);
+        if (timestamp.0 < from || timestamp.0 > to)
+            && let Some(reason) = refusal(header, glance.has_key, timestamp, rules, now)
+        {
             errors.push(RecordError { index, reason });
         }
         found.max_timestamp = found.max_timestamp.max(timestamp);
-        found.deltas_in_order &= record.offset_delta == index;
+        found.deltas_in_order &= glance.offset_delta == index;
     }
     if errors.is_empty() {
         Ok(found)
@@ -242,22 +246,31 @@ fn walk(header: &BatchHeader, block: &[u8], rules: &ProduceRules, now: Timestamp
     }
 }
 
-fn timestamp_of(header: &BatchHeader, record: &Record<'_>) -> Timestamp {
-    match header.attributes.timestamp_type() {
-        TimestampType::CreateTime => Timestamp(header.base_timestamp.0.wrapping_add(record.timestamp_delta)),
-        TimestampType::LogAppendTime => header.max_timestamp,
-    }
+/// The first and the last time of records that are surely accepted; if there are none, the first is after the last.
+fn above_doubt(header: &BatchHeader, rules: &ProduceRules, now: Timestamp) -> (i64, i64) {
+    let is_plain = !rules.key_required
+        && rules.timestamp_type == TimestampType::CreateTime
+        && header.attributes.timestamp_type() == TimestampType::CreateTime;
+    if is_plain { accepted(rules, now) } else { (1, 0) }
 }
 
-#[inline]
+/// The first and the last time that a record may have.
+fn accepted(rules: &ProduceRules, now: Timestamp) -> (i64, i64) {
+    // Saturating: no time is beyond the first and the last there are.
+    let from = now.0.saturating_sub(rules.timestamp_before_max_ms);
+    let to = now.0.saturating_add(rules.timestamp_after_max_ms);
+    (from, to)
+}
+
+#[inline(never)]
 fn refusal(
     header: &BatchHeader,
-    record: &Record<'_>,
+    has_key: bool,
     timestamp: Timestamp,
     rules: &ProduceRules,
     now: Timestamp,
 ) -> Option<RecordRefusal> {
-    if rules.key_required && record.key.is_none() {
+    if rules.key_required && !has_key {
         return Some(RecordRefusal::NoKey);
     }
     if rules.timestamp_type == TimestampType::LogAppendTime || timestamp == Timestamp::NONE {
@@ -265,9 +278,7 @@ fn refusal(
         let claimed = header.attributes.timestamp_type() == TimestampType::LogAppendTime;
         return claimed.then_some(RecordRefusal::ProducerSetLogAppendTime);
     }
-    // Saturating: no time is beyond the first and the last there are.
-    let from = now.0.saturating_sub(rules.timestamp_before_max_ms);
-    let to = now.0.saturating_add(rules.timestamp_after_max_ms);
+    let (from, to) = accepted(rules, now);
     (timestamp.0 < from || timestamp.0 > to).then_some(RecordRefusal::TimestampOutOfRange {
         timestamp: timestamp.0,
         from,
@@ -326,7 +337,7 @@ fn rebuild(
         let record = record?;
         headers.clear();
         headers.extend(record.headers);
-        builder.append(timestamp_of(sent, &record), record.key, record.value, &headers);
+        builder.append(sent.timestamp_of(&record), record.key, record.value, &headers);
     }
     let batch = builder.try_build(Offset::ZERO, sent.partition_leader_epoch)?;
     check_size(batch.size(), rules)?;
