@@ -9,12 +9,17 @@ use crate::socket::Socket;
 use bytes::Bytes;
 use protocol::{ApiKey, frame};
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Longer than any connection lasts.
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 /// What a connection may cost.
 #[derive(Clone, Copy, Debug)]
@@ -37,20 +42,37 @@ pub(crate) enum Closed {
     #[error("idle for longer than connections.max.idle.ms")]
     Idle,
     #[error(transparent)]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
 }
 
 /// Serves requests until the peer closes, breaks the protocol, falls idle, or the listener stops.
 ///
 /// Most connections are idle most of the time, and what they are then is all this future holds: what it takes to work on
-/// requests is on the heap while there are any.
+/// requests is on the heap while there are any. What ends a connection that waits is set up once, not for every request.
 pub(crate) async fn serve<S: Service>(mut connection: Connection<S>) -> Result<(), Closed> {
-    while connection.wait().await? == Next::GoOn {
+    let mut stopped = connection.stopped.clone();
+    let mut stop = pin!(stopped.wait_for(|stop| *stop));
+    let mut idle = pin!(tokio::time::sleep(connection.limits.max_idle));
+    let mut idle_at = idle.deadline();
+    loop {
+        tokio::select! {
+            biased;
+            readable = readable(&connection.stream) => readable?,
+            _ = stop.as_mut() => return Ok(()),
+            () = idle.as_mut() => {
+                if idle.deadline() >= idle_at {
+                    return Err(Closed::Idle);
+                }
+                // Something has come since this was set.
+                idle.as_mut().reset(idle_at);
+                continue;
+            }
+        }
+        idle_at = connection.idle_at();
         if Box::pin(connection.work()).await? == Next::End {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 /// Whether a connection has more to come.
@@ -98,17 +120,10 @@ impl<S: Service> Connection<S> {
         &self.context
     }
 
-    /// Waits for bytes, holding no buffer while an idle peer sends none.
-    async fn wait(&mut self) -> Result<Next, Closed> {
-        let readable = tokio::time::timeout(self.limits.max_idle, self.stream.readable());
-        tokio::select! {
-            biased;
-            readable = readable => match readable {
-                Ok(ready) => ready.map(|()| Next::GoOn).map_err(Closed::from),
-                Err(_) => Err(Closed::Idle),
-            },
-            _ = self.stopped.wait_for(|stop| *stop) => Ok(Next::End),
-        }
+    /// When the peer, if nothing comes of it from now on, has been idle for too long.
+    fn idle_at(&self) -> Instant {
+        let now = Instant::now();
+        now.checked_add(self.limits.max_idle).unwrap_or(now + FOREVER)
     }
 
     /// Reads what has come, answers every request that is whole, and sends the answers, until none is owed.
@@ -147,7 +162,7 @@ impl<S: Service> Connection<S> {
         let first = tokio::select! {
             biased;
             reply = self.owed.next() => Some(reply),
-            readable = self.stream.readable(), if !self.owed.is_full() => {
+            readable = readable(&self.stream), if !self.owed.is_full() => {
                 readable?;
                 None
             }
@@ -248,7 +263,7 @@ fn open_frame<S: Service>(
             version: request.version,
         });
     }
-    let named = request.client_id.as_deref().unwrap_or("");
+    let named = request.client_id.unwrap_or("");
     if &**client_id != named {
         *client_id = Arc::from(named);
     }
@@ -260,6 +275,11 @@ fn open_frame<S: Service>(
         connection: Arc::clone(connection),
     };
     Ok((context, request.body))
+}
+
+/// Waits for bytes, or for the end; no buffer is held while an idle peer sends none.
+fn readable(stream: &Socket) -> impl Future<Output = io::Result<()>> {
+    poll_fn(|context| stream.poll_read_ready(context))
 }
 
 /// What a future gives without waiting.

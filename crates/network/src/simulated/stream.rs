@@ -2,7 +2,6 @@
 
 use super::pipe::{Ending, Pipe, lock};
 use super::with;
-use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -51,9 +50,9 @@ pub(super) fn pair(incoming: &Arc<Mutex<Pipe>>, outgoing: &Arc<Mutex<Pipe>>, liv
 }
 
 impl Stream {
-    /// Waits until something has come, or the end.
-    pub async fn readable(&self) {
-        poll_fn(|cx| self.end.poll_readable(cx)).await;
+    /// Ready once something has come, or the end.
+    pub fn poll_readable(&self, cx: &Context<'_>) -> Poll<()> {
+        self.end.poll_readable(cx)
     }
 
     /// The two halves.

@@ -112,13 +112,10 @@ impl Socket {
     ///
     /// # Errors
     /// As tokio's.
-    pub async fn readable(&self) -> io::Result<()> {
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Real(stream) => stream.readable().await,
-            Self::Simulated(stream) => {
-                stream.readable().await;
-                Ok(())
-            }
+            Self::Real(stream) => stream.poll_read_ready(cx),
+            Self::Simulated(stream) => stream.poll_readable(cx).map(Ok),
         }
     }
 
