@@ -34,10 +34,10 @@ fn a_produce_request_is_read_in_place() {
     let frame = body.slice(..);
     let (bytes, allocations) = allocations_of(|| {
         let view = ProduceView::parse(&frame, 13).expect("it is a Produce request");
-        let partitions = view.topics().flat_map(|topic| topic.partitions());
-        partitions
-            .map(|partition| partition.records.expect("they are not null").len())
-            .sum::<usize>()
+        let shared = view
+            .batches()
+            .map(|produced| view.share(produced.records.expect("they are not null")));
+        shared.map(|records| records.len()).sum::<usize>()
     });
     assert_eq!((bytes, allocations), (7 * PARTITIONS as usize, 0));
 }

@@ -26,26 +26,39 @@ fn name_and_id(topic: TopicRef<'_>) -> (String, base::Uuid) {
 }
 
 fn owned_produce(view: &ProduceView<'_>) -> ProduceRequest {
-    let topics = view.topics().map(|topic| {
-        let (name, topic_id) = name_and_id(topic.topic);
-        let partitions = topic.partitions().map(|partition| PartitionProduceData {
-            index: partition.index,
-            records: partition.records.map(Records::Bytes),
-        });
-        let partition_data: Vec<_> = partitions.collect();
-        assert_eq!(partition_data.len(), topic.partition_count());
-        TopicProduceData {
-            name,
-            topic_id,
-            partition_data,
+    let mut topic_data: Vec<TopicProduceData> = Vec::new();
+    let mut last = None;
+    for produced in view.batches() {
+        if last.replace(produced.topic_number) != Some(produced.topic_number) {
+            let (name, topic_id) = name_and_id(produced.topic);
+            topic_data.push(TopicProduceData {
+                name,
+                topic_id,
+                partition_data: Vec::new(),
+            });
         }
-    });
+        let partition = PartitionProduceData {
+            index: produced.index,
+            records: produced.records.map(|records| Records::Bytes(view.share(records))),
+        };
+        topic_data
+            .last_mut()
+            .expect("one was begun")
+            .partition_data
+            .push(partition);
+    }
     ProduceRequest {
         transactional_id: view.transactional_id.map(str::to_owned),
         acks: view.acks,
         timeout_ms: view.timeout_ms,
-        topic_data: topics.collect(),
+        topic_data,
     }
+}
+
+/// A request without the topics that name no partition: a view passes over them.
+fn with_partitions(mut request: ProduceRequest) -> ProduceRequest {
+    request.topic_data.retain(|topic| !topic.partition_data.is_empty());
+    request
 }
 
 fn owned_fetch(view: &FetchView<'_>, version: i16) -> FetchRequest {
@@ -95,7 +108,7 @@ fn check(name: &str, version: i16, bytes: Vec<u8>) {
         let seen = ProduceView::parse(&bytes, version).map(|view| owned_produce(&view));
         assert_eq!(
             seen,
-            ProduceRequest::from_bytes(&bytes, version),
+            ProduceRequest::from_bytes(&bytes, version).map(with_partitions),
             "{name} {version} {bytes:02x?}"
         );
     } else {

@@ -136,7 +136,8 @@ mod tests {
         let mut frame = ProduceFrame::new(Uuid([7; 16]), &batch.bytes, 3, -1).expect("a frame");
         frame.number(1, 77);
         let bytes = Bytes::copy_from_slice(frame.address([5, 900, 12].into_iter()));
-        let read = protocol::frame::decode_request(&bytes.slice(4..)).expect("a request");
+        let bytes = bytes.slice(4..);
+        let read = protocol::frame::decode_request(&bytes).expect("a request");
         assert_eq!((read.version, read.correlation_id), (VERSION, 1));
         let request = ProduceRequest::from_bytes(&read.body, VERSION).expect("a Produce request");
         let partitions = &request.topic_data[0].partition_data;

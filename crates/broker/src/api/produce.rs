@@ -29,6 +29,7 @@ use protocol::views::produce::ProduceView;
 use std::sync::Arc;
 use tokio::time::Instant;
 use transaction::Checks;
+use transaction_coordinator::Producer;
 
 /// Appends, and answers once it is on stable storage and with the replicas, as far as that is asked for. The connection's next
 /// batches are appended meanwhile: what a producer has in flight shares a flush, and a round trip to the followers.
@@ -40,20 +41,42 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
             return Reply::Close("the request cannot be decoded");
         }
     };
-    let acks = RequiredAcks::from_code(view.acks);
-    let timeout_ms = view.timeout_ms;
-    let checks = match acks {
-        Some(_) => transaction::check(broker, &view, context.api_version).await,
+    match transaction::producer(&view) {
+        Ok(None) => append_and_answer(broker, context, &view, &Checks::Plain),
+        Err(refused) => append_and_answer(broker, context, &view, &Checks::Refused(refused)),
+        Ok(Some(producer)) => {
+            drop(view);
+            // Boxed: every request's future would be as large as this part, which few requests need.
+            Box::pin(transactional(broker, context, body, producer)).await
+        }
+    }
+}
+
+/// The same for transactional batches, which may have to be asked about first.
+async fn transactional(broker: &Arc<Broker>, context: &RequestContext, body: Bytes, producer: Producer) -> Reply {
+    let version = context.api_version;
+    let view = ProduceView::parse(&body, version).expect("it was parsed before");
+    let checks = match RequiredAcks::from_code(view.acks) {
+        Some(_) => transaction::check(broker, &view, version, producer).await,
         None => Checks::Plain,
     };
-    let (items, wakes) = append::all(broker, &view, context.api_version, acks, &checks);
-    drop(body);
+    append_and_answer(broker, context, &view, &checks)
+}
+
+fn append_and_answer(
+    broker: &Arc<Broker>,
+    context: &RequestContext,
+    view: &ProduceView<'_>,
+    checks: &Checks,
+) -> Reply {
+    let acks = RequiredAcks::from_code(view.acks);
+    let (items, wakes) = append::all(broker, view, context.api_version, acks, checks);
     wakes.fire();
     measure(broker, &items);
     match acks {
         Some(RequiredAcks::None) => return without_answer(&items),
         Some(RequiredAcks::All | RequiredAcks::Leader) if items.iter().any(|item| item.pending.is_some()) => {
-            return later(broker, context, items, timeout_ms);
+            return later(broker, context, items, view.timeout_ms);
         }
         Some(RequiredAcks::All | RequiredAcks::Leader) | None => {}
     }

@@ -1,6 +1,6 @@
 //! A Produce request as a view.
 
-use super::{Elements, TopicRef};
+use super::TopicRef;
 use crate::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use crate::wire::{Body, DecodeError, Message, Reader};
 use bytes::Bytes;
@@ -17,8 +17,21 @@ pub struct ProduceView<'a> {
     pub acks: i16,
     /// How long to wait for them, in milliseconds.
     pub timeout_ms: i32,
-    version: i16,
-    topics: Elements<'a>,
+    frame: &'a Bytes,
+    batches: Batches<'a>,
+}
+
+/// The records for one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Produced<'a> {
+    /// The topic.
+    pub topic: TopicRef<'a>,
+    /// Which of the request's topics that is, from 0: one may come twice.
+    pub topic_number: usize,
+    /// The partition's index.
+    pub index: i32,
+    /// The record batches, a part of the frame.
+    pub records: Option<&'a [u8]>,
 }
 
 impl<'a> ProduceView<'a> {
@@ -35,81 +48,97 @@ impl<'a> ProduceView<'a> {
         let transactional_id = reader.nullable_str()?;
         let acks = reader.i16()?;
         let timeout_ms = reader.i32()?;
-        let topics = Elements::pass(&mut reader, TopicProduceData::MIN_SIZE, |reader| {
-            ProduceTopic::read(reader, version)
-        })?;
-        reader.skip_tags()?;
+        let batches = Batches::begin(reader, version)?;
+        let mut passed = batches.clone();
+        while passed.read()?.is_some() {}
+        passed.reader.skip_tags()?;
         Ok(Self {
             transactional_id,
             acks,
             timeout_ms,
-            version,
-            topics,
+            frame: body,
+            batches,
         })
     }
 
     /// How many topics there are; one may come twice.
     pub fn topic_count(&self) -> usize {
-        self.topics.left
+        self.batches.topics
     }
 
-    /// The topics, in the request's order.
-    pub fn topics(&self) -> impl Iterator<Item = ProduceTopic<'a>> + use<'a> {
-        let (version, mut topics) = (self.version, self.topics.clone());
-        std::iter::from_fn(move || topics.next(|reader| ProduceTopic::read(reader, version)))
+    /// The records for each partition, in the request's order.
+    pub fn batches(&self) -> impl Iterator<Item = Produced<'a>> + use<'a> {
+        let mut batches = self.batches.clone();
+        std::iter::from_fn(move || batches.read().expect("the view was validated when it was made"))
+    }
+
+    /// Records of this request, sharing the frame's memory.
+    ///
+    /// # Panics
+    /// If they are of another one.
+    pub fn share(&self, records: &'a [u8]) -> Bytes {
+        self.frame.slice_ref(records)
     }
 }
 
-/// The records for one topic.
+/// Where in the request the next partition is.
 #[derive(Clone, Debug)]
-pub struct ProduceTopic<'a> {
-    /// The topic.
-    pub topic: TopicRef<'a>,
-    partitions: Elements<'a>,
+struct Batches<'a> {
+    reader: Reader<'a>,
+    version: i16,
+    topic: TopicRef<'a>,
+    /// How many topics have begun, and how many have not.
+    begun: usize,
+    topics: usize,
+    /// How many partitions of the topic are left.
+    partitions: usize,
 }
 
-impl<'a> ProduceTopic<'a> {
-    fn read(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
-        let topic = TopicRef::read(reader, version, IDS_FROM)?;
-        let partitions = Elements::pass(reader, PartitionProduceData::MIN_SIZE, ProducePartition::skip)?;
-        reader.skip_tags()?;
-        Ok(Self { topic, partitions })
+impl<'a> Batches<'a> {
+    fn begin(mut reader: Reader<'a>, version: i16) -> Result<Self, DecodeError> {
+        let topics = reader
+            .nullable_count(TopicProduceData::MIN_SIZE)?
+            .ok_or(DecodeError::Null)?;
+        Ok(Self {
+            reader,
+            version,
+            topic: TopicRef::Name(""),
+            begun: 0,
+            topics,
+            partitions: 0,
+        })
     }
 
-    /// How many partitions there are; one may come twice.
-    pub fn partition_count(&self) -> usize {
-        self.partitions.left
-    }
-
-    /// The partitions, in the request's order.
-    pub fn partitions(&self) -> impl Iterator<Item = ProducePartition> + use<'a> {
-        let mut partitions = self.partitions.clone();
-        std::iter::from_fn(move || partitions.next(ProducePartition::read))
-    }
-}
-
-/// The records for one partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProducePartition {
-    /// The partition's index.
-    pub index: i32,
-    /// The record batches, a slice of the frame.
-    pub records: Option<Bytes>,
-}
-
-impl ProducePartition {
-    fn skip(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
-        reader.i32()?;
-        reader.nullable_slice()?;
-        reader.skip_tags()
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let partition = Self {
-            index: reader.i32()?,
-            records: reader.nullable_bytes()?,
+    fn read(&mut self) -> Result<Option<Produced<'a>>, DecodeError> {
+        while self.partitions == 0 {
+            if self.topics == 0 {
+                return Ok(None);
+            }
+            self.begin_topic()?;
+        }
+        let produced = Produced {
+            topic: self.topic,
+            topic_number: self.begun - 1,
+            index: self.reader.i32()?,
+            records: self.reader.nullable_slice()?,
         };
-        reader.skip_tags()?;
-        Ok(partition)
+        self.reader.skip_tags()?;
+        self.partitions -= 1;
+        if self.partitions == 0 {
+            self.reader.skip_tags()?;
+        }
+        Ok(Some(produced))
+    }
+
+    fn begin_topic(&mut self) -> Result<(), DecodeError> {
+        self.topic = TopicRef::read(&mut self.reader, self.version, IDS_FROM)?;
+        let partitions = self.reader.nullable_count(PartitionProduceData::MIN_SIZE)?;
+        self.partitions = partitions.ok_or(DecodeError::Null)?;
+        self.begun += 1;
+        self.topics -= 1;
+        if self.partitions == 0 {
+            self.reader.skip_tags()?;
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! The appends of one Produce request.
 
-use super::topic::{TopicName, find};
+use super::topic::{Found, TopicName};
 use super::transaction::{Checks, Refused};
 use crate::Broker;
 use crate::api::list_offsets::absent;
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use partition::{AppendRefused, Appended, RequiredAcks, Wakes};
 use protocol::ErrorCode;
 use protocol::messages::produce_response::BatchIndexAndErrorMessage;
-use protocol::views::produce::{ProducePartition, ProduceView};
+use protocol::views::produce::ProduceView;
 use records::compression::Codec;
 use records::{BatchError, BatchHeader, ProduceRules, RecordError, RecordRefusal, Refusal, VerifiedBatch, VerifyError};
 use std::cell::RefCell;
@@ -101,23 +101,23 @@ pub(super) fn all(
     let mut items = Vec::with_capacity(view.topic_count().min(1024));
     let mut wakes = Wakes::none();
     let now = broker.clock.wall();
-    for topic in view.topics() {
-        let (name, hosted) = find(broker, topic.topic);
-        for produced in topic.partitions() {
-            let mut item = Item::new(name.clone(), produced.index);
-            match (acks, checks.of(items.len())) {
-                (None, _) => item.fail(ErrorCode::InvalidRequiredAcks, None),
-                (_, Err(Refused { error, message })) => item.fail(error, message),
-                (Some(_), Ok(_)) if version < ZSTD_FROM && produced.records.as_deref().is_some_and(is_zstd) => {
-                    item.fail(ErrorCode::UnsupportedCompressionType, None);
-                }
-                (Some(acks), Ok(verification)) => {
-                    let terms = Terms { acks, verification, now };
-                    wakes.merge(one(broker, &name, hosted.as_deref(), produced, terms, &mut item));
-                }
+    let mut found = Found::default();
+    for produced in view.batches() {
+        let (name, hosted) = found.topic(broker, &produced);
+        let mut item = Item::new(name.clone(), produced.index);
+        match (acks, checks.of(items.len())) {
+            (None, _) => item.fail(ErrorCode::InvalidRequiredAcks, None),
+            (_, Err(Refused { error, message })) => item.fail(error, message),
+            (Some(_), Ok(_)) if version < ZSTD_FROM && produced.records.is_some_and(is_zstd) => {
+                item.fail(ErrorCode::UnsupportedCompressionType, None);
             }
-            items.push(item);
+            (Some(acks), Ok(verification)) => {
+                let terms = Terms { acks, verification, now };
+                let records = produced.records.map(|records| view.share(records)).unwrap_or_default();
+                wakes.merge(one(broker, name, hosted, &records, terms, &mut item));
+            }
         }
+        items.push(item);
     }
     (items, wakes)
 }
@@ -130,12 +130,12 @@ fn one(
     broker: &Broker,
     name: &TopicName,
     topic: Option<&HostedTopic>,
-    produced: ProducePartition,
+    bytes: &Bytes,
     terms: Terms,
     item: &mut Item,
 ) -> Wakes {
-    let Some(hosted) = topic.and_then(|topic| topic.partition(produced.index)) else {
-        item.fail(not_hosted(broker, name, topic, produced.index), None);
+    let Some(hosted) = topic.and_then(|topic| topic.partition(item.index)) else {
+        item.fail(not_hosted(broker, name, topic, item.index), None);
         return Wakes::none();
     };
     if hosted.dir.is_offline() {
@@ -146,14 +146,13 @@ fn one(
         item.fail(ErrorCode::InvalidTopicException, None);
         return Wakes::none();
     }
-    let bytes = produced.records.unwrap_or_default();
     if !hosted.dir.space.admits(bytes.len(), broker.fs.as_ref(), || reserve(broker)) {
         hosted.dir.space.note_refusal(broker.clock.now());
         item.fail(ErrorCode::KafkaStorageError, None);
         return Wakes::none();
     }
     let rules = hosted.lock().log().config().produce_rules();
-    match verify(&bytes, &rules, terms.now) {
+    match verify(bytes, &rules, terms.now) {
         Ok(batch) => {
             let (records, bytes) = (batch.header().record_count, batch.size());
             let wakes = append(hosted, batch, terms, item);

@@ -3,7 +3,7 @@
 use super::append::Item;
 use super::topic::TopicName;
 use crate::Broker;
-use crate::leader_hint::LeaderHints;
+use crate::leader_hint::{Endpoint, LeaderHints};
 use base::Uuid;
 use network::RequestContext;
 use protocol::ErrorCode;
@@ -16,31 +16,43 @@ const LEADERS_FROM: i16 = 10;
 
 /// Gathers the items topic by topic, in the request's order.
 pub(super) fn build(broker: &Broker, context: &RequestContext, items: Vec<Item>) -> ProduceResponse {
-    let image = broker.image.borrow().image.clone();
-    let mut hints = LeaderHints::new(&image, &context.connection.listener);
+    let misses_leader = |item: &Item| item.error == ErrorCode::NotLeaderOrFollower;
     let mut response = ProduceResponse::default();
+    if context.api_version >= LEADERS_FROM && items.iter().any(misses_leader) {
+        let image = broker.image.borrow().image.clone();
+        let mut hints = LeaderHints::new(&image, &context.connection.listener);
+        gather(items, &mut response, |item| match misses_leader(item) {
+            true => name_leader(&mut hints, item),
+            false => LeaderIdAndEpoch::default(),
+        });
+        response.node_endpoints = hints.endpoints().into_iter().map(endpoint).collect();
+    } else {
+        gather(items, &mut response, |_| LeaderIdAndEpoch::default());
+    }
+    response
+}
+
+fn gather(items: Vec<Item>, response: &mut ProduceResponse, mut leader_of: impl FnMut(&Item) -> LeaderIdAndEpoch) {
     let mut current: Option<TopicName> = None;
     for item in items {
         if current.as_ref() != Some(&item.topic) {
             response.responses.push(topic(&item.topic));
             current = Some(item.topic.clone());
         }
-        let mut leader = LeaderIdAndEpoch::default();
-        if context.api_version >= LEADERS_FROM && item.error == ErrorCode::NotLeaderOrFollower {
-            leader = name_leader(&mut hints, &item);
-        }
+        let leader = leader_of(&item);
         if let Some(last) = response.responses.last_mut() {
             last.partition_responses.push(partition(item, leader));
         }
     }
-    let endpoints = hints.endpoints().into_iter().map(|endpoint| NodeEndpoint {
+}
+
+fn endpoint(endpoint: Endpoint) -> NodeEndpoint {
+    NodeEndpoint {
         node_id: endpoint.node.0,
         host: endpoint.host,
         port: endpoint.port,
         rack: endpoint.rack,
-    });
-    response.node_endpoints = endpoints.collect();
-    response
+    }
 }
 
 fn name_leader(hints: &mut LeaderHints<'_>, item: &Item) -> LeaderIdAndEpoch {

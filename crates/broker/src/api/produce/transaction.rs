@@ -1,13 +1,13 @@
 //! Transactional batches: before the first of a transaction is taken, its coordinator is asked (KIP-890).
 
-use super::topic::find;
+use super::topic::Found;
 use crate::Broker;
 use crate::api::metadata::is_internal;
 use crate::coordinators::transactions::verification::{Retry, Support, verify};
 use crate::partitions::{Hosted, HostedTopic};
 use base::{ProducerEpoch, ProducerId, TopicPartition};
 use protocol::ErrorCode;
-use protocol::views::produce::{ProducePartition, ProduceView};
+use protocol::views::produce::{ProduceView, Produced};
 use records::BatchHeader;
 use std::sync::Arc;
 use storage::producer_state::ProducerError;
@@ -75,18 +75,12 @@ impl Checks {
     }
 }
 
-/// Looks at all batches, and asks the coordinator where a transaction begins on a partition.
-pub(super) async fn check(broker: &Broker, view: &ProduceView<'_>, version: i16) -> Checks {
-    let producer = match producer(view) {
-        Ok(Some(producer)) => producer,
-        Ok(None) => return Checks::Plain,
-        Err(refused) => return Checks::Refused(refused),
-    };
+/// Asks the coordinator where a transaction of `producer` begins on a partition.
+pub(super) async fn check(broker: &Broker, view: &ProduceView<'_>, version: i16, producer: Producer) -> Checks {
     let Some(id) = view.transactional_id else {
         return Checks::Refused(ErrorCode::TransactionalIdAuthorizationFailed.into());
     };
-    // Boxed: every request's future would be as large as this part, which few requests need.
-    Box::pin(ask(broker, view, id, producer, support(version))).await
+    ask(broker, view, id, producer, support(version)).await
 }
 
 async fn ask(broker: &Broker, view: &ProduceView<'_>, id: &str, producer: Producer, support: Support) -> Checks {
@@ -115,24 +109,22 @@ async fn attempt(
     let otherwise = if is_enabled { Verification::Missing } else { Verification::Off };
     let mut asked = Vec::new();
     let mut checks = Vec::new();
-    for topic in view.topics() {
-        let (_, hosted) = find(broker, topic.topic);
-        for produced in topic.partitions() {
-            let begun = match &hosted {
-                Some(hosted) if support.is_asked(broker) => begin(broker, hosted, &produced, support),
-                Some(_) | None => Ok(None),
-            };
-            checks.push(match begun {
-                Ok(None) => Ok(otherwise),
-                Ok(Some((hosted, guard))) => {
-                    let partition = hosted.lock().topic_partition().clone();
-                    let at = checks.len();
-                    asked.push(Asked { at, partition, hosted, guard });
-                    Ok(otherwise)
-                }
-                Err(error) => Err(error.into()),
-            });
-        }
+    let mut found = Found::default();
+    for produced in view.batches() {
+        let begun = match found.topic(broker, &produced) {
+            (_, Some(hosted)) if support.is_asked(broker) => begin(broker, hosted, &produced, support),
+            _ => Ok(None),
+        };
+        checks.push(match begun {
+            Ok(None) => Ok(otherwise),
+            Ok(Some((hosted, guard))) => {
+                let partition = hosted.lock().topic_partition().clone();
+                let at = checks.len();
+                asked.push(Asked { at, partition, hosted, guard });
+                Ok(otherwise)
+            }
+            Err(error) => Err(error.into()),
+        });
     }
     if asked.is_empty() {
         return checks;
@@ -156,10 +148,9 @@ fn support(version: i16) -> Support {
 }
 
 /// The one producer of all transactional batches; none if none is.
-fn producer(view: &ProduceView<'_>) -> Result<Option<Producer>, Refused> {
+pub(super) fn producer(view: &ProduceView<'_>) -> Result<Option<Producer>, Refused> {
     let mut known = None;
-    let all = view.topics().flat_map(|topic| topic.partitions());
-    for (id, epoch, _) in all.filter_map(|produced| transactional(&produced)) {
+    for (id, epoch, _) in view.batches().filter_map(|produced| transactional(&produced)) {
         let producer = Producer { id, epoch };
         if known.is_some_and(|known| known != producer) {
             return Err(Refused {
@@ -173,8 +164,8 @@ fn producer(view: &ProduceView<'_>) -> Result<Option<Producer>, Refused> {
 }
 
 /// Producer, epoch and first sequence of a transactional batch.
-fn transactional(produced: &ProducePartition) -> Option<(ProducerId, ProducerEpoch, i32)> {
-    let header = BatchHeader::parse(produced.records.as_deref()?).ok()?;
+fn transactional(produced: &Produced<'_>) -> Option<(ProducerId, ProducerEpoch, i32)> {
+    let header = BatchHeader::parse(produced.records?).ok()?;
     let counts = header.attributes.is_transactional();
     counts.then_some((header.producer_id, header.producer_epoch, header.base_sequence))
 }
@@ -183,7 +174,7 @@ fn transactional(produced: &ProducePartition) -> Option<(ProducerId, ProducerEpo
 fn begin(
     broker: &Broker,
     topic: &HostedTopic,
-    produced: &ProducePartition,
+    produced: &Produced<'_>,
     support: Support,
 ) -> Result<Option<(Arc<Hosted>, VerificationGuard)>, ErrorCode> {
     let Some((producer, epoch, sequence)) = transactional(produced) else { return Ok(None) };
