@@ -3,6 +3,7 @@
 use crate::socket::Socket;
 use base::fs::FileRegion;
 use protocol::wire::{Segment, Segments};
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use tokio::io::{AsyncWriteExt, Interest};
@@ -64,15 +65,23 @@ impl Outbox {
         Ok(())
     }
 
-    /// One `writev` of the pieces in memory at the front, across answers, up to the first file region.
+    /// One `writev` of the pieces in memory at the front, across answers, up to the first file region. What goes before
+    /// that does not leave alone: a packet of its own would wake the peer for a few bytes.
     async fn write_bytes(&mut self, stream: &mut Socket) -> io::Result<()> {
         let mut slices = [IoSlice::new(&[]); MAX_PIECES];
         let mut count = 0;
         let mut first = self.piece;
+        let mut next = Next::Nothing;
         let mut skip = usize::try_from(self.written).map_err(io::Error::other)?;
         'gather: for answer in &self.answers {
             for piece in (first..answer.count()).filter_map(|index| answer.get(index)) {
-                let Segment::Bytes(bytes) = piece else { break 'gather };
+                let bytes = match piece {
+                    Segment::Bytes(bytes) => bytes,
+                    Segment::File(region) => {
+                        next = if region.file.fd().is_some() { Next::File } else { next };
+                        break 'gather;
+                    }
+                };
                 if count == MAX_PIECES {
                     break 'gather;
                 }
@@ -84,7 +93,10 @@ impl Outbox {
             }
             first = 0;
         }
-        let written = stream.write_vectored(&slices[..count]).await?;
+        let written = match next {
+            Next::File => write_before_file(stream, &slices[..count]).await?,
+            Next::Nothing => stream.write_vectored(&slices[..count]).await?,
+        };
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
@@ -111,6 +123,30 @@ impl Outbox {
             if count == 0 {
                 return;
             }
+        }
+    }
+}
+
+/// What follows pieces in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Nothing, or more in memory.
+    Nothing,
+    /// A region that is sent by `sendfile`.
+    File,
+}
+
+/// Writes what a file region follows: the operating system need not send it at once.
+async fn write_before_file(stream: &Socket, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    loop {
+        stream.writable().await?;
+        let sent = stream.try_io(Interest::WRITABLE, || {
+            let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+            Ok(sendmsg(stream, slices, &mut SendAncillaryBuffer::default(), flags)?)
+        });
+        match sent {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            sent => return sent,
         }
     }
 }

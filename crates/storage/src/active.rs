@@ -19,6 +19,15 @@ pub(crate) struct Active {
     first_timestamp: Option<Timestamp>,
     created: Timestamp,
     jitter_ms: i64,
+    /// The batch that was appended last, once there was one.
+    latest: Option<Latest>,
+}
+
+/// Where the last batch of a segment begins: whoever reads at the tail need not look for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Latest {
+    pub(crate) offset: Offset,
+    pub(crate) position: u64,
 }
 
 /// What is about to be appended, as far as rolling cares.
@@ -44,6 +53,7 @@ impl Active {
             first_timestamp: None,
             created: now,
             jitter_ms,
+            latest: None,
         }
     }
 
@@ -67,6 +77,11 @@ impl Active {
         }
         active.bytes_since_entry = segment.size() - from;
         Ok((active, end))
+    }
+
+    /// The batch that was appended last, if that is known.
+    pub(crate) fn latest(&self) -> Option<Latest> {
+        self.latest
     }
 
     /// Takes over what the time index says of the segment so far.
@@ -130,6 +145,10 @@ impl Active {
         interval: u32,
     ) -> Result<(), StorageError> {
         self.note(header);
+        self.latest = Some(Latest {
+            offset: header.base_offset,
+            position,
+        });
         if position == 0 {
             self.first_timestamp = Some(header.max_timestamp);
         }

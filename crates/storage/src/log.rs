@@ -122,6 +122,7 @@ impl Log {
             log_end: self.log_end,
             active_size: self.active_segment().size(),
             active_largest: self.active.largest,
+            latest: self.active.latest(),
         }
     }
 

@@ -1,12 +1,13 @@
 //! Reading: an offset becomes a stretch of a file.
 
 use crate::error::{ReadError, StorageError};
-use crate::scan::Placed;
+use crate::scan::{HeaderScan, Placed};
 use crate::segment::Segment;
 use crate::view::LogView;
 use base::Offset;
 use base::fs::FileRegion;
 use std::io;
+use std::sync::Arc;
 
 /// What to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +36,20 @@ pub enum MinOne {
 pub struct FetchedSlice {
     /// The bytes; they may begin before the wanted offset and end within a batch. None if there are none.
     pub region: Option<FileRegion>,
+    /// The same bytes, where looking for their beginning has read them along: a few small batches at the log's tail.
+    pub bytes: Option<Vec<u8>>,
     /// No record in the bytes has this offset or a later one: up to where aborted transactions matter.
     pub upper_bound: Offset,
+}
+
+impl FetchedSlice {
+    fn nothing(from: Offset) -> Self {
+        Self {
+            region: None,
+            bytes: None,
+            upper_bound: from,
+        }
+    }
 }
 
 impl LogView {
@@ -68,56 +81,54 @@ impl LogView {
     }
 
     fn read_segments(&self, request: ReadRequest) -> Result<FetchedSlice, ReadError> {
-        let ReadRequest {
-            from,
-            max_bytes,
-            bound,
-            min_one,
-        } = request;
-        let nothing = FetchedSlice {
-            region: None,
-            upper_bound: from,
-        };
-        if from >= bound || from == self.log_end {
-            return Ok(nothing);
+        let from = request.from;
+        if from >= request.bound || from == self.log_end {
+            return Ok(FetchedSlice::nothing(from));
         }
-        let Some((number, first)) = self.locate(from)? else {
-            return Ok(nothing);
-        };
-        let segment = &self.segments[number];
-        let end = self.bound_position(number, bound)?;
-        let end = segment.served_up_to(first.position, end);
-        let available = end.saturating_sub(first.position);
-        let first_size = first.header.size() as u64;
-        let allowed = match min_one {
-            MinOne::Whole => u64::from(max_bytes).max(first_size),
-            MinOne::Strict => u64::from(max_bytes),
-        };
-        let len = available.min(allowed);
-        if len < first_size {
-            return Ok(nothing);
-        }
-        let len = u32::try_from(len).unwrap_or(u32::MAX);
-        let region = FileRegion {
-            file: segment.log()?,
-            position: first.position,
-            len,
-        };
-        let upper_bound = self.upper_bound(number, first.position + u64::from(len))?;
-        Ok(FetchedSlice {
-            region: Some(region),
-            upper_bound,
-        })
-    }
-
-    /// The batch that holds `offset`, or, where compaction left a gap, the next one.
-    pub(crate) fn locate(&self, offset: Offset) -> Result<Option<(usize, Placed)>, ReadError> {
-        for number in self.segment_at(offset)..self.segments.len() {
-            if let Some(placed) = self.segments[number].find_batch(offset, self.size_of(number))? {
-                return Ok(Some((number, placed)));
+        // Where compaction left a gap, the batch after it.
+        for number in self.segment_at(from)..self.segments.len() {
+            let segment = &self.segments[number];
+            let file = segment.log()?;
+            let mut scan = HeaderScan::new(&*file, self.position_before(number, from)?, self.size_of(number));
+            if let Some(first) = segment.find_in(&mut scan, from)? {
+                let Some(len) = self.length(number, &first, &request)? else {
+                    break;
+                };
+                let region = FileRegion {
+                    file: Arc::clone(&file),
+                    position: first.position,
+                    len,
+                };
+                return Ok(FetchedSlice {
+                    region: Some(region),
+                    bytes: scan.read_already(first.position, u64::from(len)).map(<[u8]>::to_vec),
+                    upper_bound: self.upper_bound(number, first.position + u64::from(len))?,
+                });
             }
         }
-        Ok(None)
+        Ok(FetchedSlice::nothing(from))
+    }
+
+    /// How many bytes of segment `number` are answered from its batch `first` on; none if that does not fit.
+    fn length(&self, number: usize, first: &Placed, request: &ReadRequest) -> Result<Option<u32>, ReadError> {
+        let end = self.bound_position(number, request.bound)?;
+        let end = self.segments[number].served_up_to(first.position, end);
+        let available = end.saturating_sub(first.position);
+        let first_size = first.header.size() as u64;
+        let allowed = match request.min_one {
+            MinOne::Whole => u64::from(request.max_bytes).max(first_size),
+            MinOne::Strict => u64::from(request.max_bytes),
+        };
+        let len = available.min(allowed);
+        Ok((len >= first_size).then(|| u32::try_from(len).unwrap_or(u32::MAX)))
+    }
+
+    /// Where in segment `number` to begin looking for `offset`.
+    fn position_before(&self, number: usize, offset: Offset) -> Result<u64, ReadError> {
+        match self.latest {
+            Some(latest) if number + 1 == self.segments.len() && latest.offset <= offset => Ok(latest.position),
+            _ => Ok(self.segments[number].position_before(offset)?),
+        }
     }
 
     /// Where in segment `number` the bytes end that may be read up to `bound`: before the batch that holds it.
@@ -135,7 +146,7 @@ impl LogView {
     fn upper_bound(&self, number: usize, position: u64) -> Result<Offset, ReadError> {
         let matters = self.segments[number..]
             .iter()
-            .any(|segment: &std::sync::Arc<Segment>| segment.has_transaction_index());
+            .any(|segment: &Arc<Segment>| segment.has_transaction_index());
         if matters && let Some(offset) = self.segments[number].offset_from(position)? {
             return Ok(offset);
         }

@@ -63,8 +63,8 @@ pub(crate) struct HeaderScan<'a> {
     position: u64,
     end: u64,
     window_at: u64,
-    filled: usize,
-    window: [u8; WINDOW],
+    /// Only as long as what was there to be read: at a log's tail a few bytes.
+    window: Vec<u8>,
 }
 
 impl<'a> HeaderScan<'a> {
@@ -74,8 +74,7 @@ impl<'a> HeaderScan<'a> {
             position,
             end,
             window_at: 0,
-            filled: 0,
-            window: [0; WINDOW],
+            window: Vec::new(),
         }
     }
 
@@ -89,6 +88,13 @@ impl<'a> HeaderScan<'a> {
         self.position = position;
     }
 
+    /// The `len` bytes at `position`, if a read for headers has brought them along.
+    pub(crate) fn read_already(&self, position: u64, len: u64) -> Option<&[u8]> {
+        let at = usize::try_from(position.checked_sub(self.window_at)?).ok()?;
+        let end = at.checked_add(usize::try_from(len).ok()?)?;
+        self.window.get(at..end)
+    }
+
     /// The next header; none at the end. A batch that passes the end is an error.
     pub(crate) fn next(&mut self) -> Result<Option<Placed>, ScanError> {
         if self.position >= self.end {
@@ -97,12 +103,14 @@ impl<'a> HeaderScan<'a> {
         let left = usize::try_from(self.end - self.position).unwrap_or(usize::MAX);
         let wanted = left.min(HEADER_LEN);
         let mut at = self.position.wrapping_sub(self.window_at) as usize;
-        if self.position < self.window_at || at.saturating_add(wanted) > self.filled {
-            self.filled = self.file.read_at(&mut self.window[..left.min(WINDOW)], self.position)?;
+        if self.position < self.window_at || at.saturating_add(wanted) > self.window.len() {
+            self.window.resize(left.min(WINDOW), 0);
+            let filled = self.file.read_at(&mut self.window, self.position)?;
+            self.window.truncate(filled);
             self.window_at = self.position;
             at = 0;
         }
-        let header = BatchHeader::parse(&self.window[at..self.filled]).map_err(ScanError::Batch)?;
+        let header = BatchHeader::parse(&self.window[at..]).map_err(ScanError::Batch)?;
         if header.size() > left {
             return Err(ScanError::Batch(BatchError::Partial {
                 needed: header.size(),

@@ -186,7 +186,11 @@ impl Segment {
     /// The first batch at or after `position` whose last offset is at least `offset`; the segment ends at `end`.
     pub(crate) fn find_batch(&self, offset: Offset, end: u64) -> Result<Option<Placed>, ScanError> {
         let file = self.log()?;
-        let mut scan = HeaderScan::new(&*file, self.position_before(offset)?, end);
+        self.find_in(&mut HeaderScan::new(&*file, self.position_before(offset)?, end), offset)
+    }
+
+    /// The first batch of a walk whose last offset is at least `offset`.
+    pub(crate) fn find_in(&self, scan: &mut HeaderScan<'_>, offset: Offset) -> Result<Option<Placed>, ScanError> {
         if self.is_damaged.load(Ordering::Acquire) {
             return self.find_beside_damage(scan, offset);
         }
@@ -198,8 +202,8 @@ impl Segment {
         Ok(None)
     }
 
-    /// As [`Segment::find_batch`], where some stretches are not to be trusted: they are passed over, but not for what they hold.
-    fn find_beside_damage(&self, mut scan: HeaderScan<'_>, offset: Offset) -> Result<Option<Placed>, ScanError> {
+    /// As [`Segment::find_in`], where some stretches are not to be trusted: they are passed over, but not for what they hold.
+    fn find_beside_damage(&self, scan: &mut HeaderScan<'_>, offset: Offset) -> Result<Option<Placed>, ScanError> {
         let damages = self.state().damages.clone();
         loop {
             let here = scan.position();

@@ -1,5 +1,6 @@
 //! A picture of a log at one moment, for reading without the partition's lock.
 
+use crate::active::Latest;
 use crate::index::time::TimeOffset;
 use crate::segment::Segment;
 use base::Offset;
@@ -16,6 +17,8 @@ pub struct LogView {
     pub(crate) active_size: u64,
     /// The greatest timestamp in the last segment; -1 if there is none.
     pub(crate) active_largest: TimeOffset,
+    /// The last batch of the last segment, if that is known.
+    pub(crate) latest: Option<Latest>,
 }
 
 impl LogView {

@@ -20,11 +20,16 @@ impl FileRegion {
     /// Reads the whole region into memory; `UnexpectedEof` if the file ends within it.
     pub fn read(&self) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; self.len as usize];
-        let count = self.file.read_at(&mut bytes, self.position)?;
-        if count < bytes.len() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
+        self.read_into(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// Reads the region's first bytes, as many as `bytes` has room for; `UnexpectedEof` if the file ends before.
+    pub fn read_into(&self, bytes: &mut [u8]) -> io::Result<()> {
+        match self.file.read_at(bytes, self.position)? {
+            count if count < bytes.len() => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -120,7 +120,11 @@ impl Segments {
         for segment in self.iter() {
             match segment {
                 Segment::Bytes(bytes) => whole.extend_from_slice(bytes),
-                Segment::File(region) => whole.extend_from_slice(&region.read()?),
+                Segment::File(region) => {
+                    let begin = whole.len();
+                    whole.resize(begin + region.len as usize, 0);
+                    region.read_into(&mut whole[begin..])?;
+                }
             }
         }
         Ok(whole.into())

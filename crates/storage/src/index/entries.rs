@@ -36,6 +36,8 @@ pub(crate) struct Entries<const N: usize> {
 pub(crate) struct Stored<const N: usize> {
     file: Arc<IndexFile>,
     count: u32,
+    /// The number of an entry near which the point may be.
+    guess: Option<u32>,
 }
 
 /// The neighbours of the point where a condition stops to hold.
@@ -95,6 +97,7 @@ impl<const N: usize> Entries<N> {
         Stored {
             file: Arc::clone(&self.file),
             count: self.stored,
+            guess: None,
         }
     }
 
@@ -203,6 +206,7 @@ impl<const N: usize> Entries<N> {
             let stored = Stored {
                 file: Arc::clone(&self.file),
                 count: self.tail_from,
+                guess: None,
             };
             return Search::InFile { stored, next };
         }
@@ -212,22 +216,29 @@ impl<const N: usize> Entries<N> {
 }
 
 impl<const N: usize> Search<N> {
+    /// If the search goes on in the file, it begins where `guess` thinks, given the number of the first entry in memory and
+    /// that entry. A bad guess costs a read more.
+    pub(crate) fn near(mut self, guess: impl FnOnce(u32, &[u8; N]) -> u32) -> Self {
+        if let Self::InFile {
+            stored,
+            next: Some(next),
+        } = &mut self
+        {
+            stored.guess = Some(guess(stored.count, next));
+        }
+        self
+    }
+
     /// Ends the search, reading the file if need be; `holds` is the same as before.
     pub(crate) fn finish(self, holds: impl Fn(&[u8; N]) -> bool) -> io::Result<Around<N>> {
         match self {
             Self::Found(around) => Ok(around),
             Self::InFile { stored, next } => {
-                let point = stored.partition_point(holds)?;
-                let last = match point {
-                    0 => None,
-                    point => Some(read_entry(&*stored.file.open()?, point - 1)?),
-                };
-                let next = if point < stored.count {
-                    Some(read_entry(&*stored.file.open()?, point)?)
-                } else {
-                    next
-                };
-                Ok(Around { last, next })
+                let found = stored.around(holds)?;
+                Ok(Around {
+                    last: found.last,
+                    next: found.next.or(next),
+                })
             }
         }
     }
@@ -235,8 +246,41 @@ impl<const N: usize> Search<N> {
 
 impl<const N: usize> Stored<N> {
     fn partition_point(&self, holds: impl Fn(&[u8; N]) -> bool) -> io::Result<u32> {
+        let (from, block) = self.block_around(&holds)?;
+        Ok(from + block.partition_point(holds) as u32)
+    }
+
+    /// The neighbours of that point; of a short index in one read.
+    fn around(&self, holds: impl Fn(&[u8; N]) -> bool) -> io::Result<Around<N>> {
+        let (from, block) = self.block_around(&holds)?;
+        let point = block.partition_point(holds);
+        let last = match (from, point) {
+            (0, 0) => None,
+            (from, 0) => Some(read_entry(&*self.file.open()?, from - 1)?),
+            (_, point) => Some(block[point - 1]),
+        };
+        let next = match block.get(point) {
+            Some(entry) => Some(*entry),
+            None if from + (point as u32) < self.count => Some(read_entry(&*self.file.open()?, from + point as u32)?),
+            None => None,
+        };
+        Ok(Around { last, next })
+    }
+
+    /// The entries among which the point is, or behind which, and the number of the first.
+    fn block_around(&self, holds: impl Fn(&[u8; N]) -> bool) -> io::Result<(u32, Vec<[u8; N]>)> {
         let file = self.file.open()?;
         let (mut low, mut high) = (0, self.count);
+        if let Some(guess) = self.guess.filter(|_| self.count > BLOCK) {
+            let from = guess.min(self.count).saturating_sub(BLOCK / 4);
+            let to = (from + BLOCK / 2).min(self.count);
+            let block = read_block(&*file, from, to)?;
+            match block.partition_point(&holds) {
+                0 if from > 0 => high = from,
+                point if point == block.len() && to < self.count => low = to,
+                _ => return Ok((from, block)),
+            }
+        }
         while high - low > BLOCK {
             let middle = low + (high - low) / 2;
             if holds(&read_entry(&*file, middle)?) {
@@ -245,9 +289,7 @@ impl<const N: usize> Stored<N> {
                 high = middle;
             }
         }
-        let mut block = vec![[0; N]; (high - low) as usize];
-        read_exactly(&*file, block.as_flattened_mut(), u64::from(low) * N as u64)?;
-        Ok(low + block.partition_point(holds) as u32)
+        Ok((low, read_block(&*file, low, high)?))
     }
 
     /// How many entries there are before the zeros of a preallocated file. The first entry may be zeros itself.
@@ -259,6 +301,7 @@ impl<const N: usize> Stored<N> {
         let rest = Stored {
             file: Arc::clone(&self.file),
             count: self.count,
+            guess: None,
         };
         let count = rest.partition_point(|entry: &[u8; N]| *entry != [0; N])?;
         Ok(if first == [0; N] { 0 } else { count })
@@ -274,6 +317,12 @@ fn without_zeros<const N: usize>(entries: &[[u8; N]]) -> usize {
             .map_or(0, |last| last + 1),
         _ => entries.len(),
     }
+}
+
+fn read_block<const N: usize>(file: &dyn File, from: u32, to: u32) -> io::Result<Vec<[u8; N]>> {
+    let mut block = vec![[0; N]; (to - from) as usize];
+    read_exactly(file, block.as_flattened_mut(), u64::from(from) * N as u64)?;
+    Ok(block)
 }
 
 fn read_entry<const N: usize>(file: &dyn File, number: u32) -> io::Result<[u8; N]> {
@@ -309,7 +358,13 @@ mod tests {
 
     fn find(entries: &Entries<8>, target: u64) -> Around<8> {
         let holds = |entry: &[u8; 8]| number(entry) <= target;
-        entries.search(holds).finish(holds).expect("read")
+        let found = entries.search(holds).finish(holds).expect("read");
+        let right = u32::try_from(target / 10).expect("few entries");
+        for guess in [0, right.saturating_sub(200), right, right + 1, right + 300, u32::MAX] {
+            let near = entries.search(holds).near(|_, _| guess);
+            assert_eq!(near.finish(holds).expect("read"), found, "{target} near {guess}");
+        }
+        found
     }
 
     #[test]

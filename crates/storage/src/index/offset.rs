@@ -69,9 +69,15 @@ impl OffsetIndex {
     pub(crate) fn at_or_before(&self, target: Offset) -> OffsetSearch<impl Fn(&[u8; 8]) -> bool + use<>> {
         let base = self.base;
         let holds = move |entry: &[u8; 8]| decode(base, entry).offset <= target;
+        // Batches of about the same size have their entries at even distances.
+        let evenly = |count: u32, next: &[u8; 8]| {
+            let all = decode(base, next).offset.since(base).max(1);
+            let there = target.since(base).clamp(0, all);
+            u32::try_from(i64::from(count) * there / all).unwrap_or(count)
+        };
         OffsetSearch {
             base,
-            search: self.entries.search(holds),
+            search: self.entries.search(holds).near(evenly),
             holds,
         }
     }

@@ -58,8 +58,10 @@ fn reads_begin_at_the_batch_that_holds_the_offset_and_stop_at_the_bound() {
     let view = log.view();
     let one = batch(5, 20, 0).size() as u32;
     let read = |request: ReadRequest| {
-        let region = view.read(request).expect("read").region;
-        region.map_or(Vec::new(), |region| region.read().expect("bytes"))
+        let slice = view.read(request).expect("read");
+        let bytes = slice.region.map_or(Vec::new(), |region| region.read().expect("bytes"));
+        assert!(slice.bytes.is_none_or(|read| read == bytes), "{request:?}");
+        bytes
     };
     for from in 0..1000 {
         let bytes = read(request(from, one, 1000));
@@ -83,6 +85,36 @@ fn reads_begin_at_the_batch_that_holds_the_offset_and_stop_at_the_bound() {
     );
     assert_eq!(bases(&read(request(1000, one, 1000))), [] as [i64; 0]);
     assert_eq!(bases(&read(request(15, one, 15))), [] as [i64; 0]);
+}
+
+#[test]
+fn a_little_at_the_tail_is_read_at_once() {
+    let bench = Bench::new(LogConfig {
+        segment_bytes: 5000,
+        ..LogConfig::default()
+    });
+    let mut log = bench.open();
+    let size = batch(1, 100, 0).size();
+    for at in 0..50 {
+        append(&mut log, batch(1, 100, at));
+        for behind in 0..=at.min(3) {
+            let slice = log.view().read(request(at - behind, 1000, at + 1)).expect("read");
+            let bytes = slice.region.expect("a region").read().expect("bytes");
+            assert_eq!(bases(&bytes)[0], at - behind);
+            assert!(slice.bytes.is_none_or(|read| read == bytes), "{behind} before {at}");
+        }
+        let last = log.view().read(request(at, 1000, at + 1)).expect("read");
+        assert!(last.bytes.is_some(), "{at}");
+    }
+    // What was appended last is not what a cut leaves.
+    let _ = log.truncate_to(Offset(49), NOW).expect("cut");
+    append(&mut log, batch(1, 3000, 1));
+    append(&mut log, batch(1, 100, 1));
+    let read = |from| log.view().read(request(from, 1000, 51)).expect("read");
+    assert_eq!(bases(&read(50).bytes.expect("read along")), [50]);
+    assert_eq!(read(50).bytes.expect("read along").len(), size);
+    let first = read(49);
+    assert_eq!(bases(&first.region.expect("a region").read().expect("bytes")), [49]);
 }
 
 #[test]

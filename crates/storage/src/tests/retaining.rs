@@ -136,14 +136,8 @@ fn truncation_cuts_everywhere() {
         drop(log);
         let log = bench.open();
         let whole = offset % 2 == 0;
-        let last = *log
-            .view()
-            .locate(Offset(offset))
-            .expect("read")
-            .map(|(_, placed)| placed.header)
-            .iter()
-            .next()
-            .expect("found");
+        let found = read_all(&log.view(), Offset(offset), 1);
+        let last = *batches(&found).next().expect("found").expect("a batch").header();
         assert_eq!(
             (last.base_offset, last.max_timestamp),
             (Offset(offset), Timestamp(offset * 1000 + 1000))

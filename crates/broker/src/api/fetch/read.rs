@@ -54,6 +54,8 @@ pub(super) struct Read {
     /// Present, if perhaps empty, for read_committed.
     pub(super) aborted: Option<Vec<AbortedTransaction>>,
     pub(super) region: Option<FileRegion>,
+    /// The region's bytes, where they have been read already.
+    pub(super) bytes: Option<Vec<u8>>,
     /// Whether the cluster does not know the partition at all: Kafka answers such ones last.
     pub(super) unknown: bool,
     /// Another replica from which the consumer had better read (KIP-392).
@@ -80,6 +82,7 @@ impl Read {
             diverging: None,
             aborted: None,
             region: None,
+            bytes: None,
             unknown: false,
             preferred: None,
             held_back: false,
@@ -299,6 +302,6 @@ fn fill(read: &mut Read, view: &PartitionView, request: ReadRequest) -> Result<(
             first_offset: transaction.first_offset.0,
         }));
     }
-    read.region = slice.region;
+    (read.region, read.bytes) = (slice.region, slice.bytes);
     Ok(())
 }

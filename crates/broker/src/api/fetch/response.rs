@@ -166,6 +166,11 @@ impl<'a> Gathered<'a> {
 }
 
 fn partition(partition_index: i32, read: Read, current_leader: LeaderIdAndEpoch) -> PartitionData {
+    let records = match (read.bytes, read.region) {
+        (Some(bytes), _) => Records::Bytes(bytes.into()),
+        (None, Some(region)) => Records::File(region),
+        (None, None) => Records::EMPTY,
+    };
     PartitionData {
         partition_index,
         error_code: read.error.code(),
@@ -176,7 +181,7 @@ fn partition(partition_index: i32, read: Read, current_leader: LeaderIdAndEpoch)
         current_leader,
         aborted_transactions: read.aborted,
         preferred_read_replica: read.preferred.map_or(-1, |node| node.0),
-        records: Some(read.region.map_or(Records::EMPTY, Records::File)),
+        records: Some(records),
         ..Default::default()
     }
 }
