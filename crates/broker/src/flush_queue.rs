@@ -1,5 +1,16 @@
-//! What waits to be put on stable storage: a queue that is taken whole.
+//! What waits to be put on stable storage, whose turn it is to do that, and when.
+//!
+//! One flush of a log directory is under way at a time. Most begin on the thread of the connection that brought what waits, as soon
+//! as it has nothing more to read: nothing is handed over, and its answers go out from there. What is much, or comes
+//! while somebody flushes, is for the directory's own thread; so is what is asked for by anybody but a connection.
 
+mod gathering;
+
+pub use gathering::Load;
+
+use base::{Clock, Instant};
+use gathering::{Begin, Gathering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The queue of one log directory. Its length is bounded by the number of partitions, since each is in it
@@ -7,15 +18,25 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub struct FlushQueue<T> {
     state: Mutex<State<T>>,
+    /// For the thread.
     changed: Condvar,
+    /// Whether something was put off since [`FlushQueue::settle`].
+    put_off: AtomicBool,
 }
 
 #[derive(Debug)]
 struct State<T> {
     waiting: Vec<Arc<T>>,
+    /// What of it was put off.
+    load: Load,
+    /// Whether the thread is to flush as soon as it can.
+    haste: Haste,
     /// What `flush.ms` asks for, some time.
     timed: Vec<Arc<T>>,
     phase: Phase,
+    turn: TurnOf,
+    thread: Thread,
+    gathering: Gathering,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,59 +45,166 @@ enum Phase {
     Closed,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Haste {
+    None,
+    Urgent,
+}
+
+/// Whether a flush is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TurnOf {
+    Nobody,
+    Somebody,
+}
+
+/// What the thread does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Thread {
+    Works,
+    Sleeps,
+    /// Until then, unless it is woken.
+    SleepsUntil(Instant),
+}
+
+/// Who looks after what was put off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looker {
+    /// One that may wait for the disk.
+    Patient,
+    /// One that must not.
+    Hurried,
+}
+
 impl<T> Default for FlushQueue<T> {
     fn default() -> Self {
         let state = State {
             waiting: Vec::new(),
+            load: Load::default(),
+            haste: Haste::None,
             timed: Vec::new(),
             phase: Phase::Open,
+            turn: TurnOf::Nobody,
+            thread: Thread::Works,
+            gathering: Gathering::default(),
         };
         Self {
             state: Mutex::new(state),
             changed: Condvar::new(),
+            put_off: AtomicBool::new(false),
+        }
+    }
+}
+
+/// What waited, and the turn to flush it, which ends when this is dropped.
+#[derive(Debug)]
+pub struct Taken<'a, T> {
+    queue: &'a FlushQueue<T>,
+    clock: &'a dyn Clock,
+    waiting: Vec<Arc<T>>,
+    load: Load,
+    begun: Instant,
+}
+
+impl<T> Taken<'_, T> {
+    /// What is to be flushed.
+    pub fn partitions(&self) -> &[Arc<T>] {
+        &self.waiting
+    }
+}
+
+impl<T> Drop for Taken<'_, T> {
+    fn drop(&mut self) {
+        let now = self.clock.now();
+        let mut state = self.queue.state();
+        state.turn = TurnOf::Nobody;
+        let came = state.load;
+        state.gathering.flushed(now, now.since(self.begun), self.load, came);
+        // What came meanwhile is for the thread, so that the caller can go on.
+        match state.begin(now) {
+            Some(begin) => self.queue.wake_for(state, begin),
+            None if state.phase == Phase::Closed => self.queue.wake_thread(state),
+            None => {}
         }
     }
 }
 
 impl<T> FlushQueue<T> {
-    /// Adds one.
+    /// Adds one, for the thread.
     pub fn push(&self, one: Arc<T>) {
         self.push_all([one]);
     }
 
-    /// Adds several, to be taken together.
+    /// Adds several, for the thread, to be taken together.
     pub fn push_all(&self, several: impl IntoIterator<Item = Arc<T>>) {
         let mut state = self.state();
-        let was_empty = state.waiting.is_empty();
         state.waiting.extend(several);
-        drop(state);
-        if was_empty {
-            self.changed.notify_one();
+        state.haste = Haste::Urgent;
+        if state.turn == TurnOf::Nobody {
+            self.wake_thread(state);
         }
     }
 
+    /// A batch of so many bytes is to be flushed, with `one` if it is not in the queue yet. Whoever says so calls
+    /// [`FlushQueue::settle`] before it waits for anything.
+    pub fn put_off(&self, one: Option<Arc<T>>, bytes: u64) {
+        let mut state = self.state();
+        state.waiting.extend(one);
+        state.load.add(bytes);
+        self.put_off.store(true, Ordering::Release);
+    }
+
+    /// Sees to it that what was put off is flushed: by the caller, who gets the turn, by the thread, or by who flushes now.
+    pub fn settle<'a>(&'a self, clock: &'a dyn Clock, looker: impl FnOnce() -> Looker) -> Option<Taken<'a, T>> {
+        if !self.put_off.load(Ordering::Acquire) {
+            return None;
+        }
+        let now = clock.now();
+        let mut state = self.state();
+        self.put_off.store(false, Ordering::Release);
+        // Whoever flushes now looks again at the end.
+        let begin = state.begin(now)?;
+        if begin == Begin::Now && state.haste == Haste::None {
+            if state.gathering.is_light(state.load) && looker() == Looker::Patient {
+                return Some(self.turn(&mut state, clock, now));
+            }
+            state.haste = Haste::Urgent;
+        }
+        self.wake_for(state, begin);
+        None
+    }
+
     /// Waits for something to do and takes all there is; none once the queue is closed and empty. Whatever comes while
-    /// the caller works is there for its next call: nobody lingers, and the slower the disk the larger the group.
-    pub fn take(&self) -> Option<Vec<Arc<T>>> {
+    /// the caller works is there for its next call: the slower the disk the larger the group.
+    pub fn take<'a>(&'a self, clock: &'a dyn Clock) -> Option<Taken<'a, T>> {
         let mut state = self.state();
         loop {
-            if !state.waiting.is_empty() {
-                return Some(std::mem::take(&mut state.waiting));
-            }
-            if state.phase == Phase::Closed {
-                return None;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let now = clock.now();
+            let begin = state.begin(now);
+            state = match begin {
+                Some(Begin::Now) => return Some(self.turn(&mut state, clock, now)),
+                None if state.phase == Phase::Closed && state.turn == TurnOf::Nobody => return None,
+                None => {
+                    state.thread = Thread::Sleeps;
+                    self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+                }
+                Some(Begin::At(then)) => {
+                    state.thread = Thread::SleepsUntil(then);
+                    let slept = self.changed.wait_timeout(state, then.since(now));
+                    slept.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+            state.thread = Thread::Works;
         }
     }
 
     /// Takes all there is, if only nothing; none once the queue is closed and empty.
-    pub fn take_at_once(&self) -> Option<Vec<Arc<T>>> {
+    pub fn take_at_once<'a>(&'a self, clock: &'a dyn Clock) -> Option<Taken<'a, T>> {
         let mut state = self.state();
         if state.waiting.is_empty() && state.phase == Phase::Closed {
             return None;
         }
-        Some(std::mem::take(&mut state.waiting))
+        Some(self.turn(&mut state, clock, clock.now()))
     }
 
     /// Adds one that is to be flushed in time, but not yet.
@@ -94,15 +222,45 @@ impl<T> FlushQueue<T> {
         std::mem::take(&mut self.state().timed)
     }
 
-    /// Takes all there is now.
-    pub fn take_now(&self) -> Vec<Arc<T>> {
-        std::mem::take(&mut self.state().waiting)
-    }
-
     /// Nothing more will come.
     pub fn close(&self) {
-        self.state().phase = Phase::Closed;
-        self.changed.notify_all();
+        let mut state = self.state();
+        state.phase = Phase::Closed;
+        self.wake_thread(state);
+    }
+
+    fn turn<'a>(&'a self, state: &mut State<T>, clock: &'a dyn Clock, now: Instant) -> Taken<'a, T> {
+        state.turn = TurnOf::Somebody;
+        state.haste = Haste::None;
+        let load = std::mem::take(&mut state.load);
+        state.gathering.begins(load);
+        Taken {
+            queue: self,
+            clock,
+            waiting: std::mem::take(&mut state.waiting),
+            load,
+            begun: now,
+        }
+    }
+
+    /// Sees to it that the thread is there in time.
+    fn wake_for(&self, state: MutexGuard<'_, State<T>>, begin: Begin) {
+        let is_in_time = match (state.thread, begin) {
+            (Thread::Works, _) => true,
+            (Thread::SleepsUntil(alarm), Begin::At(then)) => alarm <= then,
+            (Thread::Sleeps | Thread::SleepsUntil(_), _) => false,
+        };
+        if !is_in_time {
+            self.wake_thread(state);
+        }
+    }
+
+    fn wake_thread(&self, state: MutexGuard<'_, State<T>>) {
+        let sleeps = state.thread != Thread::Works;
+        drop(state);
+        if sleeps {
+            self.changed.notify_one();
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
@@ -111,44 +269,18 @@ impl<T> FlushQueue<T> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_is_taken_whole_and_ends_when_closed_and_empty() {
-        let queue = FlushQueue::default();
-        queue.push(Arc::new(1));
-        queue.push(Arc::new(2));
-        assert_eq!(queue.take(), Some(vec![Arc::new(1), Arc::new(2)]));
-        assert_eq!(queue.take_at_once(), Some(vec![]));
-        queue.push(Arc::new(3));
-        queue.close();
-        assert_eq!(
-            queue.take(),
-            Some(vec![Arc::new(3)]),
-            "what came before the end is still there"
-        );
-        assert_eq!((queue.take(), queue.take_at_once()), (None, None));
-    }
-
-    #[test]
-    fn what_waits_for_its_time_is_taken_by_itself() {
-        let queue = FlushQueue::default();
-        queue.push_timed(Arc::new(1));
-        assert_eq!(queue.take_now(), vec![]);
-        assert_eq!(queue.take_timed(), vec![Arc::new(1)]);
-        assert_eq!(queue.take_timed(), vec![]);
-    }
-
-    #[test]
-    fn who_waits_is_woken() {
-        let queue = Arc::new(FlushQueue::default());
-        let taker = {
-            let queue = Arc::clone(&queue);
-            std::thread::spawn(move || queue.take())
-        };
-        queue.push(Arc::new(7));
-        assert_eq!(taker.join().expect("no panic"), Some(vec![Arc::new(7)]));
+impl<T> State<T> {
+    /// When the thread is to flush; none while there is nothing for it.
+    fn begin(&self, now: Instant) -> Option<Begin> {
+        if self.waiting.is_empty() || self.turn == TurnOf::Somebody {
+            return None;
+        }
+        Some(match (self.haste, self.phase) {
+            (Haste::None, Phase::Open) => self.gathering.begin(self.load, now),
+            (Haste::Urgent, _) | (_, Phase::Closed) => Begin::Now,
+        })
     }
 }
+
+#[cfg(test)]
+mod tests;

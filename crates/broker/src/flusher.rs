@@ -1,11 +1,12 @@
-//! Group commit: one thread per log directory puts what was appended on stable storage, all partitions together.
+//! Group commit: what was appended in a log directory is put on stable storage, all partitions together.
 //!
-//! It takes everything that waits, syncs it as one, tells who waited, and begins anew with what came meanwhile (ADR 6).
+//! Whoever has the turn, a connection or the directory's thread, takes everything that waits, syncs it as one and tells who waited
+//! (ADR 6).
 
 mod measures;
 
 use crate::Broker;
-use crate::flush_queue::FlushQueue;
+use crate::flush_queue::{FlushQueue, Looker};
 use crate::log_dirs::LogDir;
 use crate::open_files;
 use crate::partitions::Hosted;
@@ -79,13 +80,13 @@ pub fn start(broker: &Arc<Broker>) -> std::io::Result<Flushers> {
         let (broker, dir, queue) = (Arc::clone(broker), Arc::clone(dir), Arc::clone(queue));
         let thread = Worker::begin(format!("flush-{at}"), move |patience| {
             let taken = match patience {
-                Patience::Wait => queue.take(),
-                Patience::Look => queue.take_at_once(),
+                Patience::Wait => queue.take(&*broker.clock),
+                Patience::Look => queue.take_at_once(&*broker.clock),
             };
             match taken {
-                Some(waiting) if waiting.is_empty() => Turn::Nothing,
-                Some(waiting) => {
-                    flush(&broker, &dir, &waiting);
+                Some(taken) if taken.partitions().is_empty() => Turn::Nothing,
+                Some(taken) => {
+                    flush(&broker, &dir, taken.partitions());
                     Turn::More
                 }
                 None => Turn::End,
@@ -110,11 +111,27 @@ impl Flushers {
     }
 }
 
+/// Sees to it that what a connection has put off is flushed, before it waits for anything: here, if it is little. Between what
+/// was put off and this call nothing may be waited for.
+pub fn settle(broker: &Broker) {
+    for (dir, queue) in &broker.flushes.queues {
+        let looker = || match network::thread::may_wait_in_place() {
+            true => Looker::Patient,
+            false => Looker::Hurried,
+        };
+        if let Some(taken) = queue.settle(&*broker.clock, looker) {
+            network::thread::in_place(|| flush(broker, dir, taken.partitions()));
+        }
+    }
+}
+
 /// Flushes what waits before the broker serves, on the caller's thread: what a start after a crash found beyond the
 /// recovery points is shown from the first answer on, as before the crash.
 pub fn flush_at_start(broker: &Broker) {
     for (dir, queue) in &broker.flushes.queues {
-        flush(broker, dir, &queue.take_now());
+        if let Some(taken) = queue.take_at_once(&*broker.clock) {
+            flush(broker, dir, taken.partitions());
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use partition::Partition;
 use rustc_hash::FxBuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use storage::FlushMark;
 use watchers::Watchers;
 
 /// One partition behind its lock.
@@ -43,6 +44,8 @@ struct Guarded {
     partition: Partition,
     /// Whom to tell of changes; boxed, for most partitions have none.
     watchers: Option<Box<Watchers>>,
+    /// What a flush was asked for last: it is queued, or under way, or done.
+    asked: Option<FlushMark>,
 }
 
 impl Hosted {
@@ -53,6 +56,7 @@ impl Hosted {
             guarded: Mutex::new(Guarded {
                 partition,
                 watchers: None,
+                asked: None,
             }),
             flushes,
             queued: AtomicBool::new(false),
@@ -94,6 +98,15 @@ impl Hosted {
         self.lock_to(AtTheEnd::LeaveToCaller)
     }
 
+    /// The same lock for a connection's request that appends so many bytes: what is to be flushed waits until the connection has begun
+    /// all that has come ([`network::Service::before_waiting`]).
+    ///
+    /// # Panics
+    /// As [`Hosted::lock`].
+    pub(crate) fn lock_to_append(&self, bytes: usize) -> Locked<'_> {
+        self.lock_to(AtTheEnd::PutOff(bytes as u64))
+    }
+
     fn lock_to(&self, at_the_end: AtTheEnd) -> Locked<'_> {
         let guarded = self
             .guarded
@@ -111,6 +124,10 @@ impl Hosted {
         if let Some(this) = self.enqueue() {
             self.flushes.push(this);
         }
+    }
+
+    fn put_off_flush(&self, bytes: u64) {
+        self.flushes.put_off(self.enqueue(), bytes);
     }
 
     fn request_timed_flush(&self) {

@@ -1,6 +1,6 @@
 //! The broker behind a listener.
 
-use crate::{Broker, api};
+use crate::{Broker, api, flusher};
 use base::Instant;
 use bytes::Bytes;
 use network::{Admission, Later, Reply, RequestContext, Service};
@@ -40,6 +40,10 @@ impl Service for BrokerService {
                 reply
             }
         }
+    }
+
+    fn before_waiting(&self) {
+        flusher::settle(&self.broker);
     }
 }
 

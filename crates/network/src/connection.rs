@@ -69,7 +69,7 @@ pub(crate) async fn serve<S: Service>(mut connection: Connection<S>) -> Result<(
             }
         }
         idle_at = connection.idle_at();
-        if Box::pin(connection.work()).await? == Next::End {
+        if Box::pin(connection.work_and_settle()).await? == Next::End {
             return Ok(());
         }
     }
@@ -126,6 +126,18 @@ impl<S: Service> Connection<S> {
         now.checked_add(self.limits.max_idle).unwrap_or(now + FOREVER)
     }
 
+    /// [`Self::work`]; wherever it waits, for a coordinator or for a peer that does not read, nothing stays put off.
+    async fn work_and_settle(&mut self) -> Result<Next, Closed> {
+        let service = Arc::clone(&self.service);
+        let mut work = pin!(self.work());
+        poll_fn(|context| {
+            let next = work.as_mut().poll(context);
+            service.before_waiting();
+            next
+        })
+        .await
+    }
+
     /// Reads what has come, answers every request that is whole, and sends the answers, until none is owed.
     async fn work(&mut self) -> Result<Next, Closed> {
         loop {
@@ -150,6 +162,7 @@ impl<S: Service> Connection<S> {
             if self.owed.is_empty() {
                 break;
             }
+            self.service.before_waiting();
             self.await_answers().await?;
         }
         self.inbox.rest();

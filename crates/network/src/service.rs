@@ -64,4 +64,8 @@ pub trait Service: Send + Sync + 'static {
 
     /// Handles one request. `body` starts after the request header.
     fn handle(self: &Arc<Self>, context: &RequestContext, body: Bytes) -> impl Future<Output = Reply> + Send;
+
+    /// A connection has begun all requests that have come, and waits next. What they have put off is not to be put off any longer;
+    /// what this takes the connection waits for.
+    fn before_waiting(&self) {}
 }

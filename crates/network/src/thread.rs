@@ -33,6 +33,17 @@ pub fn in_place<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
 }
 
+/// Whether [`in_place`] lets others go on: on a runtime with several threads, and not in a simulation, whose disks take time of
+/// their own.
+pub fn may_wait_in_place() -> bool {
+    #[cfg(feature = "simulated")]
+    if simulated::is_here() {
+        return false;
+    }
+    let runtime = tokio::runtime::Handle::try_current();
+    runtime.is_ok_and(|runtime| runtime.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread)
+}
+
 /// How many threads can work at the same time.
 pub fn parallelism() -> usize {
     #[cfg(feature = "simulated")]

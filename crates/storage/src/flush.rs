@@ -92,6 +92,14 @@ pub enum FlushWish {
     Now,
 }
 
+/// What there is to flush: as long as it is the same, a flush that was asked for is good for all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlushMark {
+    end: Offset,
+    truncations: u64,
+    sealed: usize,
+}
+
 /// Whether a flush writes the file of epochs, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum WithEpochs {
@@ -168,6 +176,15 @@ impl Log {
             FlushWish::InTime
         } else {
             FlushWish::Nothing
+        }
+    }
+
+    /// What a flush that is asked for now is to be good for.
+    pub fn flush_mark(&self) -> FlushMark {
+        FlushMark {
+            end: self.log_end,
+            truncations: self.truncations,
+            sealed: self.unsynced.sealed.len(),
         }
     }
 

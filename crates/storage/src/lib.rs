@@ -47,7 +47,7 @@ pub use append::{AppendInfo, AppendOutcome};
 pub use config::{Durability, LogConfig};
 pub use deletion::Doomed;
 pub use error::{AppendError, OpenError, ReadError, StorageError};
-pub use flush::{Flush, FlushWish, run_together};
+pub use flush::{Flush, FlushMark, FlushWish, run_together};
 pub use leader_epoch::EpochEndOffset;
 pub use log::Log;
 pub use open::{LastShutdown, LogOptions};

@@ -1,62 +1,60 @@
 //! `cargo xtask bench durable`: what it costs to acknowledge only what is on stable storage.
 //!
 //! Throughput and latency apart: the first as fast as answers come, the second on a schedule that all can follow, from the
-//! time a record is due. Beside the latencies stands what a single flush took in the same minute.
+//! time a record is due. Beside them stands what a plain loop gets of the same disk in the same minute.
+
+mod cell;
+mod plain;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
-use std::process::Command;
-use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
-use super::figures::median;
+use super::figures::{median, spread};
 use super::machine;
 use super::measuring::{Contestant, Measuring, Setup};
 use super::native::{Load, Run};
 use super::table::promptly;
+use cell::{Cell, SYSTEMS, contestant, settle};
+use plain::FlushTimes;
 
 /// How it is measured.
 #[derive(Args)]
 pub struct Options {
     #[command(flatten)]
     setup: Setup,
+    /// Measures Riverrun only.
+    #[arg(long)]
+    ours: bool,
+    /// Measures only rows with so many partitions.
+    #[arg(long)]
+    partitions: Option<u32>,
+    /// Measures only rows with so many producers.
+    #[arg(long)]
+    producers: Option<u32>,
 }
 
-/// What is compared: a name, the broker, the topic's setting.
-const SYSTEMS: [(&str, &str, &str); 4] = [
-    ("riverrun, flush", "riverrun", "--set riverrun.durability=flush"),
-    ("riverrun, os", "riverrun", "--set riverrun.durability=os"),
-    ("kafka", "kafka", ""),
-    ("kafka, flush.messages=1", "kafka", "--set flush.messages=1"),
-];
-/// Those that are measured with large batches too.
-const OURS: usize = 2;
+/// How often a row is measured in a round, ours by turns.
+const TURNS: usize = 2;
 const PARTITIONS: [u32; 3] = [1, 100, 1_000];
-const PRODUCERS: [u32; 2] = [1, 64];
-/// What a batch holds: Kafka's default, and what its users choose for throughput.
-const BATCHES: [u32; 2] = [16_384, 262_144];
-/// Seconds of a run, and the most records of a kibibyte that it sends: what lies in memory must not be throttled.
-const SECONDS: f64 = 2.5;
-const RECORDS: f64 = 1_000_000.0;
 /// Records a second, and for how long, where latency is measured.
 const RATE: u32 = 1_000;
-const LATENCY_SECONDS: f64 = 5.0;
-
-/// A row of the first table: partitions, producers, bytes of a batch.
-type Shape = (u32, u32, u32);
+const LATENCY_SECONDS: f64 = 4.0;
 
 /// Runs by row and system.
 type Runs<T> = BTreeMap<(T, usize), Vec<Run>>;
 
-/// How long single flushes took, in milliseconds.
-#[derive(Clone, Copy, Debug)]
-struct FlushTimes {
-    p50: f64,
-    p99: f64,
+/// All that was measured.
+#[derive(Default)]
+struct Measured {
+    throughputs: Runs<Cell>,
+    latencies: Runs<u32>,
+    /// How long the flush of what is in flight took, by row.
+    windows: BTreeMap<Cell, Vec<f64>>,
+    flushes: Vec<FlushTimes>,
 }
 
 /// Measures all and writes the tables.
@@ -65,33 +63,20 @@ pub fn run(options: &Options, root: &Path) -> Result<()> {
         return Ok(());
     };
     let machine = machine::describe(root)?;
-    let contestants = measuring.contestants()?;
-    let (mut throughputs, mut latencies): (Runs<Shape>, Runs<u32>) = Default::default();
-    let mut flushes = Vec::new();
-    for round in 0..measuring.rounds {
-        for shape in shapes() {
-            for system in by_turns(round, if shape.2 == BATCHES[0] { SYSTEMS.len() } else { OURS }) {
-                let run = throughput(&measuring, &contestants, system, shape)?;
-                println!(
-                    "{:<24} {shape:?}: {:.0} MB/s",
-                    SYSTEMS[system].0,
-                    run.megabytes_per_second()
-                );
-                throughputs.entry((shape, system)).or_default().push(run);
-            }
+    let contestants = match options.ours {
+        true => vec![measuring.contestant(&measuring.makes[0], measuring.makes[0].name())?],
+        false => measuring.contestants()?,
+    };
+    let mut measured = Measured::default();
+    for _ in 0..measuring.rounds {
+        for cell in cell::all().into_iter().filter(|cell| options.wants(cell)) {
+            throughput(&measuring, &contestants, cell, &mut measured)?;
         }
-        for partitions in PARTITIONS {
-            flushes.push(flush_times(&measuring.home)?);
-            for system in by_turns(round, SYSTEMS.len()) {
-                let run = latency(&measuring, &contestants, system, partitions)?;
-                println!(
-                    "{:<24} {partitions}: p99 {:.2} ms",
-                    SYSTEMS[system].0,
-                    run.figure("answer_ms.p99")
-                );
-                latencies.entry((partitions, system)).or_default().push(run);
-            }
-            flushes.push(flush_times(&measuring.home)?);
+        for partitions in PARTITIONS
+            .into_iter()
+            .filter(|count| options.partitions.is_none_or(|wanted| wanted == *count))
+        {
+            latency(&measuring, &contestants, partitions, &mut measured)?;
         }
     }
     for contestant in contestants {
@@ -100,79 +85,83 @@ pub fn run(options: &Options, root: &Path) -> Result<()> {
     measuring.end()?;
     let mut text = format!(
         "# Waiting for stable storage\n\n\
-         Measured by `cargo xtask bench durable` at {}; medians of {} rounds by turns. Records of 1 KiB, acks=all, one replica; \
-         brokers and the generator on the same machine.\n\n",
+         Measured by `cargo xtask bench durable` at {}; medians of {} runs by turns. Records of 1 KiB if not said otherwise, acks=all, \
+         one replica; brokers and the generator on the same machine. {}\n\n",
         machine.sentence(),
-        measuring.rounds,
+        measuring.rounds * TURNS,
+        spread(
+            measured
+                .throughputs
+                .values()
+                .map(|runs| runs.iter().map(Run::megabytes_per_second).collect())
+        ),
     );
-    throughput_table(&mut text, &throughputs)?;
-    latency_table(&mut text, &latencies, &flushes)?;
-    println!("\n{text}");
-    let output = root.join("docs/performance/durable.md");
-    std::fs::write(&output, text)?;
-    println!("written to {}", output.display());
+    throughput_table(&mut text, &measured)?;
+    goals(&mut text, &measured)?;
+    latency_table(&mut text, &measured)?;
+    if options.partitions.is_some() || options.producers.is_some() || options.ours {
+        println!("\n{text}");
+        return Ok(());
+    }
+    machine::write(&root.join("docs/performance/durable.md"), &text)
+}
+
+impl Options {
+    fn wants(&self, cell: &Cell) -> bool {
+        self.partitions.is_none_or(|wanted| wanted == cell.partitions)
+            && self.producers.is_none_or(|wanted| wanted == cell.producers)
+    }
+}
+
+/// As fast as answers come: ours by turns, so that whatever else the machine does falls on both, and the plain loop in between.
+fn throughput(measuring: &Measuring, contestants: &[Contestant], cell: Cell, measured: &mut Measured) -> Result<()> {
+    for turn in 0..TURNS {
+        for system in 0..cell.systems() {
+            // Kafka is slow enough to be told from noise the first time.
+            if turn > 0 && system > cell::OS {
+                continue;
+            }
+            let Ok(contestant) = contestant(contestants, system) else {
+                continue;
+            };
+            let run = cell.measure(measuring, contestant, system)?;
+            println!(
+                "{:<24} {cell:?}: {:.0} MB/s",
+                SYSTEMS[system].0,
+                run.megabytes_per_second()
+            );
+            measured.throughputs.entry((cell, system)).or_default().push(run);
+        }
+        let window = plain::flush_of_window(&measuring.home, cell)?;
+        measured.windows.entry(cell).or_default().push(window);
+        settle()?;
+    }
     Ok(())
 }
 
-fn shapes() -> impl Iterator<Item = Shape> {
-    BATCHES.into_iter().flat_map(|batch| {
-        PARTITIONS
-            .into_iter()
-            .flat_map(move |partitions| PRODUCERS.map(|producers| (partitions, producers, batch)))
-    })
-}
-
-/// One right after the other, so that whatever else the machine does falls on all of them; each round begins with another.
-fn by_turns(round: usize, count: usize) -> impl Iterator<Item = usize> {
-    (0..count).map(move |turn| (turn + round) % count)
-}
-
-fn contestant(contestants: &[Contestant], system: usize) -> Result<&Contestant> {
-    let found = contestants.iter().find(|one| one.name == SYSTEMS[system].1);
-    found.context("both run")
-}
-
-/// As fast as answers come, five requests of each producer under way.
-fn throughput(measuring: &Measuring, contestants: &[Contestant], system: usize, shape: Shape) -> Result<Run> {
-    let (partitions, producers, batch) = shape;
-    let contestant = contestant(contestants, system)?;
-    let (.., setting) = SYSTEMS[system];
-    let topic = format!("durable-{system}-{partitions}-{producers}-{batch}");
-    let words = format!(
-        "produce --topic {topic} --partitions {partitions} --connections {producers} --batch-size {batch} \
-         --record-size 1024 --depth 5 --acks -1 {setting}"
-    );
-    // Every partition has a record before: creating its files is not what is measured.
-    let first = format!("--records {} --seconds 60 --batch-size 1", partitions * 2);
-    contestant.run(measuring, &Load::new(&words).with(&first))?;
-    settle()?;
-    let (seconds, records) = (measuring.scaled(SECONDS), measuring.scaled(RECORDS));
-    let load = Load::new(&words).with(&format!("--seconds {seconds} --records {records:.0}"));
-    let run = contestant.run(measuring, &load)?;
-    contestant.delete(measuring, &topic)?;
-    settle()?;
-    Ok(run)
-}
-
 /// One record a request, on a schedule.
-fn latency(measuring: &Measuring, contestants: &[Contestant], system: usize, partitions: u32) -> Result<Run> {
-    let contestant = contestant(contestants, system)?;
-    let (.., setting) = SYSTEMS[system];
-    let topic = format!("late-{system}-{partitions}");
-    let seconds = measuring.scaled(LATENCY_SECONDS).max(1.0);
-    let words = format!(
-        "latency --topic {topic} --partitions {partitions} --rate {RATE} --record-size 1024 --seconds {seconds} \
-         --warmup-seconds 2 --acks -1 {setting}"
-    );
-    let run = promptly(measuring, contestant, &Load::new(&words))?;
-    contestant.delete(measuring, &topic)?;
-    settle()?;
-    Ok(run)
-}
-
-/// What the run before left for the disk is written.
-fn settle() -> Result<()> {
-    anyhow::ensure!(Command::new("sync").status()?.success(), "sync failed");
+fn latency(measuring: &Measuring, contestants: &[Contestant], partitions: u32, measured: &mut Measured) -> Result<()> {
+    for (system, (.., setting)) in SYSTEMS.iter().enumerate() {
+        let Ok(contestant) = contestant(contestants, system) else {
+            continue;
+        };
+        measured.flushes.push(plain::flush_times(&measuring.home)?);
+        let topic = format!("late-{system}-{partitions}");
+        let seconds = measuring.scaled(LATENCY_SECONDS).max(1.0);
+        let words = format!(
+            "latency --topic {topic} --partitions {partitions} --rate {RATE} --record-size 1024 --seconds {seconds} \
+             --warmup-seconds 1 --acks -1 {setting}"
+        );
+        let run = promptly(measuring, contestant, &Load::new(&words))?;
+        println!(
+            "{:<24} {partitions}: p99 {:.2} ms",
+            SYSTEMS[system].0,
+            run.figure("answer_ms.p99")
+        );
+        measured.latencies.entry((partitions, system)).or_default().push(run);
+        contestant.delete(measuring, &topic)?;
+        settle()?;
+    }
     Ok(())
 }
 
@@ -180,35 +169,96 @@ fn figure<T: Ord + Copy>(runs: &Runs<T>, row: T, system: usize, of: impl Fn(&Run
     median(runs.get(&(row, system)).into_iter().flatten().map(of).collect())
 }
 
-fn throughput_table(text: &mut String, runs: &Runs<Shape>) -> Result<()> {
+impl Measured {
+    /// MB a second.
+    fn rate(&self, cell: Cell, system: usize) -> f64 {
+        figure(&self.throughputs, cell, system, Run::megabytes_per_second)
+    }
+
+    /// MB a second of a producer that sends its window as fast as with `os`, and then waits until the disk has it.
+    fn roof(&self, cell: Cell) -> f64 {
+        let megabytes = cell.window() as f64 / 1e6;
+        megabytes / (megabytes / self.rate(cell, cell::OS) + self.window_seconds(cell))
+    }
+
+    fn window_seconds(&self, cell: Cell) -> f64 {
+        median(self.windows.get(&cell).cloned().unwrap_or_default())
+    }
+}
+
+fn throughput_table(text: &mut String, measured: &Measured) -> Result<()> {
     writeln!(
         text,
         "## Throughput\n\n\
          Closed loop, five requests of each producer under way, one batch in each. MB a second; the broker's CPU-seconds for a GB; \
-         the 99th percentile of the time to an answer, in ms, which is mostly time in the producers' own queue.\n"
+         the 99th percentile of the time to an answer, in ms, which is mostly time in the producers' own queue. *Disk*: what a plain loop \
+         gets that appends as much as is in flight, to as many files, and makes it durable, one round after the other; nothing \
+         else is done. *Roof*: what is in flight, over the time that `os` takes to send and take that much plus the \
+         flush of that loop: what a producer can get that waits for both, one after the other. Where many producers take turns the two \
+         overlap, and more is possible, up to *disk*. The last column is what there is to judge: the part of `os`, or \
+         of the roof where the disk does not allow as much.\n"
     )?;
     let names = SYSTEMS.map(|(name, ..)| name).join(" | ");
-    writeln!(text, "| partitions | producers | batch | {names} | flush / os |")?;
-    writeln!(text, "|--:|--:|--:|{}--:|", "--:|".repeat(SYSTEMS.len()))?;
-    for shape in shapes() {
-        write!(text, "| {} | {} | {} KiB |", shape.0, shape.1, shape.2 / 1024)?;
-        let rate = |system| figure(runs, shape, system, Run::megabytes_per_second);
+    writeln!(
+        text,
+        "| partitions | producers | batch | {names} | disk | roof | flush / os | flush / min(os, roof) |"
+    )?;
+    writeln!(text, "|--:|--:|--:|{}--:|--:|--:|--:|", "--:|".repeat(SYSTEMS.len()))?;
+    for cell in cell::all() {
+        if !measured.windows.contains_key(&cell) {
+            continue;
+        }
+        let record = if cell.record == 1_024 {
+            String::new()
+        } else {
+            format!(" of {} B", cell.record)
+        };
+        write!(
+            text,
+            "| {} | {} | {} KiB{record} |",
+            cell.partitions,
+            cell.producers,
+            cell.batch / 1024
+        )?;
         for system in 0..SYSTEMS.len() {
-            if rate(system).is_nan() {
+            let rate = measured.rate(cell, system);
+            if rate.is_nan() {
                 write!(text, " - |")?;
                 continue;
             }
-            let cpu = figure(runs, shape, system, Run::cpu_seconds_per_gigabyte);
-            let p99 = figure(runs, shape, system, |run| run.figure("answer_ms.p99"));
-            write!(text, " {:.0}; {cpu:.2}; {p99:.1} |", rate(system))?;
+            let cpu = figure(&measured.throughputs, cell, system, Run::cpu_seconds_per_gigabyte);
+            let p99 = figure(&measured.throughputs, cell, system, |run| run.figure("answer_ms.p99"));
+            write!(text, " {rate:.0}; {cpu:.2}; {p99:.1} |")?;
         }
-        writeln!(text, " {:.0} % |", 100.0 * rate(0) / rate(1))?;
+        let (flush, os, roof) = (
+            measured.rate(cell, cell::FLUSH),
+            measured.rate(cell, cell::OS),
+            measured.roof(cell),
+        );
+        let disk = cell.window() as f64 / 1e6 / measured.window_seconds(cell);
+        let (of_os, of_least) = (100.0 * flush / os, 100.0 * flush / os.min(roof));
+        writeln!(text, " {disk:.0} | {roof:.0} | {of_os:.0} % | {of_least:.0} % |")?;
     }
     Ok(())
 }
 
-fn latency_table(text: &mut String, runs: &Runs<u32>, flushes: &[FlushTimes]) -> Result<()> {
-    let of = |time: fn(&FlushTimes) -> f64| median(flushes.iter().map(time).collect());
+/// The goals that are about throughput, each as it was reached.
+fn goals(text: &mut String, measured: &Measured) -> Result<()> {
+    let records = figure(&measured.throughputs, cell::FAST, cell::FLUSH, Run::records_per_second) / 1e6;
+    let rate = |system| measured.rate(cell::DIRTY, system);
+    let (flush, os, kafka) = (rate(cell::FLUSH), rate(cell::OS), rate(cell::KAFKA_FLUSH));
+    writeln!(
+        text,
+        "\nDurable records of 100 B: {records:.2} million a second, client included (goal: 2). A hundred dirty partitions: \
+         {:.0} times Kafka with `flush.messages=1` (goal: 20), {:.0} % of our own `os` (goal: 85 %).",
+        flush / kafka,
+        100.0 * flush / os,
+    )?;
+    Ok(())
+}
+
+fn latency_table(text: &mut String, measured: &Measured) -> Result<()> {
+    let of = |time: fn(&FlushTimes) -> f64| median(measured.flushes.iter().map(time).collect());
     let (p50, p99) = (of(|times| times.p50), of(|times| times.p99));
     writeln!(
         text,
@@ -229,31 +279,17 @@ fn latency_table(text: &mut String, runs: &Runs<u32>, flushes: &[FlushTimes]) ->
                 "end_to_end_ms.p50",
                 "end_to_end_ms.p99",
             ]
-            .map(|path| figure(runs, partitions, system, |run| run.figure(path)));
+            .map(|path| figure(&measured.latencies, partitions, system, |run| run.figure(path)));
+            if a50.is_nan() {
+                write!(text, " - |")?;
+                continue;
+            }
             write!(text, " {a50:.2}, {a99:.2}; {e50:.2}, {e99:.2} |")?;
         }
-        let ours = figure(runs, partitions, 0, |run| run.figure("answer_ms.p99"));
+        let ours = figure(&measured.latencies, partitions, cell::FLUSH, |run| {
+            run.figure("answer_ms.p99")
+        });
         writeln!(text, " {:.1} |", ours / p99)?;
     }
     Ok(())
-}
-
-/// Of a small append and its `fdatasync`.
-fn flush_times(home: &Path) -> Result<FlushTimes> {
-    let path = home.join("flush-times");
-    let mut file = std::fs::File::create(&path)?;
-    let mut times = Vec::new();
-    for _ in 0..500 {
-        file.seek(SeekFrom::End(0))?;
-        file.write_all(&[7; 16_384])?;
-        let began = Instant::now();
-        file.sync_data()?;
-        times.push(began.elapsed().as_secs_f64() * 1e3);
-    }
-    std::fs::remove_file(path)?;
-    times.sort_by(f64::total_cmp);
-    Ok(FlushTimes {
-        p50: times[times.len() / 2],
-        p99: times[times.len() * 99 / 100],
-    })
 }

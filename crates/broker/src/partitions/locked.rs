@@ -12,6 +12,8 @@ use storage::FlushWish;
 pub(super) enum AtTheEnd {
     /// It is asked for.
     Ask,
+    /// It is put off until the connection waits for something; so many bytes were to be appended.
+    PutOff(u64),
     /// The caller asks.
     LeaveToCaller,
 }
@@ -64,17 +66,28 @@ impl Locked<'_> {
         let Some(mut guarded) = self.guarded.take() else {
             return Wakes::none();
         };
-        let Guarded { partition, watchers } = &mut *guarded;
+        let Guarded {
+            partition,
+            watchers,
+            asked,
+        } = &mut *guarded;
         let wish = partition.log().flush_wish();
+        let is_new = wish == FlushWish::Now && self.at_the_end != AtTheEnd::LeaveToCaller && {
+            let due = Some(partition.log().flush_mark());
+            due != std::mem::replace(asked, due)
+        };
+        // Somebody waits for all of it; what a completed segment may leave to be synced is for the thread.
+        let is_awaited = partition.log().acknowledged_end() < partition.log().log_end_offset();
         let wakes = match watchers {
             Some(watchers) => watchers.changed(Glance::of(&self.hosted.dir, partition)),
             None => Wakes::none(),
         };
         drop(guarded);
         match (wish, self.at_the_end) {
-            (FlushWish::Nothing, _) | (FlushWish::Now, AtTheEnd::LeaveToCaller) => {}
             (FlushWish::InTime, _) => self.hosted.request_timed_flush(),
-            (FlushWish::Now, AtTheEnd::Ask) => self.hosted.request_flush(),
+            (FlushWish::Now, AtTheEnd::PutOff(bytes)) if is_new && is_awaited => self.hosted.put_off_flush(bytes),
+            (FlushWish::Now, AtTheEnd::Ask | AtTheEnd::PutOff(_)) if is_new => self.hosted.request_flush(),
+            (FlushWish::Nothing | FlushWish::Now, _) => {}
         }
         wakes
     }

@@ -216,7 +216,11 @@ fn verify(bytes: &Bytes, rules: &ProduceRules, now: Timestamp) -> Result<Verifie
 
 fn append(hosted: &Arc<Hosted>, batch: VerifiedBatch, terms: Terms, item: &mut Item) -> Wakes {
     let rules = AppendTerms { verification: terms.verification, ..Origin::Client.into() };
-    let mut partition = hosted.lock();
+    let mut partition = match terms.acks {
+        // Nobody waits: its connection must not either.
+        RequiredAcks::None => hosted.lock(),
+        RequiredAcks::Leader | RequiredAcks::All => hosted.lock_to_append(batch.size()),
+    };
     let appended = partition.append(&[batch], terms.acks, rules, terms.now);
     // Fetch sessions too are woken once for all of the request.
     let mut sessions = partition.release();
