@@ -230,11 +230,15 @@ fn retire(broker: &Broker, removals: &Removals, hosted: &Hosted) -> Result<(), S
     Ok(())
 }
 
-/// How often it is looked what `flush.ms` wants flushed, and whether the logs have too many files open.
+/// How often it is looked what `flush.ms` wants flushed, and whether the logs have too many files open. Where nothing was said
+/// and there is nothing to be expected, as seldom as other duties, with which an idle broker then wakes.
 fn flush_interval(broker: &Broker) -> Duration {
     // Kafka's default, Long.MAX_VALUE, means that nothing asks for flushes by time; a topic may (`flush.ms`).
-    let configured = u64::try_from(broker.config.load().log.log_flush_scheduler_interval_ms).unwrap_or(0);
-    Duration::from_millis(configured.clamp(1, 1000))
+    let configured = broker.config.load().log.log_flush_scheduler_interval_ms;
+    if configured == i64::MAX && !flusher::may_be_due(broker) && open_files::are_few(broker) {
+        return RECOVERY_POINTS_EVERY;
+    }
+    Duration::from_millis(u64::try_from(configured).unwrap_or(0).clamp(1, 1000))
 }
 
 fn expire_producers(broker: &Broker) {

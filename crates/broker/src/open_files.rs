@@ -12,6 +12,14 @@ pub fn is_above_share(broker: &Broker) -> bool {
     broker.fs.descriptors().is_some_and(|now| now.open > now.most / SHARE)
 }
 
+/// Whether the logs hold so few that they will not soon be too many.
+pub fn are_few(broker: &Broker) -> bool {
+    broker
+        .fs
+        .descriptors()
+        .is_none_or(|now| now.open < now.most / (SHARE * 4))
+}
+
 /// Gives descriptors back if the logs hold more than their share.
 pub fn stay_below_share(broker: &Broker) {
     if is_above_share(broker) {

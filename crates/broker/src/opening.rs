@@ -3,6 +3,7 @@
 use crate::Broker;
 use crate::hosting::{self, HostingError, Opened};
 use crate::log_config::{self, PartitionSettings};
+use crate::open_files;
 use crate::replication::{PartitionId, Task};
 use base::Instant;
 use base::metric::Descriptor;
@@ -76,6 +77,7 @@ pub(crate) fn open_all(
         }
     });
     progress.done();
+    open_files::stay_below_share(broker);
     tasks
 }
 

@@ -3,6 +3,7 @@
 //! With the feature `simulated`, which the program that is shipped never has, a simulated node does all of it as tasks on its one
 //! thread, after the time that a disk takes (ADR 16).
 
+mod alone;
 #[cfg(feature = "simulated")]
 mod task;
 
@@ -10,6 +11,7 @@ mod task;
 use crate::simulated;
 use std::io;
 use std::sync::OnceLock;
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// Does what waits for the disk beside what is asynchronous.
@@ -53,23 +55,37 @@ pub fn parallelism() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Runs a future to its end on a thread of its own. Its timers are its own, too: those of a runtime of several threads wake
-/// one of them first, and again whenever an earlier one is set.
+/// Runs a future to its end on a thread of its own, within `runtime`. It waits by [`sleep`].
 ///
 /// # Errors
 /// If the thread cannot be started.
-pub fn drive(name: &str, work: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+pub fn drive(
+    name: &str,
+    runtime: &tokio::runtime::Handle,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
     #[cfg(feature = "simulated")]
     if simulated::is_here() {
-        tokio::spawn(work);
+        runtime.spawn(work);
         return Ok(());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .on_thread_park(rests)
-        .build()?;
+    let runtime = runtime.clone();
     let thread = std::thread::Builder::new().name(name.to_owned());
-    thread.spawn(move || runtime.block_on(work)).map(drop)
+    let run = move || {
+        let _within = runtime.enter();
+        alone::run(work);
+    };
+    thread.spawn(run).map(drop)
+}
+
+/// Waits, on a thread that [`drive`] began, with nothing but that thread's own waiting: a timer of the runtime wakes another thread
+/// first, twice for each deadline, and again whenever an earlier one is set.
+pub async fn sleep(duration: Duration) {
+    if alone::is_here() {
+        alone::sleep(duration).await;
+    } else {
+        tokio::time::sleep(duration).await;
+    }
 }
 
 static AT_REST: OnceLock<fn()> = OnceLock::new();

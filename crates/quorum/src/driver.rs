@@ -157,7 +157,7 @@ impl Driver {
             command = self.commands.recv() => command.map_or(Next::Stop, Next::Command),
             () = flushed.notified() => Next::Deadline,
             () = self.snapshotter.finished() => Next::Deadline,
-            () = tokio::time::sleep(sleep) => Next::Deadline,
+            () = network::thread::sleep(sleep) => Next::Deadline,
         }
     }
 
@@ -335,14 +335,14 @@ impl Driver {
 
     /// A leader that stops waits until the others know, so that they elect another one at once.
     async fn say_farewell(&mut self) -> Result<(), QuorumError> {
-        let patience = tokio::time::sleep(FAREWELL);
+        let patience = network::thread::sleep(FAREWELL);
         tokio::pin!(patience);
         while !self.replica.raft.may_stop() {
             // The machine's alone: nobody does an active controller's duties any more, and one that is due would be for ever.
             let sleep = self.until(self.replica.raft.next_deadline());
             tokio::select! {
                 Some((id, outcome)) = self.brought.recv() => self.replica.on_outcome(id, outcome),
-                () = tokio::time::sleep(sleep) => self.replica.on_timeout(),
+                () = network::thread::sleep(sleep) => self.replica.on_timeout(),
                 () = &mut patience => return Ok(()),
             }
             self.replica.settle()?;

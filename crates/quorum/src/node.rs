@@ -165,7 +165,7 @@ pub fn start(
         settings: outgoing(&config),
     });
     driver.settle()?;
-    let ended = spawn(driver)?;
+    let ended = spawn(driver, &tokio)?;
     let mut node = assemble(options, published, active, ends, commands, ended);
     node.beside
         .extend(registrar.map(|registrar| tokio.spawn(registrar.run())));
@@ -209,10 +209,13 @@ fn feel_pulses(node: &mut QuorumNode, config: &BrokerConfig, clock: &Arc<dyn Clo
     }
 }
 
-fn spawn(driver: Driver) -> Result<oneshot::Receiver<Result<(), QuorumError>>, QuorumError> {
+fn spawn(
+    driver: Driver,
+    tokio: &tokio::runtime::Handle,
+) -> Result<oneshot::Receiver<Result<(), QuorumError>>, QuorumError> {
     let (end, ended) = oneshot::channel();
     let run = async move { _ = end.send(driver.run().await) };
-    network::thread::drive("metadata-log", run).map_err(QuorumError::Thread)?;
+    network::thread::drive("metadata-log", tokio, run).map_err(QuorumError::Thread)?;
     Ok(ended)
 }
 

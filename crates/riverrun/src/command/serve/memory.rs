@@ -1,19 +1,16 @@
 //! What the process takes of the machine's memory while it has little to do.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// When what a start needed and nothing after it is given back.
 const SETTLED: Duration = Duration::from_secs(3);
-/// How often each thread gives back what it has freed.
+/// How often each thread gives back what it has freed, at most.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// How often it was time for that.
-static TURN: AtomicU32 = AtomicU32::new(0);
-
 thread_local! {
-    static SEEN: Cell<u32> = const { Cell::new(0) };
+    /// When this one did so last.
+    static LAST: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// Gives back the pages of code that the start ran through. Those that are used come back by themselves, out of the system's
@@ -23,16 +20,14 @@ pub(super) async fn forget_the_start() {
     if let Ok(maps) = std::fs::read_to_string("/proc/self/smaps") {
         code::stretches(&maps).iter().for_each(code::give_back);
     }
-    loop {
-        TURN.fetch_add(1, Ordering::Relaxed);
-        tokio::time::sleep(EVERY).await;
-    }
 }
 
 /// Gives back the memory that this thread has freed, now and then: the allocator does so only when more is asked for.
 pub(super) fn give_back_what_is_free() {
-    let turn = TURN.load(Ordering::Relaxed);
-    if SEEN.replace(turn) != turn {
+    let now = Instant::now();
+    let last = LAST.get();
+    if last.is_none_or(|last| now.duration_since(last) >= EVERY) {
+        LAST.set(Some(now));
         heap::collect();
     }
 }
@@ -118,14 +113,14 @@ mod code {
             assert_eq!(stretch(code, 0), [0x5600..0x5a00]);
             let constants = "5600-5a00 r--p 00000000 fe:00 1234   /usr/bin/riverrun";
             assert_eq!(stretch(constants, 0), [0x5600..0x5a00]);
-            assert_eq!(stretch(constants, 4), [], "the loader has put addresses there");
+            assert!(stretch(constants, 4).is_empty(), "the loader has put addresses there");
             for other in [
                 "5600-5a00 rwxp 00000000 fe:00 1234   /usr/bin/riverrun",
                 "5600-5a00 rw-p 00000000 00:00 0 ",
                 "7ffe-7fff r-xp 00000000 00:00 0      [vdso]",
                 "",
             ] {
-                assert_eq!(stretch(other, 0), [], "{other}");
+                assert!(stretch(other, 0).is_empty(), "{other}");
             }
         }
 
