@@ -219,7 +219,13 @@ impl Log {
         self.log_end = end;
         let ended = self.producers.apply(staged, end);
         let segment = self.active_segment();
-        note_aborted(&ended, |aborted| segment.transactions(|index| index.append(aborted)))
+        let had_index = segment.has_transaction_index();
+        note_aborted(&ended, |aborted| segment.transactions(|index| index.append(aborted)))?;
+        if segment.has_transaction_index() != had_index {
+            // A file without a name is gone with the power, and what was aborted would be read as committed.
+            self.unsynced.names_changed();
+        }
+        Ok(())
     }
 
     fn appended(&self, extent: &Extent, rolled: bool) -> AppendInfo {

@@ -144,3 +144,30 @@ fn a_batch_sent_again_gets_its_first_offsets() {
         AppendOutcome::Duplicate
     );
 }
+
+#[test]
+fn what_was_flushed_as_aborted_is_so_after_a_power_cut() {
+    let dir = Path::new("/logs");
+    let disk = sim::Disk::with_dir(dir);
+    let open = |disk: &sim::Disk, recovery_point| {
+        let place = (dir.join("topic-0"), TopicPartition::new("topic", 0));
+        let options = LogOptions {
+            recovery_point,
+            ..LogOptions::new(Arc::new(disk.clone()), place.0, place.1, NOW)
+        };
+        Log::open(options).expect("opened")
+    };
+    let mut log = open(&disk, Offset(0));
+    append(&mut log, data(1, 0));
+    log.flush(Instant::ZERO).expect("flushed");
+    // Only now is there an index of transactions.
+    end(&mut log, 1, TransactionOutcome::Abort);
+    log.flush(Instant::ZERO).expect("flushed");
+    for seed in 0..20 {
+        let left = disk.after_power_cut(&mut base::Rng::from_seed(seed));
+        let mut log = open(&left, log.recovery_point());
+        log.high_watermark_moved(Offset(2));
+        let aborted = log.view().aborted_transactions(Offset(0), Offset(2));
+        assert_eq!(aborted.expect("collected").len(), 1, "seed {seed}");
+    }
+}
