@@ -50,6 +50,7 @@ pub(crate) enum Closed {
 /// Most connections are idle most of the time, and what they are then is all this future holds: what it takes to work on
 /// requests is on the heap while there are any. What ends a connection that waits is set up once, not for every request.
 pub(crate) async fn serve<S: Service>(mut connection: Connection<S>) -> Result<(), Closed> {
+    let service = Arc::clone(&connection.service);
     let mut stopped = connection.stopped.clone();
     let mut stop = pin!(stopped.wait_for(|stop| *stop));
     let mut idle = pin!(tokio::time::sleep(connection.limits.max_idle));
@@ -69,7 +70,14 @@ pub(crate) async fn serve<S: Service>(mut connection: Connection<S>) -> Result<(
             }
         }
         idle_at = connection.idle_at();
-        if Box::pin(connection.work_and_settle()).await? == Next::End {
+        // Wherever it waits, for a coordinator or for a peer that does not read, nothing stays put off.
+        let mut work = Box::pin(connection.work());
+        let worked = poll_fn(|context| {
+            let next = work.as_mut().poll(context);
+            service.before_waiting();
+            next
+        });
+        if worked.await? == Next::End {
             return Ok(());
         }
     }
@@ -124,18 +132,6 @@ impl<S: Service> Connection<S> {
     fn idle_at(&self) -> Instant {
         let now = Instant::now();
         now.checked_add(self.limits.max_idle).unwrap_or(now + FOREVER)
-    }
-
-    /// [`Self::work`]; wherever it waits, for a coordinator or for a peer that does not read, nothing stays put off.
-    async fn work_and_settle(&mut self) -> Result<Next, Closed> {
-        let service = Arc::clone(&self.service);
-        let mut work = pin!(self.work());
-        poll_fn(|context| {
-            let next = work.as_mut().poll(context);
-            service.before_waiting();
-            next
-        })
-        .await
     }
 
     /// Reads what has come, answers every request that is whole, and sends the answers, until none is owed.

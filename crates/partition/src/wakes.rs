@@ -66,7 +66,11 @@ impl Wakes {
 
     /// Adds another change's wakes.
     pub fn merge(&mut self, mut other: Self) {
-        self.signals.append(&mut other.signals);
+        if self.signals.is_empty() {
+            *self = other;
+        } else {
+            self.signals.append(&mut other.signals);
+        }
     }
 
     /// Wakes them all. To be called with no lock held.

@@ -66,7 +66,7 @@ fn name_leader(hints: &mut LeaderHints<'_>, item: &Item) -> LeaderIdAndEpoch {
 
 fn topic(name: &TopicName) -> TopicProduceResponse {
     match name {
-        TopicName::Name(name) => TopicProduceResponse { name: name.to_string(), ..Default::default() },
+        TopicName::Name(name) => TopicProduceResponse { name: String::from(&**name), ..Default::default() },
         TopicName::Id(id) => TopicProduceResponse { topic_id: *id, ..Default::default() },
     }
 }
