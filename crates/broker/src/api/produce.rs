@@ -45,7 +45,6 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
         Ok(None) => append_and_answer(broker, context, &view, &Checks::Plain),
         Err(refused) => append_and_answer(broker, context, &view, &Checks::Refused(refused)),
         Ok(Some(producer)) => {
-            drop(view);
             // Boxed: every request's future would be as large as this part, which few requests need.
             Box::pin(transactional(broker, context, body, producer)).await
         }
