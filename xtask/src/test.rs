@@ -114,7 +114,7 @@ fn check(root: &Path) -> Result<()> {
 }
 
 /// The folder of the workspace's `Cargo.toml`.
-fn workspace_root() -> PathBuf {
+pub fn workspace_root() -> PathBuf {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     xtask.parent().expect("xtask is a folder of the workspace").to_owned()
 }

@@ -52,6 +52,26 @@ pub fn recording_to(trace: &Path, volume: Volume) -> anyhow::Result<Vec<(String,
     Ok(variables)
 }
 
+/// Waits until nothing is recorded any more, for a moment at least: a process that is killed between doing something and noting it
+/// leaves a recording that misses it. One that never rests is not waited for.
+///
+/// # Errors
+/// If the recording is not there.
+pub fn until_at_rest(trace: &Path) -> anyhow::Result<()> {
+    /// Longer than a broker's checkpoints wait for one another where it is recorded.
+    const MOMENT: Duration = Duration::from_millis(120);
+    const PATIENCE: u32 = 20;
+    let mut len = None;
+    for _ in 0..PATIENCE {
+        let now = std::fs::metadata(trace)?.len();
+        if len.replace(now) == Some(now) {
+            break;
+        }
+        std::thread::sleep(MOMENT);
+    }
+    Ok(())
+}
+
 fn shim() -> anyhow::Result<PathBuf> {
     let shim = crate::dependencies::riverrun()?.with_file_name("libpower_cut_shim.so");
     anyhow::ensure!(

@@ -1,6 +1,7 @@
 //! Typed requests over raw connections: each is sent once, and its answer is what the broker said.
 
 mod configs;
+mod in_flight;
 mod route;
 
 pub use configs::Resource;

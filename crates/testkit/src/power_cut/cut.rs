@@ -62,38 +62,45 @@ impl Disk {
             Order::Journal => self.names_in_order(cut.at, rng),
             Order::EachDirectory => self.names_by_directory(cut.at, rng),
         };
-        self.write(&names, target, |file| self.content(file, cut, rng))
+        let committed = self.committed_until(cut.at);
+        self.write(&names, target, |file| self.content(file, committed, cut, rng))
     }
 
-    /// Whether a change of names was flushed with its directory before the cut.
-    fn is_flushed(&self, change: &NameChange, at: u64) -> bool {
-        let mut syncs = self.dir_syncs.iter();
-        syncs.any(|(dir, begin, end)| *dir == change.dir && change.end <= *begin && *end <= at)
+    /// What had been done to the names of a directory by then was flushed with it before the cut.
+    fn flushed_until(&self, dir: NodeId, at: u64) -> Option<u64> {
+        let syncs = self.dir_syncs.iter().filter(|(synced, ..)| *synced == dir);
+        latest(syncs.map(|(_, begin, end)| (*begin, *end)), at)
     }
 
-    /// Whether metadata that was changed by `end` was committed before the cut.
-    fn is_committed(&self, end: u64, at: u64) -> bool {
-        let mut commits = self.commits.iter();
-        commits.any(|(begin, done)| end <= *begin && *done <= at)
+    /// What had been done to a file by then is on the disk for certain.
+    fn safe_until(&self, file: &File, committed: Option<u64>, cut: Cut) -> Option<u64> {
+        let flushed = latest(file.syncs.iter().copied(), cut.at);
+        let written_out = committed
+            .filter(|_| cut.order == Order::Journal)
+            .and_then(|until| latest(file.written_out.iter().copied(), until));
+        flushed.max(written_out)
     }
 
-    /// Whether a file's change is on the disk for certain.
-    fn is_safe(&self, file: &File, change: &FileChange, cut: Cut) -> bool {
-        let mut syncs = file.syncs.iter();
-        if syncs.any(|(begin, end)| change.end <= *begin && *end <= cut.at) {
-            return true;
-        }
-        let mut written_out = file.written_out.iter();
-        cut.order == Order::Journal
-            && written_out.any(|(begin, end)| change.end <= *begin && self.is_committed(*end, cut.at))
+    /// Metadata that had been changed by then was committed before the cut.
+    fn committed_until(&self, at: u64) -> Option<u64> {
+        latest(self.commits.iter().copied(), at)
+    }
+
+    /// [`Disk::flushed_until`] of every directory whose names changed.
+    fn flushed_dirs(&self, at: u64) -> BTreeMap<NodeId, Option<u64>> {
+        let dirs: BTreeSet<NodeId> = self.names.iter().map(|change| change.dir).collect();
+        dirs.into_iter().map(|dir| (dir, self.flushed_until(dir, at))).collect()
     }
 
     fn names_in_order(&self, at: u64, rng: &mut Rng) -> Namespace {
         let begun: Vec<&NameChange> = self.names.iter().filter(|change| change.begin <= at).collect();
-        let floor = begun
-            .iter()
-            .rposition(|change| self.is_flushed(change, at) || self.is_committed(change.end, at))
-            .map_or(0, |last| last + 1);
+        let committed = self.committed_until(at);
+        let flushed = self.flushed_dirs(at);
+        let is_kept = |change: &&NameChange| {
+            let until = committed.max(flushed.get(&change.dir).copied().flatten());
+            Some(change.end) <= until
+        };
+        let floor = begun.iter().rposition(is_kept).map_or(0, |last| last + 1);
         let kept = between(rng, floor, begun.len());
         let mut names = self.base.clone();
         for change in &begun[..kept] {
@@ -110,10 +117,10 @@ impl Disk {
             }
         }
         let mut kept: BTreeSet<usize> = BTreeSet::new();
-        for changes in of_dir.values() {
-            let flushed = changes
-                .iter()
-                .rposition(|index| self.is_flushed(&self.names[*index], at));
+        for (dir, changes) in &of_dir {
+            let until = self.flushed_until(*dir, at);
+            let is_flushed = |index: &usize| Some(self.names[*index].end) <= until;
+            let flushed = changes.iter().rposition(is_flushed);
             let count = between(rng, flushed.map_or(0, |last| last + 1), changes.len());
             kept.extend(changes[..count].iter().copied());
         }
@@ -124,9 +131,10 @@ impl Disk {
         names
     }
 
-    fn content(&self, file: &File, cut: Cut, rng: &mut Rng) -> Vec<u8> {
+    fn content(&self, file: &File, committed: Option<u64>, cut: Cut, rng: &mut Rng) -> Vec<u8> {
+        let safe = self.safe_until(file, committed, cut);
         let begun = file.changes.iter().filter(|change| change.begin <= cut.at);
-        let begun: Vec<(&FileChange, bool)> = begun.map(|change| (change, self.is_safe(file, change, cut))).collect();
+        let begun: Vec<(&FileChange, bool)> = begun.map(|change| (change, Some(change.end) <= safe)).collect();
         let open = begun.iter().filter(|(_, safe)| !safe).count();
         let luck = match rng.below(4) {
             0 => Luck::AllKept,
@@ -188,6 +196,11 @@ impl Disk {
         }
         Ok(())
     }
+}
+
+/// When the last began of those (begin, end) that had ended by `until`: what was done before that, they cover.
+fn latest(flushes: impl Iterator<Item = (u64, u64)>, until: u64) -> Option<u64> {
+    flushes.filter(|(_, end)| *end <= until).map(|(begin, _)| begin).max()
 }
 
 fn write_at(content: &mut Vec<u8>, from: usize, bytes: &[u8]) {

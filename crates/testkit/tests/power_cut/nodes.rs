@@ -4,14 +4,18 @@
 use super::history::{History, Life, Sent};
 use super::rig::{Moments, Outcome, System};
 use super::verdict::judge_records;
+use super::workload::IN_FLIGHT;
 use base::Rng;
+use protocol::messages::produce_request::ProduceRequest;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
+use std::time::Instant;
 use testkit::batch::{Batch, Record};
 use testkit::nodes::Plan;
-use testkit::power_cut::{Cut, Disk, Volume, differences, monotonic, recording_to};
-use testkit::talk::{eventually, now_ms};
-use testkit::{Cluster, Nodes, Talk};
+use testkit::power_cut::{Cut, Disk, Volume, differences, monotonic, recording_to, until_at_rest};
+use testkit::talk::{eventually, now_ms, produce_request};
+use testkit::{Cluster, Maker, Nodes, Talk};
 
 /// How many nodes, each broker and controller.
 pub const NODES: i32 = 3;
@@ -34,6 +38,7 @@ struct Recorded {
 
 /// Makes that many cuts, at most so many of one recording.
 pub fn run(system: System, seed: u64, cuts: u64, per_recording: u64) -> Outcome {
+    let began = Instant::now();
     let mut failures = Vec::new();
     let (mut done, mut recordings) = (0, 0);
     while done < cuts {
@@ -53,7 +58,7 @@ pub fn run(system: System, seed: u64, cuts: u64, per_recording: u64) -> Outcome 
             done += 1;
         }
     }
-    Outcome::new(system, done, failures)
+    Outcome::new(system, seed, done, began, failures)
 }
 
 fn record(system: System, seed: u64, volume: Volume) -> Recorded {
@@ -73,11 +78,16 @@ fn try_to_record(system: System, seed: u64, volume: Volume) -> Result<Recorded, 
     let mut plan = Plan::combined(NODES)
         .with("log.flush.offset.checkpoint.interval.ms", 20)
         .with("replica.high.watermark.checkpoint.interval.ms", 50)
-        // After a cut each broker registers anew, which it may once what it was before is believed to be dead.
-        .with("broker.session.timeout.ms", 2_000)
-        .with("broker.heartbeat.interval.ms", 200);
-    if system == System::ThreeNodesWithoutFlush {
-        plan = plan.with("riverrun.durability", "os");
+        // After a cut the first controller waits so long before it stands.
+        .with("controller.quorum.election.timeout.ms", 250)
+        // Then each broker registers anew, which it may once what it was before is believed to be dead.
+        .with("broker.session.timeout.ms", 1_000)
+        .with("broker.heartbeat.interval.ms", 100);
+    if let Some((key, value)) = system.flushing() {
+        plan = plan.with(key, value);
+    }
+    if system.is_kafka() {
+        plan = plan.made_by(Maker::Kafka);
     }
     for id in 1..=NODES {
         let environment = recording_to(&trace(id), volume).unwrap();
@@ -106,8 +116,8 @@ fn try_to_record(system: System, seed: u64, volume: Volume) -> Result<Recorded, 
     let begun = monotonic();
     std::thread::scope(|scope| {
         for producer in 1..=PRODUCERS {
-            let (nodes, history) = (&nodes, &history);
-            scope.spawn(move || produce(nodes, Rng::from_seed(seed ^ producer), producer, history));
+            let producer = Producer::new(&nodes, &history, producer, seed);
+            scope.spawn(move || producer.run());
         }
     });
     let moments = Moments {
@@ -115,6 +125,9 @@ fn try_to_record(system: System, seed: u64, volume: Volume) -> Result<Recorded, 
         ended: monotonic(),
         volume,
     };
+    for id in 1..=NODES {
+        until_at_rest(&trace(id)).unwrap();
+    }
     nodes.iter_mut().for_each(|node| node.kill9().unwrap());
     let mut disks = BTreeMap::new();
     let mut missed = Vec::new();
@@ -123,7 +136,7 @@ fn try_to_record(system: System, seed: u64, volume: Volume) -> Result<Recorded, 
         let disk = before.recorded(root, &trace(id)).unwrap();
         let rebuilt = tempfile::TempDir::with_prefix("riverrun-power-").unwrap();
         disk.write_whole(rebuilt.path()).unwrap();
-        missed.extend(differences(root, rebuilt.path(), |_| false).unwrap());
+        missed.extend(differences(root, rebuilt.path(), |file| system.is_mapped(file)).unwrap());
         disks.insert(id, disk);
     }
     if !missed.is_empty() {
@@ -137,45 +150,92 @@ fn try_to_record(system: System, seed: u64, volume: Volume) -> Result<Recorded, 
     })
 }
 
-/// Sends batches with acks=all, each until it is acknowledged: the same batch to whoever leads.
-fn produce(nodes: &Nodes, mut rng: Rng, name: u64, history: &History) {
-    let mut talks: BTreeMap<i32, Talk> = BTreeMap::new();
-    let id = 7_000 + i64::try_from(name).unwrap();
-    let mut sequences = [0_i32; PLACES.len()];
-    for number in 0..BATCHES {
-        let partition = usize::try_from(rng.below(PLACES.len() as u64)).unwrap();
-        let index = i32::try_from(partition).unwrap();
-        let count = 1 + usize::try_from(rng.below(5)).unwrap();
-        let room = if rng.below(8) == 0 { 20_000 } else { 200 };
-        let filling = usize::try_from(rng.below(room)).unwrap();
-        let value = |at: usize| format!("{name}-{number}-{at}-{}", "x".repeat(filling)).into_bytes();
-        let values: Vec<_> = (0..count).map(value).collect();
-        let records = values.iter().cloned().map(Record::value).collect();
-        let batch = Batch::new(now_ms(), records).from_producer(id, 0, sequences[partition]);
-        sequences[partition] += i32::try_from(count).unwrap();
-        let at = {
-            let mut sent = history.sent.lock().unwrap();
-            sent.push(Sent {
-                place: (TOPIC.to_owned(), index),
-                values,
-                sent_at: monotonic(),
-                acknowledged: None,
-            });
-            sent.len() - 1
-        };
-        let bytes = batch.encode();
-        let offset = eventually("an acknowledgement", || {
-            let leader = nodes.leader_of(TOPIC, partition)?;
-            if let std::collections::btree_map::Entry::Vacant(empty) = talks.entry(leader) {
-                empty.insert(nodes.node(leader).talk()?);
-            }
-            let talk = talks.get_mut(&leader).unwrap();
-            let answer = talk.produce(TOPIC, index, -1, bytes.clone())?;
-            Ok((answer.error_code == 0).then_some(answer.base_offset))
-        })
-        .unwrap();
-        history.sent.lock().unwrap()[at].acknowledged = Some((monotonic(), offset));
+/// Sends batches with acks=all, some at once, each until it is acknowledged: the same batch to whoever leads.
+struct Producer<'a> {
+    nodes: &'a Nodes,
+    history: &'a History,
+    name: u64,
+    rng: Rng,
+    talks: BTreeMap<i32, Talk>,
+    sequences: [i32; PLACES.len()],
+}
+
+impl<'a> Producer<'a> {
+    fn new(nodes: &'a Nodes, history: &'a History, name: u64, seed: u64) -> Self {
+        Self {
+            nodes,
+            history,
+            name,
+            rng: Rng::from_seed(seed ^ name),
+            talks: BTreeMap::new(),
+            sequences: [0; PLACES.len()],
+        }
     }
+
+    fn run(mut self) {
+        let mut number = 0;
+        while number < BATCHES {
+            let partition = usize::try_from(self.rng.below(PLACES.len() as u64)).unwrap();
+            let in_flight = (BATCHES - number).min(1 + usize::try_from(self.rng.below(IN_FLIGHT)).unwrap());
+            let batches = (0..in_flight).map(|more| self.batch(partition, number + more));
+            let (sent, requests): (Vec<_>, Vec<_>) = batches.unzip();
+            let first = {
+                let mut all = self.history.sent.lock().unwrap();
+                all.extend(sent);
+                all.len() - in_flight
+            };
+            self.deliver(partition, &requests, first);
+            number += in_flight;
+        }
+    }
+
+    fn batch(&mut self, partition: usize, number: usize) -> (Sent, ProduceRequest) {
+        let index = i32::try_from(partition).unwrap();
+        let values = values(self.name, number, &mut self.rng);
+        let records = values.iter().cloned().map(Record::value).collect();
+        let id = 7_000 + i64::try_from(self.name).unwrap();
+        let batch = Batch::new(now_ms(), records).from_producer(id, 0, self.sequences[partition]);
+        self.sequences[partition] += i32::try_from(values.len()).unwrap();
+        let sent = Sent {
+            place: (TOPIC.to_owned(), index),
+            values,
+            sent_at: monotonic(),
+            acknowledged: None,
+        };
+        (sent, produce_request(TOPIC, index, -1, batch.encode()))
+    }
+
+    /// `first` is the number of the first of them in the history.
+    fn deliver(&mut self, partition: usize, requests: &[ProduceRequest], first: usize) {
+        let mut done = 0;
+        let delivered = eventually("acknowledgements", || {
+            let leader = self.nodes.leader_of(TOPIC, partition)?;
+            if let Entry::Vacant(empty) = self.talks.entry(leader) {
+                empty.insert(self.nodes.node(leader).talk()?);
+            }
+            let talk = self.talks.get_mut(&leader).unwrap();
+            let (from, mut refused) = (done, false);
+            talk.produce_in_flight(&requests[from..], |number, answer| {
+                // What follows a refused one is out of order, and comes again after it.
+                refused |= answer.error_code != 0;
+                if !refused {
+                    let acknowledged = Some((monotonic(), answer.base_offset));
+                    self.history.sent.lock().unwrap()[first + from + number].acknowledged = acknowledged;
+                    done += 1;
+                }
+            })?;
+            Ok((done == requests.len()).then_some(()))
+        });
+        delivered.unwrap();
+    }
+}
+
+fn values(name: u64, number: usize, rng: &mut Rng) -> Vec<Vec<u8>> {
+    let count = 1 + usize::try_from(rng.below(5)).unwrap();
+    let room = if rng.below(8) == 0 { 20_000 } else { 200 };
+    let filling = usize::try_from(rng.below(room)).unwrap();
+    let value = |at: usize| format!("{name}-{number}-{at}-{}", "x".repeat(filling)).into_bytes();
+    (0..count).map(value).collect()
 }
 
 impl Recorded {

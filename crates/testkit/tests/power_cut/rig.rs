@@ -4,9 +4,12 @@ use super::history::History;
 use super::{verdict, workload};
 use base::Rng;
 use std::fmt;
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use testkit::power_cut::{Cut, Disk, Order, Volume, differences, monotonic, recording_to};
+use testkit::power_cut::{Cut, Disk, Order, Volume, differences, monotonic, recording_to, until_at_rest};
 use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
 
 /// How often a recording is tried.
@@ -27,33 +30,52 @@ pub enum System {
     Kafka,
     /// With `log.flush.interval.messages=1`.
     KafkaFlushingEach,
+    /// Three nodes of Kafka as they come, all at once.
+    ThreeKafkas,
+    /// Three with `log.flush.interval.messages=1`.
+    ThreeKafkasFlushingEach,
 }
 
 impl System {
+    /// Apache Kafka's, and not ours.
+    pub fn is_kafka(self) -> bool {
+        match self {
+            System::Riverrun | System::RiverrunWithoutFlush | System::ThreeNodes | System::ThreeNodesWithoutFlush => {
+                false
+            }
+            System::Kafka | System::KafkaFlushingEach | System::ThreeKafkas | System::ThreeKafkasFlushingEach => true,
+        }
+    }
+
+    /// How it is told to flush, if it is not as it comes.
+    pub fn flushing(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            System::Riverrun | System::ThreeNodes | System::Kafka | System::ThreeKafkas => None,
+            System::RiverrunWithoutFlush | System::ThreeNodesWithoutFlush => Some(("riverrun.durability", "os")),
+            System::KafkaFlushingEach | System::ThreeKafkasFlushingEach => Some(("log.flush.interval.messages", "1")),
+        }
+    }
+
     fn settings(self) -> Settings {
         // Checkpoints are written all the time, so that cuts fall beside them too.
         let settings = Settings::default().with("log.flush.offset.checkpoint.interval.ms", 20);
-        match self {
-            System::Riverrun | System::ThreeNodes | System::Kafka => settings,
-            System::RiverrunWithoutFlush | System::ThreeNodesWithoutFlush => settings.with("riverrun.durability", "os"),
-            System::KafkaFlushingEach => settings.with("log.flush.interval.messages", 1),
+        match self.flushing() {
+            Some((key, value)) => settings.with(key, value),
+            None => settings,
         }
     }
 
     fn start(self, settings: &Settings) -> anyhow::Result<Box<dyn Cluster>> {
-        Ok(match self {
-            System::Kafka | System::KafkaFlushingEach => Box::new(KafkaBroker::start(settings)?),
-            System::Riverrun | System::RiverrunWithoutFlush | System::ThreeNodes | System::ThreeNodesWithoutFlush => {
-                Box::new(RiverrunBroker::start(settings)?)
-            }
+        Ok(match self.is_kafka() {
+            true => Box::new(KafkaBroker::start(settings)?),
+            false => Box::new(RiverrunBroker::start(settings)?),
         })
     }
 
     /// What is written through mapped memory, which no recording sees; a broker makes it anew from the log.
-    fn is_mapped(self, file: &Path) -> bool {
-        let kafka = matches!(self, System::Kafka | System::KafkaFlushingEach);
+    pub fn is_mapped(self, file: &Path) -> bool {
         let extension = file.extension().and_then(|extension| extension.to_str());
-        kafka && matches!(extension, Some("index" | "timeindex"))
+        self.is_kafka() && matches!(extension, Some("index" | "timeindex"))
     }
 }
 
@@ -61,22 +83,53 @@ impl System {
 #[derive(Debug)]
 pub struct Outcome {
     system: System,
+    seed: u64,
     cuts: u64,
+    took: Duration,
     /// One line for each cut after which something was wrong.
     pub failures: Vec<String>,
 }
 
 impl Outcome {
-    /// So many cuts, and what was wrong after some of them.
-    pub fn new(system: System, cuts: u64, failures: Vec<String>) -> Self {
-        Outcome { system, cuts, failures }
+    /// So many cuts of the recordings from that seed on, since `began`, and what was wrong after some of them.
+    pub fn new(system: System, seed: u64, cuts: u64, began: Instant, failures: Vec<String>) -> Self {
+        Outcome {
+            system,
+            seed,
+            cuts,
+            took: began.elapsed(),
+            failures,
+        }
+    }
+
+    /// Shows it, and adds a line to the file that `POWER_CUT_RESULTS` names, where somebody keeps count (`xtask power-cut`).
+    pub fn tell(&self) {
+        println!("{self}");
+        let Some(file) = std::env::var_os("POWER_CUT_RESULTS") else {
+            return;
+        };
+        let Outcome { system, seed, cuts, .. } = self;
+        let (losses, seconds) = (self.failures.len(), self.took.as_secs());
+        let line = format!("{system:?}\t{seed}\t{cuts}\t{losses}\t{seconds}\n");
+        let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
+        file.write_all(line.as_bytes()).unwrap();
     }
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Outcome { system, cuts, failures } = self;
-        write!(out, "{system:?}: {cuts} power cuts, {} with a loss", failures.len())?;
+        let Outcome {
+            system,
+            seed,
+            cuts,
+            took,
+            failures,
+        } = self;
+        let (losses, seconds) = (failures.len(), took.as_secs());
+        write!(
+            out,
+            "{system:?}, seed {seed}: {cuts} power cuts, {losses} with a loss, in {seconds} s"
+        )?;
         for failure in failures.iter().take(10) {
             write!(out, "\n  {failure}")?;
         }
@@ -97,9 +150,9 @@ impl Rig {
 
     /// Makes that many cuts, at most so many of one recording.
     pub fn run(&self, cuts: u64, per_recording: u64) -> Outcome {
+        let began = Instant::now();
         let mut failures = Vec::new();
-        let mut done = 0;
-        let mut recordings = 0;
+        let (mut done, mut recordings) = (0, 0);
         while done < cuts {
             recordings += 1;
             let seed = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(recordings);
@@ -118,11 +171,7 @@ impl Rig {
                 done += 1;
             }
         }
-        Outcome {
-            system: self.system,
-            cuts,
-            failures,
-        }
+        Outcome::new(self.system, self.seed, cuts, began, failures)
     }
 
     /// Records, anew if the broker was killed between doing something and noting it; what is missed each time is missed by the shim.
@@ -153,6 +202,7 @@ impl Rig {
         let history = History::default();
         workload::run(broker.bootstrap(), seed, &history);
         let ended = monotonic();
+        until_at_rest(&trace).unwrap();
         broker.kill9().unwrap();
         let disk = before.recorded(&root, &trace).unwrap();
         let missed = self.missed(&disk, &root);

@@ -1,21 +1,24 @@
 //! Clients that write while they are recorded: idempotent producers, a group that commits, topics that come and go.
 
-use super::history::{Commit, History, Life, Sent};
+use super::history::{Commit, History, Life, Place, Sent};
 use base::Rng;
 use protocol::messages::init_producer_id_request::InitProducerIdRequest;
 use protocol::messages::offset_commit_request::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
+use protocol::messages::produce_request::ProduceRequest;
 use std::thread;
 use testkit::Talk;
 use testkit::batch::{Batch, Record};
 use testkit::power_cut::monotonic;
-use testkit::talk::{eventually, now_ms};
+use testkit::talk::{eventually, now_ms, produce_request};
 
 /// How many producers there are at once.
 const PRODUCERS: u64 = 4;
 /// How many batches each sends.
 const BATCHES: usize = 120;
+/// How many requests of a producer may be on their way at once.
+pub const IN_FLIGHT: u64 = 5;
 /// How often the group commits.
 const COMMITS: i64 = 60;
 /// How many topics come and go.
@@ -79,8 +82,8 @@ impl Producer {
         }
     }
 
-    fn send(&mut self, talk: &mut Talk, topic: &str, partition: i32, rng: &mut Rng, history: &History) {
-        let place = (topic.to_owned(), partition);
+    /// The next batch for a place, as it is told to the history and as it is sent.
+    fn batch(&mut self, place: Place, rng: &mut Rng) -> (Sent, ProduceRequest) {
         let count = 1 + usize::try_from(rng.below(8)).unwrap();
         let room = if rng.below(12) == 0 { 20_000 } else { 200 };
         let values: Vec<Vec<u8>> = (0..count)
@@ -95,30 +98,48 @@ impl Producer {
         let batch = Batch::new(now_ms(), records).from_producer(self.id, self.epoch, *sequence);
         *sequence += i32::try_from(count).unwrap();
         let acks = if rng.below(3) == 0 { 1 } else { -1 };
-        let index = {
-            let mut sent = history.sent.lock().unwrap();
-            sent.push(Sent {
-                place,
-                values,
-                sent_at: monotonic(),
-                acknowledged: None,
-            });
-            sent.len() - 1
+        let request = produce_request(&place.0, place.1, acks, batch.encode());
+        let sent = Sent {
+            place,
+            values,
+            sent_at: monotonic(),
+            acknowledged: None,
         };
-        let answer = talk.produce(topic, partition, acks, batch.encode()).unwrap();
-        let now = monotonic();
-        assert_eq!(answer.error_code, 0, "{answer:?}");
-        history.sent.lock().unwrap()[index].acknowledged = Some((now, answer.base_offset));
+        (sent, request)
+    }
+
+    /// Sends a batch to each place, all of them before the first is answered.
+    fn send(&mut self, talk: &mut Talk, places: Vec<Place>, rng: &mut Rng, history: &History) {
+        let batches = places.into_iter().map(|place| self.batch(place, rng));
+        let (sent, requests): (Vec<_>, Vec<_>) = batches.unzip();
+        let first = {
+            let mut all = history.sent.lock().unwrap();
+            all.extend(sent);
+            all.len() - requests.len()
+        };
+        let answered = talk.produce_in_flight(&requests, |number, answer| {
+            let now = monotonic();
+            assert_eq!(answer.error_code, 0, "{answer:?}");
+            history.sent.lock().unwrap()[first + number].acknowledged = Some((now, answer.base_offset));
+        });
+        answered.unwrap();
     }
 }
 
 fn produce(address: &str, mut rng: Rng, name: u64, history: &History) {
     let mut talk = Talk::at(address).unwrap();
     let mut producer = Producer::begin(&mut talk, name);
-    for _ in 0..BATCHES {
-        let (topic, partitions) = LASTING[usize::try_from(rng.below(2)).unwrap()];
-        let partition = i32::try_from(rng.below(u64::try_from(partitions).unwrap())).unwrap();
-        producer.send(&mut talk, topic, partition, &mut rng, history);
+    let mut left = BATCHES;
+    while left > 0 {
+        let in_flight = left.min(1 + usize::try_from(rng.below(IN_FLIGHT)).unwrap());
+        let places = (0..in_flight).map(|_| {
+            let (topic, partitions) = LASTING[usize::try_from(rng.below(2)).unwrap()];
+            let partition = rng.below(u64::try_from(partitions).unwrap());
+            (topic.to_owned(), i32::try_from(partition).unwrap())
+        });
+        let places = places.collect();
+        producer.send(&mut talk, places, &mut rng, history);
+        left -= in_flight;
     }
 }
 
@@ -177,7 +198,7 @@ fn come_and_go(address: &str, history: &History) {
     for number in 0..TOPICS {
         let topic = format!("guest-{number}");
         create(&mut talk, &topic, 2, history);
-        producer.send(&mut talk, &topic, 1, &mut rng, history);
+        producer.send(&mut talk, vec![(topic.clone(), 1)], &mut rng, history);
         if number % 2 == 1 {
             let asked = monotonic();
             talk.delete_topic(&topic).unwrap();
