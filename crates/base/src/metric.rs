@@ -13,6 +13,7 @@ mod text;
 
 pub use counter::Counter;
 pub use descriptor::{Descriptor, Labels};
+pub use family::Show;
 pub use gauge::Gauge;
 pub use histogram::{Histogram, QUANTILES, Summary, Unit};
 pub use registry::Registry;

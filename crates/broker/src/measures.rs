@@ -2,6 +2,7 @@
 //!
 //! Handles are looked up once and kept here: on the path of a request they are additions to atomics.
 
+mod logs;
 mod replication;
 mod requests;
 mod traffic;
@@ -84,6 +85,7 @@ pub fn show(broker: &Arc<Broker>) {
         count(broker, |partition| partition.leadership().is_ok())
     });
     replication::show(asked);
+    logs::show(broker);
     asked(&OFFLINE_DIRS, |broker| {
         broker.log_dirs.dirs.iter().filter(|dir| dir.is_offline()).count()
     });

@@ -1,5 +1,6 @@
 //! The metrics of one name.
 
+use super::descriptor::Labels;
 use super::{Counter, Gauge, Histogram};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,6 +20,7 @@ pub(super) enum Metric {
     Counter(Arc<Counter>),
     Gauge(Arc<Gauge>),
     Asked(Asked),
+    AskedMany(AskedMany),
     Histogram(Arc<Histogram>),
 }
 
@@ -29,5 +31,18 @@ pub(super) struct Asked(pub(super) Arc<dyn Fn() -> f64 + Send + Sync>);
 impl fmt::Debug for Asked {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("Asked")
+    }
+}
+
+/// Takes a value with its labels.
+pub type Show<'a> = dyn FnMut(&Labels<'_>, f64) + 'a;
+
+/// Values that are asked for, with their labels, when the page is read.
+#[derive(Clone)]
+pub(super) struct AskedMany(pub(super) Arc<dyn Fn(&mut Show<'_>) + Send + Sync>);
+
+impl fmt::Debug for AskedMany {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("AskedMany")
     }
 }

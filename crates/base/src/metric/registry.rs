@@ -1,7 +1,7 @@
 //! All metrics of a process.
 
 use super::descriptor::{Descriptor, Labels, label_text};
-use super::family::{Asked, Family, Metric};
+use super::family::{Asked, AskedMany, Family, Metric, Show};
 use super::histogram::Unit;
 use super::{Counter, Gauge, Histogram, text};
 use std::collections::BTreeMap;
@@ -48,6 +48,15 @@ impl Registry {
         let family = family_of(&mut families, descriptor);
         let asked = Metric::Asked(Asked(Arc::new(read)));
         family.metrics.insert(label_text(labels), asked);
+    }
+
+    /// Gauges of one name whose labels, too, are asked for whenever the page is read: nothing is kept for what comes and goes in
+    /// great numbers. `read` hands each to what it is given, and must not touch the registry, nor wait long.
+    pub fn asked_gauges(&self, descriptor: &Descriptor, read: impl Fn(&mut Show<'_>) + Send + Sync + 'static) {
+        let mut families = self.lock();
+        let family = family_of(&mut families, descriptor);
+        let asked = Metric::AskedMany(AskedMany(Arc::new(read)));
+        family.metrics.insert(String::new(), asked);
     }
 
     /// The histogram of that name and those labels.

@@ -1,5 +1,6 @@
 //! Prometheus' text format, version 0.0.4.
 
+use super::descriptor::label_text;
 use super::family::Metric;
 use super::histogram::QUANTILES;
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ pub(super) fn family(page: &mut String, name: &str, help: &str, metrics: &BTreeM
     };
     let (shown, kind) = match first {
         Metric::Counter(_) => (format!("{name}_total"), "counter"),
-        Metric::Gauge(_) | Metric::Asked(_) => (name.to_owned(), "gauge"),
+        Metric::Gauge(_) | Metric::Asked(_) | Metric::AskedMany(_) => (name.to_owned(), "gauge"),
         Metric::Histogram(_) => (name.to_owned(), "summary"),
     };
     let _ = writeln!(page, "# HELP {shown} {help}\n# TYPE {shown} {kind}");
@@ -21,6 +22,10 @@ pub(super) fn family(page: &mut String, name: &str, help: &str, metrics: &BTreeM
             Metric::Counter(counter) => _ = writeln!(page, "{shown}{labels} {}", counter.get()),
             Metric::Gauge(gauge) => _ = writeln!(page, "{shown}{labels} {}", gauge.get()),
             Metric::Asked(asked) => _ = writeln!(page, "{shown}{labels} {}", (asked.0)()),
+            Metric::AskedMany(asked) => (asked.0)(&mut |labels, value| {
+                let labels = label_text(labels);
+                let _ = writeln!(page, "{shown}{labels} {value}");
+            }),
             Metric::Histogram(histogram) => {
                 let summary = histogram.summary();
                 for (quantile, value) in QUANTILES.iter().zip(summary.quantiles) {
@@ -48,6 +53,7 @@ mod tests {
 
     const BYTES_IN: Descriptor = Descriptor::new("kafka.server", "BrokerTopicMetrics", "BytesInPerSec", "Bytes in.");
     const FLUSH: Descriptor = Descriptor::new("kafka.log", "LogFlushStats", "LogFlushRateAndTimeMs", "Flushes.");
+    const SIZE: Descriptor = Descriptor::new("kafka.log", "Log", "Size", "Bytes.");
     const DIRTY: Descriptor = Descriptor::new("kafka.log", "LogCleanerManager", "max-dirty-percent", "Dirt.");
 
     #[test]
@@ -58,10 +64,18 @@ mod tests {
         registry.counter(&BYTES_IN, &[]).add(1);
         registry.histogram(&FLUSH, &[], Unit::Millis).observe(2000);
         registry.asked_gauge(&DIRTY, &[("logDirectory", "/d")], || 12.5);
+        registry.asked_gauges(&SIZE, |show| {
+            show(&[("topic", "t"), ("partition", "0")], 3.0);
+            show(&[("topic", "t"), ("partition", "1")], 4.0);
+        });
         let gone = Descriptor { name: "gone", ..DIRTY };
         registry.gauge(&gone, &[]).set(1.0);
         registry.forget(&gone, &[]);
         expect![[r#"
+            # HELP kafka_log_log_size Bytes.
+            # TYPE kafka_log_log_size gauge
+            kafka_log_log_size{topic="t",partition="0"} 3
+            kafka_log_log_size{topic="t",partition="1"} 4
             # HELP kafka_log_logcleanermanager_max_dirty_percent Dirt.
             # TYPE kafka_log_logcleanermanager_max_dirty_percent gauge
             kafka_log_logcleanermanager_max_dirty_percent{logDirectory="/d"} 12.5

@@ -31,7 +31,7 @@ fn what_happens_shows_in_the_metrics() -> Result<()> {
     let settings = Settings::default().with("riverrun.metrics.listeners", &address);
     let broker = RiverrunBroker::start(&settings)?;
     let mut talk = Talk::to(&broker)?;
-    talk.create_topic("measured", 2, &[])?;
+    talk.create_topic("measured", 2, &[("retention.bytes", "1000")])?;
     for _ in 0..3 {
         talk.append("measured", 0, 100)?;
     }
@@ -77,6 +77,12 @@ fn what_happens_shows_in_the_metrics() -> Result<()> {
         value("kafka_server_replicamanager_underreplicatedpartitions"),
         Some(0.0)
     );
+    let of_log = |name: &str| value(&format!("kafka_log_log_{name}{{topic=\"measured\",partition=\"0\"}}"));
+    assert_eq!(
+        ["size", "numlogsegments", "logstartoffset", "logendoffset"].map(of_log),
+        [Some(fetched as f64), Some(1.0), Some(0.0), Some(3.0)]
+    );
+    assert_eq!(of_log("retentionsizeinpercent"), Some((fetched / 10) as f64));
     assert_eq!(value("kafka_log_logmanager_offlinelogdirectorycount"), Some(0.0));
     let dir = format!(
         "kafka_log_logmanager_remaininglogstorecover{{dir=\"{}\"}}",
