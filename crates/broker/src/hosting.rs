@@ -1,6 +1,7 @@
 //! Taking partitions in: opening or creating their logs, leading them, letting them go.
 
 use crate::Broker;
+use crate::checking::Checking;
 use crate::log_config::PartitionSettings;
 use crate::log_dirs::{LogDir, TakenUp};
 use crate::partitions::Hosted;
@@ -10,7 +11,7 @@ use metadata::image::{PartitionImage, TopicImage};
 use partition::{Following, Leadership, Partition, Wakes};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use storage::dirs::{name, partition_metadata};
 use storage::{LastShutdown, Log, LogOptions, StorageError};
 
@@ -34,12 +35,13 @@ pub struct Opened {
     pub unnamed: Option<PathBuf>,
 }
 
-/// Opens or creates the log of one partition of `topic`.
+/// Opens or creates the log of one partition of `topic`; `checking` tells how far that is.
 pub fn open(
     broker: &Broker,
     topic: &TopicImage,
     index: i32,
     settings: &PartitionSettings,
+    checking: &Checking,
 ) -> Result<Opened, HostingError> {
     let topic_partition = TopicPartition::new(Arc::clone(&topic.name), index);
     let place = match broker.log_dirs.take(&topic_partition, topic.id) {
@@ -50,7 +52,8 @@ pub fn open(
         return Err(HostingError::Offline);
     }
     let dir = Arc::clone(&place.dir);
-    let hosted = open_at(broker, topic.id, topic_partition, place, settings);
+    let to_check = checking.of(&place.dir);
+    let hosted = open_at(broker, topic.id, topic_partition, place, settings, to_check);
     match &hosted {
         Err(HostingError::Log(error)) => dir.failed(error),
         Err(HostingError::Offline) | Ok(_) => {}
@@ -64,6 +67,7 @@ fn open_at(
     topic_partition: TopicPartition,
     place: TakenUp,
     settings: &PartitionSettings,
+    to_check: Arc<AtomicUsize>,
 ) -> Result<Opened, HostingError> {
     let jitter_seed = broker
         .rng
@@ -84,6 +88,7 @@ fn open_at(
         now: broker.clock.wall(),
         producer_id_expiration_ms: i64::try_from(expiration).unwrap_or(i64::MAX),
         jitter_seed,
+        to_check,
     })?;
     if let Some(offset) = place.first_dirty {
         log.set_first_dirty_offset(offset);

@@ -4,7 +4,7 @@ use crate::Broker;
 use crate::log_dirs::LogDir;
 use crate::partitions::Hosted;
 use crate::{epoch_files, flusher, open_files};
-use base::{Instant, Offset, TopicPartition};
+use base::{Clock, Instant, Offset, TopicPartition};
 use partition::Wakes;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -35,12 +35,12 @@ enum Removal {
 #[derive(Clone, Debug)]
 pub struct Removals {
     queue: mpsc::Sender<(Instant, Removal)>,
-    clock: Arc<dyn base::Clock>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Removals {
     /// A queue, and the end from which [`remove_when_due`] takes.
-    pub fn new(clock: Arc<dyn base::Clock>) -> (Self, Due) {
+    pub fn new(clock: Arc<dyn Clock>) -> (Self, Due) {
         let (queue, due) = mpsc::channel(REMOVALS);
         (Self { queue, clock }, Due { queue: due })
     }
@@ -197,7 +197,7 @@ const BITE: usize = 8;
 /// Deletes old segments of every log.
 pub fn enforce_retention(broker: &Broker, removals: &Removals) {
     for hosted in online(broker) {
-        if let Err(error) = retire(broker, removals, &hosted) {
+        if let Err(error) = retire(broker.clock.as_ref(), removals, &hosted) {
             let partition = hosted.lock().topic_partition().clone();
             let now = broker.partitions.get(&partition.topic, partition.partition);
             // A topic that was deleted meanwhile took its files with it.
@@ -209,8 +209,8 @@ pub fn enforce_retention(broker: &Broker, removals: &Removals) {
 }
 
 /// The lock is held for moments: producers must not notice how much goes.
-fn retire(broker: &Broker, removals: &Removals, hosted: &Hosted) -> Result<(), StorageError> {
-    let now = broker.clock.wall();
+fn retire(clock: &dyn Clock, removals: &Removals, hosted: &Hosted) -> Result<(), StorageError> {
+    let now = clock.wall();
     let view = {
         let partition = hosted.lock();
         partition.log().retention_view(partition.high_watermark())
@@ -407,5 +407,51 @@ fn write(broker: &Broker, dir: &LogDir, which: OffsetCheckpoint, offsets: &[(Top
             dir.failed(&error.into());
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partitions::watched::Watched;
+    use base::Timestamp;
+    use base::clock::SystemClock;
+    use records::BatchBuilder;
+    use storage::LogConfig;
+
+    #[test]
+    fn nothing_is_read_renamed_or_removed_under_the_lock_however_much_is_old() {
+        let config = LogConfig {
+            retention_ms: 1,
+            segment_bytes: 200,
+            ..LogConfig::default()
+        };
+        let watched = Watched::new(config);
+        for _ in 0..5 * BITE {
+            let mut builder = BatchBuilder::new();
+            builder.append(Timestamp(1), None, Some(&[b'v'; 100]), &[]);
+            watched.append(builder.build());
+        }
+        // One that is young stays, and with it the last segment: to make a new one takes the lock, as every append that rolls does.
+        let clock = SystemClock::new();
+        let mut builder = BatchBuilder::new();
+        builder.append(Timestamp(clock.wall().0 + 3_600_000), None, Some(b"young"), &[]);
+        watched.append(builder.build());
+        let (removals, mut due) = Removals::new(Arc::new(SystemClock::new()));
+        watched.begin();
+        retire(&clock, &removals, &watched.hosted).expect("retired");
+        assert_eq!(watched.hosted.lock().log().segment_count(), 1);
+        assert!(watched.done() >= 5 * BITE, "the files were renamed");
+        assert_eq!(watched.under_lock(), Vec::<String>::new());
+        let mut bites = 0;
+        while let Ok((_, removal)) = due.queue.try_recv() {
+            let Removal::Files(doomed) = removal else {
+                panic!("{removal:?}")
+            };
+            assert!(doomed.segments <= BITE, "{} segments at once", doomed.segments);
+            doomed.remove(watched.fs.as_ref()).expect("removed");
+            bites += 1;
+        }
+        assert!(bites >= 5, "{bites}");
     }
 }

@@ -6,6 +6,7 @@
 pub mod api;
 mod applied;
 pub mod channel;
+mod checking;
 pub mod cleaner;
 pub mod config_check;
 pub mod controller_connection;

@@ -3,6 +3,7 @@
 use crate::Broker;
 use crate::applied::applied_end;
 use crate::channel::{self, ControllerError};
+use crate::log_dirs::LogDir;
 use base::Uuid;
 use config::Endpoint;
 use metadata::{Published, feature};
@@ -10,6 +11,7 @@ use protocol::ErrorCode;
 use protocol::messages::broker_heartbeat_request::BrokerHeartbeatRequest;
 use protocol::messages::broker_heartbeat_response::BrokerHeartbeatResponse;
 use protocol::messages::broker_registration_request::{BrokerRegistrationRequest, Feature, Listener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -163,25 +165,54 @@ pub enum Wish {
 }
 
 async fn heartbeat(broker: &Broker, wish: Wish) -> Result<BrokerHeartbeatResponse, LifecycleError> {
-    let offline = broker
-        .log_dirs
-        .dirs
-        .iter()
-        .filter(|dir| dir.is_offline() && dir.id != Uuid::ZERO)
-        .map(|dir| dir.id);
+    let failed: Vec<_> = broker.log_dirs.dirs.iter().filter(|dir| dir.is_to_be_told()).collect();
     let request = BrokerHeartbeatRequest {
         broker_id: broker.node.0,
         broker_epoch: broker.epoch.load(Ordering::Acquire),
         current_metadata_offset: applied_end(broker).0 - 1,
         want_fence: wish == Wish::StayFenced,
         want_shut_down: wish == Wish::ShutDown,
-        offline_log_dirs: offline.collect(),
+        offline_log_dirs: failed.iter().map(|dir| dir.id).collect(),
         cordoned_log_dirs: None,
     };
     let response = channel::call(broker.controller.as_ref(), HEARTBEAT_VERSION, &request).await?;
     match ErrorCode::from(response.error_code) {
-        ErrorCode::None => Ok(response),
+        ErrorCode::None => {
+            failed.iter().for_each(|dir| dir.note_told());
+            Ok(response)
+        }
         error => Err(LifecycleError::Refused(error, error.message())),
+    }
+}
+
+/// Waits until a directory has been offline for `log.dir.failure.timeout.ms` without the controller having heard of it; answers
+/// which. What it holds has leaders still, as far as the cluster knows, that serve nobody (KIP-858).
+pub async fn untold(broker: &Broker) -> PathBuf {
+    let mut failures = broker.log_dirs.failures();
+    let mut due: Vec<(Instant, Arc<LogDir>)> = Vec::new();
+    loop {
+        failures.mark_unchanged();
+        for dir in broker.log_dirs.dirs.iter().filter(|dir| dir.is_to_be_told()) {
+            if !due.iter().any(|(_, known)| Arc::ptr_eq(known, dir)) {
+                let patience = broker.config.load().quorum.log_dir_failure_timeout;
+                due.push((Instant::now() + patience, Arc::clone(dir)));
+            }
+        }
+        let untold = due.iter().filter(|(_, dir)| !dir.is_told());
+        let first = untold.min_by_key(|(at, _)| *at).cloned();
+        let over = async {
+            match &first {
+                Some((at, _)) => tokio::time::sleep_until(*at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            // The sender is part of the broker.
+            _ = failures.changed() => {}
+            () = over => if let Some((_, dir)) = first.filter(|(_, dir)| !dir.is_told()) {
+                return dir.path.clone();
+            }
+        }
     }
 }
 

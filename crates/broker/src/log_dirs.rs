@@ -73,6 +73,8 @@ pub struct LogDir {
     /// Whether a recovery point moved that `recovery-point-offset-checkpoint` does not tell yet.
     pub recovery_points_moved: AtomicBool,
     offline: AtomicBool,
+    /// Whether the controller has heard that it is offline.
+    told: AtomicBool,
     /// How many directories are offline, for those who must act on it.
     failures: watch::Sender<usize>,
 }
@@ -87,7 +89,7 @@ pub struct Unusable {
 }
 
 impl LogDir {
-    fn new(path: &Path, id: Uuid, partitions: usize, failures: &watch::Sender<usize>) -> Arc<Self> {
+    pub(crate) fn new(path: &Path, id: Uuid, partitions: usize, failures: &watch::Sender<usize>) -> Arc<Self> {
         Arc::new(Self {
             path: path.to_owned(),
             id,
@@ -96,6 +98,7 @@ impl LogDir {
             checkpoints: Mutex::default(),
             recovery_points_moved: AtomicBool::new(false),
             offline: AtomicBool::new(false),
+            told: AtomicBool::new(false),
             failures: failures.clone(),
         })
     }
@@ -103,6 +106,21 @@ impl LogDir {
     /// Whether a write to it failed; nothing is written to it any more.
     pub fn is_offline(&self) -> bool {
         self.offline.load(Ordering::Acquire)
+    }
+
+    /// Whether it failed and is one that the controller knows of: then it must hear of it.
+    pub fn is_to_be_told(&self) -> bool {
+        self.is_offline() && self.id != Uuid::ZERO
+    }
+
+    /// The controller has answered a heartbeat that named it among those that failed.
+    pub fn note_told(&self) {
+        self.told.store(true, Ordering::Release);
+    }
+
+    /// Whether the controller has heard that it is offline.
+    pub fn is_told(&self) -> bool {
+        self.told.load(Ordering::Acquire)
     }
 
     /// Something could not be written: takes the directory out of use, unless it is merely full or the process has too many
@@ -158,6 +176,16 @@ pub struct LogDirs {
 }
 
 impl LogDirs {
+    /// These directories, with nothing in them.
+    #[cfg(test)]
+    pub(crate) fn of(dirs: Vec<Arc<LogDir>>) -> Self {
+        Self {
+            dirs,
+            found: Mutex::default(),
+            failures: watch::channel(0).0,
+        }
+    }
+
     /// Looks at what is in every directory; they are formatted and locked already. Those in `unusable`, and those that
     /// cannot be read, are offline from the start. `threads` look into each.
     pub fn open(

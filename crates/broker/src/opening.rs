@@ -1,11 +1,13 @@
 //! Opening many logs at once, as at the start: on all cores, and saying how far it is.
 
 use crate::Broker;
+use crate::checking::Checking;
 use crate::hosting::{self, HostingError, Opened};
 use crate::log_config::{self, PartitionSettings};
 use crate::open_files;
 use crate::replication::{PartitionId, Task};
 use base::Instant;
+use base::Offset;
 use base::metric::Descriptor;
 use config::BrokerConfig;
 use metadata::MetadataImage;
@@ -46,12 +48,19 @@ pub(crate) fn open_all(
         .saturating_mul(dirs)
         .clamp(1, wanted.len());
     let progress = Progress::new(broker, wanted.len());
+    let is_start = broker.image.borrow().end == Offset::ZERO;
+    let work = &|number| {
+        let checking = match is_start {
+            true => Checking::shown(&broker.log_dirs, &broker.metrics, number),
+            false => Checking::unseen(&broker.log_dirs),
+        };
+        open_some(broker, image, wanted, &progress, &checking)
+    };
     let opened: Vec<(usize, Opened, Task)> = std::thread::scope(|scope| {
-        let work = || open_some(broker, image, wanted, &progress);
         if workers == 1 {
-            return work();
+            return work(0);
         }
-        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let threads: Vec<_> = (0..workers).map(|number| scope.spawn(move || work(number))).collect();
         threads
             .into_iter()
             .flat_map(|thread| thread.join().expect("opening a log does not panic"))
@@ -86,6 +95,7 @@ fn open_some(
     image: &MetadataImage,
     wanted: &[(Arc<TopicImage>, i32)],
     progress: &Progress<'_>,
+    checking: &Checking,
 ) -> Vec<(usize, Opened, Task)> {
     let config = broker.config.load();
     let mut opened = Vec::new();
@@ -102,7 +112,7 @@ fn open_some(
             ));
         }
         let Some((_, settings)) = &settings else { continue };
-        match open_one(broker, topic, *index, settings) {
+        match open_one(broker, topic, *index, settings, checking) {
             Ok((one, task)) => opened.push((at, one, task)),
             Err(error) => error!(topic = %topic.name, partition = index, %error, "the partition cannot be hosted"),
         }
@@ -114,8 +124,9 @@ fn open_one(
     topic: &TopicImage,
     index: i32,
     settings: &PartitionSettings,
+    checking: &Checking,
 ) -> Result<(Opened, Task), HostingError> {
-    let opened = hosting::open(broker, topic, index, settings)?;
+    let opened = hosting::open(broker, topic, index, settings, checking)?;
     let Some(partition) = topic.partition(index) else {
         return Ok((opened, Task::Rest));
     };

@@ -1,6 +1,8 @@
 //! The partitions that this broker hosts, found by topic name or id without a lock.
 
 mod locked;
+#[cfg(test)]
+pub(crate) mod watched;
 pub(crate) mod watchers;
 
 pub use locked::Locked;
@@ -105,6 +107,12 @@ impl Hosted {
     /// As [`Hosted::lock`].
     pub(crate) fn lock_to_append(&self, bytes: usize) -> Locked<'_> {
         self.lock_to(AtTheEnd::PutOff(bytes as u64))
+    }
+
+    /// Whether somebody holds the lock now: where there is one thread, whoever asks.
+    #[cfg(test)]
+    fn is_locked(&self) -> bool {
+        self.guarded.try_lock().is_err()
     }
 
     fn lock_to(&self, at_the_end: AtTheEnd) -> Locked<'_> {

@@ -240,6 +240,12 @@ impl RunningBroker {
         metadata
     }
 
+    /// Waits until a directory has failed and the controller could not be told so in time; answers which. The broker had
+    /// better stop then: it is taken for the leader of what it cannot serve.
+    pub async fn untold(&self) -> PathBuf {
+        lifecycle::untold(&self.broker).await
+    }
+
     /// Hands over what it leads, answers what is in flight, and closes the logs so that the next start trusts them.
     pub async fn stop(self) {
         if self.broker.config.load().quorum.controlled_shutdown_enable {

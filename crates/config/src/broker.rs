@@ -155,6 +155,7 @@ settings! {
         controlled_shutdown_enable: bool = "controlled.shutdown.enable",
         controller_socket_timeout: Duration = "controller.socket.timeout.ms",
         initial_broker_registration_timeout: Duration = "initial.broker.registration.timeout.ms",
+        log_dir_failure_timeout: Duration = "log.dir.failure.timeout.ms",
         controller_quorum_append_linger: Duration = "controller.quorum.append.linger.ms",
         controller_quorum_auto_join_enable: bool = "controller.quorum.auto.join.enable",
         controller_quorum_election_backoff_max: Duration = "controller.quorum.election.backoff.max.ms",

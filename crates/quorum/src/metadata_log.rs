@@ -51,6 +51,7 @@ impl MetadataLog {
             now: clock.wall(),
             producer_id_expiration_ms: i64::MAX,
             jitter_seed: 0,
+            to_check: Arc::default(),
         })?;
         if partition_metadata::read(&*fs, &dir)?.is_none() {
             partition_metadata::write(&*fs, &dir, Uuid::METADATA_TOPIC)?;

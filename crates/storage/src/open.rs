@@ -17,6 +17,7 @@ use base::fs::Fs;
 use base::{Offset, Timestamp, TopicPartition};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How the broker that wrote the log ended.
@@ -51,6 +52,8 @@ pub struct LogOptions {
     pub producer_id_expiration_ms: i64,
     /// Any number: spreads the rolls of many logs over `segment.jitter.ms`.
     pub jitter_seed: u64,
+    /// Tells how many segments are still to be checked, while they are.
+    pub to_check: Arc<AtomicUsize>,
 }
 
 /// A log being put together.
@@ -142,6 +145,8 @@ impl Opening {
         // What begins at or above is told by the batches: the file may be of before or after them.
         let mut epochs_due = self.epochs.truncate_from_end(from) == Flush::Due;
         for number in first..self.segments.len() {
+            let left = self.segments.len() - number;
+            self.options.to_check.store(left, Ordering::Relaxed);
             let segment = Arc::clone(&self.segments[number]);
             let fresh = self.fresh(segment.base());
             let config = &self.options.config;
@@ -173,6 +178,7 @@ impl Opening {
                 self.checked.push(segment);
             }
         }
+        self.options.to_check.store(0, Ordering::Relaxed);
         self.indexes = TransactionIndexes::RebuiltFrom(rebuilt_from);
         if epochs_due {
             // Written together with those of all others.
@@ -321,6 +327,7 @@ impl LogOptions {
             now,
             producer_id_expiration_ms: 86_400_000,
             jitter_seed: 0,
+            to_check: Arc::default(),
         }
     }
 }

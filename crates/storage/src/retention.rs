@@ -67,6 +67,7 @@ impl Log {
                 home: Arc::clone(&log.home),
                 snapshots: snapshots.map(|segment| segment.base()).collect(),
                 segments,
+                renamed: Doomed::default(),
             })
         })
     }
@@ -105,14 +106,16 @@ pub struct OldSegments {
     log_end: Offset,
 }
 
-/// Segments that left a log; their files have yet to be renamed.
+/// Segments that left a log; files of theirs have yet to be renamed.
 #[derive(Debug)]
 #[must_use = "the files are still there, under the names of the log's"]
 pub struct Retired {
-    home: Arc<Home>,
-    segments: Vec<Arc<Segment>>,
+    pub(crate) home: Arc<Home>,
+    pub(crate) segments: Vec<Arc<Segment>>,
     /// The offsets of the producer snapshots that go with them.
-    snapshots: Vec<Offset>,
+    pub(crate) snapshots: Vec<Offset>,
+    /// What has been renamed already.
+    pub(crate) renamed: Doomed,
 }
 
 impl RetentionView {
@@ -202,6 +205,7 @@ impl Retired {
             home: Arc::clone(home),
             segments: Vec::new(),
             snapshots: Vec::new(),
+            renamed: Doomed::default(),
         }
     }
 
@@ -212,10 +216,8 @@ impl Retired {
 
     /// Renames the files, without the lock; they are to be removed later.
     pub fn rename(self) -> Result<Doomed, StorageError> {
-        let mut doomed = Doomed {
-            segments: self.segments.len(),
-            files: Vec::new(),
-        };
+        let mut doomed = self.renamed;
+        doomed.segments += self.segments.len();
         for segment in &self.segments {
             doomed.files.extend(segment.mark_deleted()?);
         }

@@ -6,7 +6,7 @@
 use protocol::messages::describe_cluster_request::DescribeClusterRequest;
 use testkit::batch::{Batch, Record};
 use testkit::nodes::TopicsView;
-use testkit::talk::{Resource, until};
+use testkit::talk::{Resource, batch_of, until};
 use testkit::{Cluster, Maker, Nodes, Plan, Voters, kafka_broker};
 
 /// Three brokers' worth of waiting for a session is long: these are short.
@@ -279,4 +279,60 @@ fn a_node_that_hangs_is_missed_before_its_session_runs_out() {
             assert_eq!(texts(&cluster, topic).last().map(String::as_str), Some("with two"));
         }
     }
+}
+
+const KAFKA_STORAGE_ERROR: i16 = 56;
+
+/// Has a segment of one of the broker's partitions of `t` fail to roll: a file is where its directory was.
+fn lose(cluster: &Nodes, dir: &std::path::Path) {
+    let found = (0..3).find(|index| dir.join(format!("t-{index}")).is_dir());
+    let index = found.expect("each directory has a partition");
+    let partition = dir.join(format!("t-{index}"));
+    std::fs::rename(&partition, dir.join("aside")).expect("renamed");
+    std::fs::write(&partition, "in the way").expect("written");
+    let mut talk = cluster.node(1).talk().expect("connected");
+    let mut produce = || talk.produce("t", index, -1, batch_of(700_000).encode());
+    until(
+        "a write that fails",
+        || Ok(produce()?.error_code == KAFKA_STORAGE_ERROR),
+    )
+    .unwrap_or_else(|error| panic!("{error:#}\n{}", cluster.log_tails()));
+}
+
+/// KIP-858: a broker that cannot tell the controller which directory it lost is taken for the leader of what it cannot serve.
+#[test]
+fn a_broker_that_cannot_tell_of_a_lost_directory_ends() {
+    let home = tempfile::TempDir::with_prefix("riverrun-untold-").expect("created");
+    let dirs = ["a", "b", "c"].map(|name| home.path().join(name));
+    let text = dirs.each_ref().map(|dir| dir.display().to_string()).join(",");
+    let plan = plan(Plan::separate(1, 1)).node(1, |node| {
+        node.with("log.dirs", text)
+            .with("metadata.log.dir", dirs[0].display())
+            .with("log.dir.failure.timeout.ms", 1_500)
+            .with("controlled.shutdown.enable", false)
+    });
+    let mut cluster = start(&plan);
+    let settings = [("segment.bytes", "1048576")];
+    cluster
+        .create_topic(1, "t", &[&[1], &[1], &[1]], &settings)
+        .unwrap_or_else(|error| panic!("{error:#}"));
+    lose(&cluster, &dirs[1]);
+    until("the cluster knows of the first", || {
+        let views = cluster.node(1).topics(Some(&["t"]))?;
+        Ok(views["t"].1.iter().filter(|partition| partition.leader == -1).count() == 1)
+    })
+    .unwrap_or_else(|error| panic!("{error:#}\n{}", cluster.log_tails()));
+    cluster.node(101).freeze().expect("frozen");
+    lose(&cluster, &dirs[2]);
+    let broker = cluster.node_mut(1);
+    until("it ends", || Ok(broker.ended()?.is_some()))
+        .unwrap_or_else(|error| panic!("{error:#}\n{}", broker.log_tail()));
+    // Kafka's tells the directory's id.
+    let told = broker.log_tail();
+    if broker.maker() == Maker::Riverrun {
+        assert!(told.contains(&dirs[2].display().to_string()), "{told}");
+        let first = format!("{} failed", dirs[1].display());
+        assert!(!told.contains(&first), "of this one it was told: {told}");
+    }
+    cluster.node(101).thaw().expect("thawed");
 }

@@ -8,7 +8,7 @@ use crate::partitions::Hosted;
 use base::Offset;
 use std::sync::Arc;
 use std::time::Duration;
-use storage::cleaner::{Cleaner, CleanerStats, CleaningError, Pace};
+use storage::cleaner::{self as ready, Cleaner, CleanerStats, CleaningError, Pace};
 use storage::{Doomed, StorageError};
 use tracing::{info, warn};
 
@@ -66,23 +66,31 @@ fn run(
     while let Some(group) = pass.next_group() {
         let producers = hosted.lock().log().last_records();
         let cleaned = pass.clean(group, &producers, &mut pace)?;
-        let installed = hosted.lock().log_mut().install(cleaned);
-        let swap = match installed {
-            Ok(swap) => swap,
-            Err(outdated) => {
-                // Retention or a truncation took some of the segments; what is left is looked at again.
-                outdated.discard()?;
-                return Err(CleaningError::Stopped);
-            }
-        };
-        let finished = swap.finish();
-        let mut partition = hosted.lock();
-        let doomed: Doomed = partition.log_mut().finish_swap(swap, finished)?;
-        let delay = partition.log().config().file_delete_delay_ms;
-        drop(partition);
+        let (doomed, delay) = exchange(hosted, cleaned)?;
         removals.files(doomed, delay);
     }
     Ok(pass.end())
+}
+
+/// Puts what was cleaned in the place of what it was made of; answers what is to be removed, and how much later. The lock is held for
+/// moments, and no file is touched meanwhile: producers must not notice how much is exchanged.
+fn exchange(hosted: &Hosted, cleaned: ready::Cleaned) -> Result<(Doomed, i64), CleaningError> {
+    let installed = hosted.lock().log_mut().install(cleaned);
+    let swap = match installed {
+        Ok(swap) => swap,
+        Err(outdated) => {
+            // Retention or a truncation took some of the segments; what is left is looked at again.
+            outdated.discard()?;
+            return Err(CleaningError::Stopped);
+        }
+    };
+    let finished = swap.finish();
+    let (retired, delay) = {
+        let mut partition = hosted.lock();
+        let retired = partition.log_mut().finish_swap(swap, finished)?;
+        (retired, partition.log().config().file_delete_delay_ms)
+    };
+    Ok((retired.rename()?, delay))
 }
 
 /// Waits until `bytes` may be read or written; ends the pass if the broker stops or the log is not to be cleaned any more.
@@ -148,4 +156,57 @@ pub(super) fn set_aside(broker: &Broker, hosted: &Hosted) {
         .entry(hosted.dir.path.clone())
         .or_default()
         .insert(partition);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partitions::watched::Watched;
+    use base::Timestamp;
+    use records::BatchBuilder;
+    use storage::LogConfig;
+    use storage::cleaner::CleanerSettings;
+
+    #[test]
+    fn nothing_is_read_or_renamed_under_the_lock_however_much_is_compacted() {
+        let config = LogConfig {
+            compact: true,
+            delete: false,
+            segment_bytes: 200,
+            min_cleanable_dirty_ratio: 0.0,
+            ..LogConfig::default()
+        };
+        let watched = Watched::new(config);
+        for at in 0..120 {
+            let mut builder = BatchBuilder::new();
+            builder.append(Timestamp(at), Some(b"key"), Some(&[b'v'; 100]), &[]);
+            watched.append(builder.build());
+        }
+        let hosted = &watched.hosted;
+        assert_eq!(hosted.lock().log().segment_count(), 120);
+        // What is not on stable storage is not cleaned.
+        hosted.lock().log_mut().flush(base::Instant::ZERO).expect("flushed");
+        let settings = CleanerSettings {
+            map_bytes: 1 << 20,
+            load_factor: 0.9,
+            io_bytes: 1 << 16,
+        };
+        let mut cleaner = Cleaner::new(settings, (1, 2));
+        let view = {
+            let partition = hosted.lock();
+            partition.log().cleaning_view(partition.last_stable_offset())
+        };
+        watched.begin();
+        let log = view.measure(Timestamp(1_000)).expect("measured");
+        let mut pass = cleaner.begin(&log, Timestamp(1_000), &mut |_| Pace::Go).expect("begun");
+        let mut exchanged = 0;
+        while let Some(group) = pass.next_group() {
+            let producers = hosted.lock().log().last_records();
+            let cleaned = pass.clean(group, &producers, &mut |_| Pace::Go).expect("cleaned");
+            exchanged += exchange(hosted, cleaned).expect("exchanged").0.segments;
+        }
+        assert!(exchanged > 100, "{exchanged}");
+        assert!(watched.done() > 100, "the files were touched");
+        assert_eq!(watched.under_lock(), Vec::<String>::new());
+    }
 }

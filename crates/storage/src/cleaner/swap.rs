@@ -5,7 +5,7 @@ use crate::deletion::Doomed;
 use crate::error::StorageError;
 use crate::home::Home;
 use crate::log::Log;
-use crate::producer_state::rename_snapshot;
+use crate::retention::Retired;
 use crate::segment::Segment;
 use std::io;
 use std::sync::Arc;
@@ -60,18 +60,19 @@ impl Log {
         Ok(Swap { cleaned })
     }
 
-    /// Notes how [`Swap::finish`] went: answers the files to remove later, or takes the log offline.
-    pub fn finish_swap(&mut self, swap: Swap, finished: Result<Doomed, StorageError>) -> Result<Doomed, StorageError> {
+    /// Notes how [`Swap::finish`] went: answers what is to be removed later, once the rest of it is renamed too, or takes the
+    /// log offline.
+    pub fn finish_swap(&mut self, swap: Swap, finished: Result<Doomed, StorageError>) -> Result<Retired, StorageError> {
         self.swapping = false;
         self.writing(|log| {
-            let mut doomed = finished?;
-            for input in &swap.cleaned.inputs[1..] {
-                if log.producers.release_snapshot(input.base()) {
-                    let renamed = rename_snapshot(&*log.home.fs, &log.home.dir(), input.base())?;
-                    doomed.files.extend(renamed);
-                }
-            }
-            Ok(doomed)
+            let renamed = finished?;
+            let inputs = swap.cleaned.inputs[1..].iter().map(|input| input.base());
+            Ok(Retired {
+                home: Arc::clone(&log.home),
+                segments: Vec::new(),
+                snapshots: inputs.filter(|base| log.producers.release_snapshot(*base)).collect(),
+                renamed,
+            })
         })
     }
 }

@@ -64,7 +64,7 @@ fn clean(log: &mut Log, cleaner: &mut Cleaner, now: i64) -> Result<Offset, Clean
         let cleaned = pass.clean(group, &producers, &mut go)?;
         let swap = log.install(cleaned).expect("nobody else changes the log");
         let finished = swap.finish();
-        let doomed = log.finish_swap(swap, finished)?;
+        let doomed = log.finish_swap(swap, finished)?.rename()?;
         doomed.remove(log.fs())?;
     }
     let (end, _) = pass.end();

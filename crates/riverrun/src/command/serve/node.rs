@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tracing::error;
 
 /// How long a node whose directories failed waits for its part in the quorum to end.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -84,25 +85,60 @@ pub(super) async fn run(settings: Settings, started: Instant) -> Result<()> {
         "riverrun {} is ready: listening on {address}, cluster {cluster_id}, started in {millis} ms",
         env!("CARGO_PKG_VERSION")
     );
-    let lost_dirs = async {
-        match &node.broker {
+    match ended(&mut node, &mut signals).await? {
+        End::Asked => {
+            signals.end_at_next();
+            node.stop().await
+        }
+        End::Lost(dir) => {
+            // Its thread is not to outlive the runtime; but no disk is waited for any more.
+            _ = timeout(FAREWELL, node.quorum.stop()).await;
+            bail!("every log directory, or the one of the metadata log ({dir}), has failed")
+        }
+        End::Untold(dir) => {
+            error!(
+                dir,
+                "no controller hears that the log directory failed: this broker stops"
+            );
+            signals.end_at_next();
+            node.stop().await?;
+            bail!("no controller could be told in time that log directory {dir} failed")
+        }
+    }
+}
+
+/// Why a node stops.
+enum End {
+    /// By a signal.
+    Asked,
+    /// There is no directory left to work in, or not that of the metadata log.
+    Lost(String),
+    /// The cluster takes it for the leader of what it cannot serve: a directory failed, and no controller could be told.
+    Untold(String),
+}
+
+/// Waits for the node's end.
+async fn ended(node: &mut Node, signals: &mut Signals) -> Result<End> {
+    let broker = node.broker.as_ref();
+    let lost = async {
+        match broker {
             Some(broker) => broker.lost().await,
             None => std::future::pending().await,
         }
     };
-    let lost = tokio::select! {
-        () = signals.first() => None,
-        // Without the metadata log nothing that a client is told can be kept; the process ends, as Kafka's does.
-        lost = node.quorum.ended() => return lost.context("the metadata log is lost"),
-        dir = lost_dirs => Some(dir.display().to_string()),
+    let untold = async {
+        match broker {
+            Some(broker) => broker.untold().await,
+            None => std::future::pending().await,
+        }
     };
-    if let Some(dir) = lost {
-        // Its thread is not to outlive the runtime; but no disk is waited for any more.
-        _ = timeout(FAREWELL, node.quorum.stop()).await;
-        bail!("every log directory, or the one of the metadata log ({dir}), has failed");
+    tokio::select! {
+        () = signals.first() => Ok(End::Asked),
+        // Without the metadata log nothing that a client is told can be kept; the process ends, as Kafka's does.
+        lost = node.quorum.ended() => lost.map(|()| End::Asked).context("the metadata log is lost"),
+        dir = lost => Ok(End::Lost(dir.display().to_string())),
+        dir = untold => Ok(End::Untold(dir.display().to_string())),
     }
-    signals.end_at_next();
-    node.stop().await
 }
 
 /// Looks into the node's directories, locks them, and opens its ports.
