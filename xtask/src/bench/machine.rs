@@ -1,6 +1,6 @@
 //! What the numbers were measured on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -59,16 +59,26 @@ pub fn rounds(count: usize) -> String {
 /// Shows a text and writes it to its place.
 pub fn write(output: &Path, text: &str) -> Result<()> {
     println!("\n{text}");
-    std::fs::create_dir_all(output.parent().context("a text goes into a folder")?)?;
-    std::fs::write(output, text)?;
+    write_quietly(output, text)?;
     println!("written to {}", output.display());
     Ok(())
+}
+
+fn write_quietly(output: &Path, text: &str) -> Result<()> {
+    std::fs::create_dir_all(output.parent().context("a text goes into a folder")?)?;
+    std::fs::write(output, text).with_context(|| format!("cannot write {}", output.display()))
+}
+
+/// Where a text goes: where it is told to; else, if all of it was measured, to its own place; a part is only shown.
+pub fn place(root: &Path, told: Option<&Path>, only: usize, own: &str) -> Option<PathBuf> {
+    let own = (only == 0).then_some(Path::new(own));
+    told.or(own).map(|output| root.join(output))
 }
 
 /// Writes what a text was made of beside it.
 pub fn write_json(output: &Path, value: &serde_json::Value) -> Result<()> {
     let text = serde_json::to_string(value)? + "\n";
-    Ok(std::fs::write(output.with_extension("json"), text)?)
+    write_quietly(&output.with_extension("json"), &text)
 }
 
 /// Looks at the machine.

@@ -36,7 +36,43 @@ pub fn run(options: &Options, root: &Path) -> Result<()> {
     let home = measuring.home.join("node");
     let topics = (measuring.scaled(TOPICS).ceil() as usize).max(1);
     let mut broker = Broker::prepare(&measuring.makes[0], &home)?.start()?;
-    measuring.generator.first_record(&[&broker])?;
+    let creation = fill(&measuring, &broker, topics)?;
+    let mut rows = String::from("| broker | s | CPU-s |\n|:--|--:|--:|\n");
+    for make in &measuring.makes {
+        let (mut seconds, mut cpu) = (Vec::new(), Vec::new());
+        for round in 1..=kills(make, &measuring) {
+            broker.kill()?;
+            let prepared = Prepared::left_at(make, &home)?;
+            let began = Instant::now();
+            broker = prepared.start()?;
+            let first = measuring.generator.first_record(&[&broker]);
+            first.with_context(|| format!("{} after a kill", make.name()))?;
+            let took = began.elapsed().as_secs_f64();
+            println!("{:<9} round {round}: {took:.2} s", make.name());
+            seconds.push(took);
+            // The threads that open the logs have ended by now.
+            cpu.push(broker.cpu_seconds_with_ended_threads()?);
+        }
+        let (seconds, cpu) = (median(seconds), median(cpu));
+        writeln!(rows, "| {} | {seconds:.2} | {cpu:.2} |", make.name())?;
+    }
+    broker.kill()?;
+    let text = format!(
+        "# Starting after kill -9\n\n\
+         Measured by `cargo xtask bench recovery` at {}; {} of kills, {} of Kafka, on the directory that Riverrun left. \
+         {topics} topics of {PARTITIONS} partitions with {RECORDS} records each (created in {creation:.1} s). Time from the start \
+         of the process to the first acknowledged record.\n\n{rows}",
+        machine.sentence(),
+        rounds(measuring.rounds),
+        kills(&measuring.makes[1], &measuring),
+    );
+    measuring.end()?;
+    machine::write(&root.join(&options.output), &text)
+}
+
+/// Creates the topics, in so many seconds, and writes to all of them.
+fn fill(measuring: &Measuring, broker: &Broker, topics: usize) -> Result<f64> {
+    measuring.generator.first_record(&[broker])?;
     let began = Instant::now();
     for topic in 0..topics {
         let create = ["create", "--topic", &name(topic), "--partitions", PARTITIONS];
@@ -51,45 +87,7 @@ pub fn run(options: &Options, root: &Path) -> Result<()> {
         let load = Load::new(&load).with(&format!("--records {RECORDS} --seconds 600"));
         measuring.generator.run(broker.address(), &[broker.id()], &load)?;
     }
-    let mut text = String::from("| broker | s | CPU-s |\n|:--|--:|--:|\n");
-    for make in &measuring.makes {
-        let (mut seconds, mut cpu) = (Vec::new(), Vec::new());
-        for round in 1..=kills(make, &measuring) {
-            broker.kill()?;
-            let prepared = Prepared::left_at(make, &home)?;
-            let began = Instant::now();
-            broker = prepared.start()?;
-            let first = measuring.generator.first_record(&[&broker]);
-            first.with_context(|| format!("{} after a kill", make.name()))?;
-            seconds.push(began.elapsed().as_secs_f64());
-            // The threads that open the logs have ended by now.
-            cpu.push(broker.cpu_seconds_with_ended_threads()?);
-            println!(
-                "{:<9} round {round}: {:.2} s",
-                make.name(),
-                began.elapsed().as_secs_f64()
-            );
-        }
-        writeln!(
-            text,
-            "| {} | {:.2} | {:.2} |",
-            make.name(),
-            median(seconds),
-            median(cpu)
-        )?;
-    }
-    broker.kill()?;
-    let text = format!(
-        "# Starting after kill -9\n\n\
-         Measured by `cargo xtask bench recovery` at {}; {} of kills, {} of Kafka, on the directory that Riverrun left. \
-         {topics} topics of {PARTITIONS} partitions with {RECORDS} records each (created in {creation:.1} s). Time from the start \
-         of the process to the first acknowledged record.\n\n{text}",
-        machine.sentence(),
-        rounds(measuring.rounds),
-        kills(&measuring.makes[1], &measuring),
-    );
-    measuring.end()?;
-    machine::write(&root.join(&options.output), &text)
+    Ok(creation)
 }
 
 fn name(topic: usize) -> String {

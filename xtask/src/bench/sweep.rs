@@ -1,18 +1,20 @@
 //! `cargo xtask bench sweep`: one factor at a time from one load, so that a cliff shows as a bend of its curve.
 
+mod cliffs;
 mod factors;
+mod retention;
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 
 use super::figures::Figures;
-use super::machine;
+use super::machine::{self, Machine, rounds};
 use super::measuring::{Contestant, Measuring, Setup};
 use super::native::{Load, Run};
 use super::plot::{self, Series};
@@ -23,13 +25,16 @@ use factors::{FACTORS, Factor, How, Point};
 pub struct Options {
     #[command(flatten)]
     setup: Setup,
-    /// Only these factors, by their names.
+    /// Only these factors, by their names; they are shown, and written only if it is said where to.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Where the tables go; beside them their figures as JSON and a plot of each factor.
-    #[arg(long, default_value = "docs/performance/sweep.md")]
-    output: PathBuf,
+    /// Where the tables go, and beside them their figures as JSON and a plot of each factor; `docs/performance/sweep.md` for
+    /// all of it.
+    #[arg(long)]
+    output: Option<PathBuf>,
 }
+
+const OUTPUT: &str = "docs/performance/sweep.md";
 
 const SYSTEMS: [&str; 2] = ["riverrun", "kafka"];
 /// What every point begins with.
@@ -51,50 +56,72 @@ pub fn run(options: &Options, root: &Path) -> Result<()> {
         return Ok(());
     };
     let machine = machine::describe(root)?;
+    let begun = Instant::now();
     let wanted = |factor: &&Factor| options.only.is_empty() || options.only.iter().any(|name| name == factor.name);
-    let contestants = measuring.contestants()?;
-    for factor in FACTORS
+    let (of_both, alone): (Vec<&Factor>, Vec<&Factor>) = FACTORS
         .iter()
         .filter(wanted)
-        .filter(|factor| factor.how != How::Replicas)
-    {
+        .partition(|factor| matches!(factor.how, How::Produce | How::Catch));
+    if !of_both.is_empty() {
+        by_turns(&mut measuring, &of_both, begun)?;
+    }
+    for factor in alone {
+        tell(factor, begun);
+        match factor.how {
+            How::Replicas => replicas(&mut measuring, factor)?,
+            How::Retention => retention::measure(&mut measuring, factor)?,
+            How::Produce | How::Catch => {}
+        }
+    }
+    measuring.end()?;
+    let text = text(&measuring, &machine, begun.elapsed().as_secs_f64() / 60.0);
+    let place = machine::place(root, options.output.as_deref(), options.only.len(), OUTPUT);
+    let Some(output) = place else {
+        println!("\n{text}");
+        return Ok(());
+    };
+    machine::write(&output, &text)?;
+    plots(&measuring.figures, &output)?;
+    let figures = measuring.figures.json();
+    let all = json!({ "machine": machine, "rounds": measuring.rounds, "scale": measuring.scale, "figures": figures });
+    machine::write_json(&output, &all)
+}
+
+/// The factors that the same two brokers are loaded for.
+fn by_turns(measuring: &mut Measuring, factors: &[&Factor], begun: Instant) -> Result<()> {
+    let contestants = measuring.contestants()?;
+    for factor in factors {
+        tell(factor, begun);
         for point in factor.points {
             for _ in 0..measuring.rounds {
                 for contestant in &contestants {
-                    measure(&mut measuring, contestant, factor, point).with_context(|| row(factor, point, "point"))?;
+                    measure(measuring, contestant, factor, point).with_context(|| row(factor, point, "point"))?;
                 }
             }
         }
     }
-    for contestant in contestants {
-        contestant.broker.kill()?;
-    }
-    for factor in FACTORS
-        .iter()
-        .filter(wanted)
-        .filter(|factor| factor.how == How::Replicas)
-    {
-        replicas(&mut measuring, factor)?;
-    }
-    measuring.end()?;
-    let text = format!(
-        "# How costs change with the load\n\nMeasured by `cargo xtask bench sweep` at {}; TCP {}; {} rounds by turns at {} of the \
-         full load, medians.\n\n{}\n{}",
+    contestants
+        .into_iter()
+        .try_for_each(|contestant| contestant.broker.kill())
+}
+
+fn tell(factor: &Factor, begun: Instant) {
+    eprintln!("{} after {:.0} s", factor.name, begun.elapsed().as_secs_f64());
+}
+
+fn text(measuring: &Measuring, machine: &Machine, minutes: f64) -> String {
+    let figures = &measuring.figures;
+    format!(
+        "# How costs change with the load\n\nMeasured by `cargo xtask bench sweep` at {}; {} at {} of the full load. {} It took \
+         {minutes:.0} minutes.\n\n{}\n{}\n{}",
         machine.sentence(),
-        machine.congestion_control,
-        measuring.rounds,
+        rounds(measuring.rounds),
         measuring.scale,
+        figures.spread(),
         include_str!("sweep/how.md"),
-        sections(&measuring.figures, &root.join(&options.output))?
-    );
-    println!("\n{text}");
-    let output = root.join(&options.output);
-    fs::write(&output, &text)?;
-    let all = json!({ "machine": machine, "rounds": measuring.rounds, "figures": measuring.figures.json() });
-    Ok(fs::write(
-        output.with_extension("json"),
-        serde_json::to_string(&all)? + "\n",
-    )?)
+        cliffs::section(figures),
+        sections(figures),
+    )
 }
 
 fn row(factor: &Factor, point: &Point, what: &str) -> String {
@@ -116,7 +143,7 @@ fn measure(measuring: &mut Measuring, contestant: &Contestant, factor: &Factor, 
     }
     let run = contestant.run(measuring, &load)?;
     match factor.how {
-        How::Produce | How::Replicas => add(measuring, contestant.name, factor, point, &run),
+        How::Produce | How::Replicas | How::Retention => add(measuring, contestant.name, factor, point, &run),
         How::Catch => {
             if point.cold {
                 forget(&measuring.home.join(contestant.name).join("data"), &topic)?;
@@ -159,9 +186,13 @@ fn replicas(measuring: &mut Measuring, factor: &Factor) -> Result<()> {
 }
 
 fn add(measuring: &mut Measuring, system: &str, factor: &Factor, point: &Point, run: &Run) {
+    // Work is what was moved: what was written, as often as it was, and what was read of it meanwhile.
+    let read = run.figure("read.wire_bytes");
+    let read = if read.is_nan() { 0.0 } else { read };
+    let moved = run.figure("wire_bytes") * point.copies + read;
     for (what, value) in [
         ("MB/s", run.megabytes_per_second()),
-        ("CPU-s per GB", run.cpu_seconds_per_gigabyte()),
+        ("CPU-s per GB", run.spent.cpu_seconds / moved * 1e9),
         ("CPU-us per request", run.cpu_microseconds_per_request()),
     ] {
         measuring.figures.add(system, &row(factor, point, what), value);
@@ -190,46 +221,49 @@ fn forget(data: &Path, topic: &str) -> Result<()> {
     Ok(())
 }
 
-/// A table and a plot of each factor.
-fn sections(figures: &Figures, output: &Path) -> Result<String> {
+/// A table of each factor, with its plot.
+fn sections(figures: &Figures) -> String {
     let mut text = String::new();
-    let stem = output
-        .file_stem()
-        .context("the tables have a name")?
-        .to_string_lossy()
-        .into_owned();
-    for factor in &FACTORS {
-        let rows: Vec<String> = factor
-            .points
-            .iter()
-            .map(|point| row(factor, point, factor.shown))
-            .collect();
-        let points = |system: &str| -> Vec<(usize, f64)> {
-            let values = rows.iter().map(|row| figures.median(system, row)).enumerate();
-            values.filter(|(_, value)| value.is_finite()).collect()
-        };
-        if points(SYSTEMS[0]).is_empty() {
-            continue;
-        }
-        let series = SYSTEMS.map(|system| Series {
-            name: system.to_owned(),
-            points: points(system),
-        });
-        let places: Vec<String> = factor.points.iter().map(|point| point.name.to_owned()).collect();
-        let file = format!("{stem}-{}.svg", factor.name);
-        let title = format!("{}: broker {}", factor.title, factor.shown);
-        fs::write(output.with_file_name(&file), plot::lines(&title, &places, &series))?;
-        writeln!(text, "## {}\n\n![{title}]({file})\n", factor.title)?;
-        let all = figures.rows();
+    let all = figures.rows();
+    for factor in FACTORS.iter().filter(|factor| is_measured(figures, factor)) {
         let own: Vec<&str> = all
-            .into_iter()
+            .iter()
+            .copied()
             .filter(|row| row.starts_with(&format!("{} ", factor.name)))
             .collect();
-        writeln!(
-            text,
-            "{}",
-            figures.table(&own, &SYSTEMS, Some((SYSTEMS[0], SYSTEMS[1])))
-        )?;
+        let table = figures.table(&own, &SYSTEMS, Some((SYSTEMS[0], SYSTEMS[1])));
+        text += &format!(
+            "## {}\n\n![{}](sweep-{}.svg)\n\n{table}\n",
+            factor.title, factor.title, factor.name
+        );
     }
-    Ok(text)
+    text
+}
+
+fn is_measured(figures: &Figures, factor: &Factor) -> bool {
+    let known = |point: &Point| {
+        figures
+            .median(SYSTEMS[0], &row(factor, point, factor.shown))
+            .is_finite()
+    };
+    factor.points.iter().any(known)
+}
+
+/// A plot of each factor, beside the tables.
+fn plots(figures: &Figures, output: &Path) -> Result<()> {
+    for factor in FACTORS.iter().filter(|factor| is_measured(figures, factor)) {
+        let series = SYSTEMS.map(|system| {
+            let value = |point: &Point| figures.median(system, &row(factor, point, factor.shown));
+            let values = factor.points.iter().map(value).enumerate();
+            Series {
+                name: system.to_owned(),
+                points: values.filter(|(_, value)| value.is_finite()).collect(),
+            }
+        });
+        let places: Vec<String> = factor.points.iter().map(|point| point.name.to_owned()).collect();
+        let title = format!("{}: broker {}", factor.title, factor.shown);
+        let file = output.with_file_name(format!("sweep-{}.svg", factor.name));
+        fs::write(file, plot::lines(&title, &places, &series))?;
+    }
+    Ok(())
 }

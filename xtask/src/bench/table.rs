@@ -130,13 +130,10 @@ pub fn run(options: &Options, root: &Path) -> Result<()> {
     measuring.end()?;
     let minutes = begun.elapsed().as_secs_f64() / 60.0;
     let text = text(&measuring, &machine, minutes);
-    let output = match (&options.output, options.only.is_empty()) {
-        (Some(output), _) => root.join(output),
-        (None, true) => root.join(OUTPUT),
-        (None, false) => {
-            println!("\n{text}");
-            return Ok(());
-        }
+    let place = machine::place(root, options.output.as_deref(), options.only.len(), OUTPUT);
+    let Some(output) = place else {
+        println!("\n{text}");
+        return Ok(());
     };
     write(&measuring, &machine, &output, &text)?;
     if output == root.join(OUTPUT) {

@@ -23,6 +23,8 @@ pub enum How {
     Catch,
     /// Producing to three nodes.
     Replicas,
+    /// Producing to a topic whose oldest segments have to go.
+    Retention,
 }
 
 /// One value of a factor.
@@ -39,6 +41,8 @@ pub struct Point {
     pub fetch: &'static str,
     /// About how many bytes of a batch a record takes.
     pub record: f64,
+    /// How many replicas a batch is written to.
+    pub copies: f64,
     /// Whether the page cache is made to forget it before it is read.
     pub cold: bool,
     /// Whether Kafka is left out.
@@ -52,6 +56,7 @@ const BASE: Point = Point {
     kafkas: "",
     fetch: "",
     record: 110.0,
+    copies: 1.0,
     cold: false,
     ours_only: false,
 };
@@ -88,7 +93,7 @@ const COST: &str = "CPU-s per GB";
 const REQUEST: &str = "CPU-us per request";
 
 /// All of them.
-pub const FACTORS: [Factor; 10] = [
+pub const FACTORS: [Factor; 11] = [
     produce(
         "record",
         "Size of a record, batches of 64 KiB",
@@ -198,13 +203,31 @@ pub const FACTORS: [Factor; 10] = [
         ],
     },
     Factor {
+        name: "retention",
+        title: "Below the limit of retention, and past it",
+        shown: COST,
+        how: How::Retention,
+        points: &[
+            // Each continues where the one before has ended; what is kept is told beside.
+            point("below", "--seconds 30"),
+            point("past", "--seconds 30"),
+            point("long past", "--seconds 30"),
+        ],
+    },
+    Factor {
         name: "replicas",
         title: "Replicas, all nodes together",
         shown: COST,
         how: How::Replicas,
         points: &[
-            point("1", "--connections 6 --replication-factor 1"),
-            point("3", "--connections 6 --replication-factor 3"),
+            Point {
+                copies: 1.0,
+                ..point("1", "--connections 6 --replication-factor 1")
+            },
+            Point {
+                copies: 3.0,
+                ..point("3", "--connections 6 --replication-factor 3")
+            },
         ],
     },
 ];

@@ -28,12 +28,15 @@ struct Said {
     latencies: Vec<(&'static str, f64)>,
 }
 
+/// Makes a command for a broker's address and so many records.
+type Commands = Box<dyn Fn(&str, u64) -> Command>;
+
 /// A tool: its name, and its commands.
 struct Tool {
     name: &'static str,
-    produce: Box<dyn Fn(&str, u64) -> Command>,
+    produce: Commands,
     produced: fn(&str) -> Result<Said>,
-    consume: Box<dyn Fn(&str, u64) -> Command>,
+    consume: Commands,
     consumed: fn(&str) -> Result<Said>,
 }
 
