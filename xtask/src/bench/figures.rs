@@ -116,7 +116,7 @@ impl Figures {
             write!(text, "| {row} | {} |", cells.join(" | ")).expect("a string takes any text");
             if let Some((ours, theirs)) = ratio {
                 let ratio = better(row).ratio(self.median(ours, row), self.median(theirs, row));
-                let ratio = if ratio.is_finite() {
+                let ratio = if ratio.is_finite() && is_comparable(row) {
                     format!("{ratio:.1}x")
                 } else {
                     String::from("-")
@@ -148,6 +148,11 @@ impl Figures {
         let figure = |figure: &Figure| json!([figure.system, figure.row, figure.value]);
         self.all.iter().map(figure).collect()
     }
+}
+
+/// Whether more or less of it is of anybody's doing.
+pub fn is_comparable(row: &str) -> bool {
+    !row.contains("lateness") && !row.ends_with("MB kept")
 }
 
 /// Rows are named by what they count: those that count things a second are better when larger.

@@ -48,6 +48,14 @@ fn load_average() -> String {
     text.split_whitespace().next().unwrap_or_default().to_owned()
 }
 
+/// The JVM that is found here.
+pub fn java() -> String {
+    let output = Command::new("java").arg("-version").output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
+    let line = text.unwrap_or_default().lines().next().map(str::to_owned);
+    line.unwrap_or_else(|| String::from("no JVM")).replace('"', "")
+}
+
 /// `one round`, or how many.
 pub fn rounds(count: usize) -> String {
     match count {
@@ -122,16 +130,11 @@ pub fn allow_many_files() -> Result<()> {
     Ok(())
 }
 
-/// How much memory is touched before anything is measured, in MiB: more than is ever written and not deleted yet, and never
-/// most of what there is.
-pub fn memory_to_warm(scale: f64) -> Result<u64> {
+/// How much memory is touched before anything is measured, in MiB, if so much is wanted: never most of what there is.
+pub fn memory_to_warm(wanted: f64) -> Result<u64> {
     let text = std::fs::read_to_string("/proc/meminfo")?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let kibibytes = line.and_then(|line| line.split_whitespace().next());
     let available: u64 = kibibytes.context("meminfo tells what is available")?.parse()?;
-    let wanted = WARM * scale.clamp(0.25, 1.0);
     Ok((wanted as u64).min(available / 1024 / 2))
 }
-
-/// In MiB.
-const WARM: f64 = 8192.0;

@@ -28,6 +28,11 @@ pub struct Setup {
 impl Setup {
     /// Builds what is missing and goes on in a network of its own; nothing if all is done on return.
     pub fn begin(&self, root: &Path, name: &str) -> Result<Option<Measuring>> {
+        self.begin_warming(root, name, WARM * self.scale.clamp(0.25, 1.0))
+    }
+
+    /// The same with so many MiB of memory touched before.
+    pub fn begin_warming(&self, root: &Path, name: &str, mebibytes: f64) -> Result<Option<Measuring>> {
         let generator = self.programs.native(root)?;
         let riverrun = self.programs.riverrun(root)?;
         let jars = self.programs.jars()?;
@@ -40,7 +45,7 @@ impl Setup {
             fs::remove_dir_all(&home)?;
         }
         fs::create_dir_all(&home)?;
-        let memory = generator.ballast(machine::memory_to_warm(self.scale)?)?;
+        let memory = generator.ballast(machine::memory_to_warm(mebibytes)?)?;
         Ok(Some(Measuring {
             generator,
             _memory: memory,
@@ -53,6 +58,9 @@ impl Setup {
         }))
     }
 }
+
+/// More than is ever written and not deleted yet, in MiB.
+const WARM: f64 = 8192.0;
 
 /// What every part needs.
 pub struct Measuring {

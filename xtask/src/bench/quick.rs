@@ -24,10 +24,13 @@ pub struct Options {
 
 /// How much of its full load is sent, to be done in two minutes.
 const SCALE: f64 = 0.5;
+/// MiB of memory that are touched before: topics go when they were read.
+const WARM: f64 = 3072.0;
+const DELETED_SOON: (&str, &str) = ("log.segment.delete.delay.ms", "1000");
 
 /// Measures, and writes the table.
 pub fn run(options: &Options, root: &Path) -> Result<()> {
-    let Some(mut measuring) = options.setup.begin(root, "quick")? else {
+    let Some(mut measuring) = options.setup.begin_warming(root, "quick", WARM)? else {
         return Ok(());
     };
     let machine = machine::describe(root)?;
@@ -67,10 +70,12 @@ fn measure_loads(measuring: &mut Measuring) -> Result<()> {
     let mut brokers = Vec::new();
     for make in &measuring.makes {
         let home = measuring.home.join(make.name());
-        let broker = Broker::prepare_with(make, &home, make.like_for_like())?.start()?;
+        let settings = [make.like_for_like(), &[DELETED_SOON]].concat();
+        let broker = Broker::prepare_with(make, &home, &settings)?.start()?;
         measuring.generator.first_record(&[&broker])?;
         for warm_up in Load::warm_ups() {
             warm_up.run(&measuring.riverrun, &broker, warm_up.name, measuring.scale.min(1.0))?;
+            delete(measuring, &broker, warm_up.name)?;
         }
         brokers.push((make.name(), broker));
     }
@@ -83,6 +88,7 @@ fn measure_loads(measuring: &mut Measuring) -> Result<()> {
                     let what = format!("{} {}", measured.direction, measured.load);
                     measuring.figures.add_all(name, &what, measured.rows());
                 }
+                delete(measuring, broker, &topic)?;
             }
         }
     }
@@ -92,4 +98,8 @@ fn measure_loads(measuring: &mut Measuring) -> Result<()> {
         broker.stop()?;
     }
     Ok(())
+}
+
+fn delete(measuring: &Measuring, broker: &Broker, topic: &str) -> Result<()> {
+    measuring.generator.quietly(broker.address(), &["delete", "--topic", topic])
 }

@@ -77,7 +77,7 @@ pub enum Part {
 }
 
 /// What is measured of the same two brokers, in this order: what leaves much behind comes late.
-const OF_BOTH: [Part; 8] = [
+const OF_BOTH: [Part; 9] = [
     Part::Produce,
     Part::Fetch,
     Part::Latency,
@@ -86,6 +86,7 @@ const OF_BOTH: [Part; 8] = [
     Part::Durable,
     Part::Calls,
     Part::Control,
+    Part::Flat,
 ];
 
 /// Measures, and writes the table.
@@ -110,14 +111,9 @@ pub fn run(options: &Options, root: &Path) -> Result<()> {
             tell(part);
             measure(part, &mut measuring, &contestants, clients.as_ref())?;
         }
-        start::after_all(&mut measuring, &contestants)?;
         for contestant in contestants {
-            contestant.broker.stop()?;
+            contestant.broker.kill()?;
         }
-    }
-    if wanted(Part::Flat) {
-        tell(Part::Flat);
-        flat::measure(&mut measuring)?;
     }
     if wanted(Part::Replicas) {
         tell(Part::Replicas);
@@ -129,13 +125,14 @@ pub fn run(options: &Options, root: &Path) -> Result<()> {
     }
     measuring.end()?;
     let minutes = begun.elapsed().as_secs_f64() / 60.0;
-    let text = text(&measuring, &machine, minutes);
+    let versions = versions(rivals.as_ref());
+    let text = text(&measuring, &machine, &versions, minutes);
     let place = machine::place(root, options.output.as_deref(), options.only.len(), OUTPUT);
     let Some(output) = place else {
         println!("\n{text}");
         return Ok(());
     };
-    write(&measuring, &machine, &output, &text)?;
+    write(&measuring, &machine, &versions, &output, &text)?;
     if output == root.join(OUTPUT) {
         readme::write(root, &measuring.figures, &sentence(&measuring, &machine))?;
     }
@@ -154,10 +151,14 @@ fn measure(
         Part::Latency => latency::measure(measuring, contestants),
         Part::Durable => durable::measure(measuring, contestants),
         Part::Calls => calls::measure(measuring, contestants),
-        Part::Control => control::measure(measuring, contestants),
+        Part::Control => {
+            control::measure(measuring, contestants)?;
+            start::after_all(measuring, contestants)
+        }
+        Part::Flat => flat::measure(measuring, contestants),
         Part::OneCore => one_core::measure(measuring, contestants),
         Part::Clients => clients.map_or(Ok(()), |clients| clients::measure(measuring, contestants, clients)),
-        Part::Start | Part::Flat | Part::Replicas | Part::Rivals => Ok(()),
+        Part::Start | Part::Replicas | Part::Rivals => Ok(()),
     }
 }
 
@@ -171,26 +172,38 @@ fn sentence(measuring: &Measuring, machine: &Machine) -> String {
     )
 }
 
-fn text(measuring: &Measuring, machine: &Machine, minutes: f64) -> String {
+/// What was measured, and on what it ran.
+fn versions(rivals: Option<&rivals::Installed>) -> String {
+    let mut versions = format!("Apache Kafka 4.3.1 on {}", machine::java());
+    for version in rivals.into_iter().flat_map(rivals::Installed::versions) {
+        versions += ", ";
+        versions += &version;
+    }
+    versions
+}
+
+fn text(measuring: &Measuring, machine: &Machine, versions: &str, minutes: f64) -> String {
     let figures = &measuring.figures;
     let both = figures.table(&figures.rows(), &["riverrun", "kafka"], Some(("riverrun", "kafka")));
     format!(
         "# Riverrun beside Apache Kafka 4.3.1\n\n{} Cells have the median, and the smallest and largest in brackets. {} It took \
-         {minutes:.0} minutes.\n\n{}\n## Goals\n\n{}{}\n## Figures\n\n{both}{}",
+         {minutes:.0} minutes. Versions: {versions}.\n\n{}\n## Goals\n\n{}{}\n{}## Figures\n\n{both}{}",
         sentence(measuring, machine),
         figures.spread(),
         include_str!("table/how.md"),
         goals::table(figures),
         rivals::goals(figures),
+        plots::section(figures),
         rivals::section(figures),
     )
 }
 
-fn write(measuring: &Measuring, machine: &Machine, output: &Path, text: &str) -> Result<()> {
+fn write(measuring: &Measuring, machine: &Machine, versions: &str, output: &Path, text: &str) -> Result<()> {
     machine::write(output, text)?;
     let figures = measuring.figures.json();
     let all = json!({
         "machine": machine,
+        "versions": versions,
         "rounds": measuring.rounds,
         "scale": measuring.scale,
         "figures": figures,

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::produce::SMALL;
-use crate::bench::measuring::Measuring;
+use crate::bench::measuring::{Contestant, Measuring};
 use crate::bench::native::Load;
 
 /// How many.
@@ -11,12 +11,11 @@ const PARTITIONS: [u64; 3] = [4, 1_000, 10_000];
 /// Only ours is given more: making them takes Kafka minutes, and the goal is about ours alone.
 const KAFKAS: u64 = 1_000;
 
-/// Brokers of their own: what a partition leaves behind must not be in other figures.
-pub fn measure(measuring: &mut Measuring) -> Result<()> {
-    let contestants = measuring.contestants()?;
+/// Last of all: what a partition leaves behind must not be in other figures.
+pub fn measure(measuring: &mut Measuring, contestants: &[Contestant]) -> Result<()> {
     for partitions in PARTITIONS {
         for _ in 0..measuring.rounds {
-            for contestant in &contestants {
+            for contestant in contestants {
                 if contestant.name == "kafka" && partitions > KAFKAS {
                     continue;
                 }
@@ -32,9 +31,6 @@ pub fn measure(measuring: &mut Measuring) -> Result<()> {
                 contestant.delete(measuring, &format!("flat-{partitions}"))?;
             }
         }
-    }
-    for contestant in contestants {
-        contestant.broker.kill()?;
     }
     Ok(())
 }

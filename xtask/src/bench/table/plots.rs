@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::bench::figures::Figures;
 use crate::bench::plot;
@@ -53,17 +53,35 @@ const PLOTS: [Plot; 3] = [
 
 /// Writes those that have figures, beside the table.
 pub fn write(figures: &Figures, output: &Path) -> Result<()> {
-    let stem = output.file_stem().context("the table has a name")?.to_string_lossy();
-    for (name, title, rows) in PLOTS {
+    for (name, svg) in drawn(figures) {
+        fs::write(output.with_file_name(file(name)), svg)?;
+    }
+    Ok(())
+}
+
+/// Shows them in the table's text.
+pub fn section(figures: &Figures) -> String {
+    let mut text = String::new();
+    for (name, _) in drawn(figures) {
+        text += &format!("![{name}]({})\n\n", file(name));
+    }
+    text
+}
+
+fn file(name: &str) -> String {
+    format!("table-{name}.svg")
+}
+
+fn drawn(figures: &Figures) -> Vec<(&'static str, String)> {
+    let draw = |(name, title, rows): Plot| {
         let groups: Vec<String> = rows.iter().map(|(group, _)| (*group).to_owned()).collect();
         let series = SYSTEMS.map(|system| {
             let values = rows.iter().map(|(_, row)| figures.median(system, row));
             (system.to_owned(), values.collect())
         });
-        let svg = plot::bars(title, &groups, &series);
-        if !svg.is_empty() {
-            fs::write(output.with_file_name(format!("{stem}-{name}.svg")), svg)?;
-        }
-    }
-    Ok(())
+        (name, plot::bars(title, &groups, &series))
+    };
+    let mut drawn: Vec<_> = PLOTS.into_iter().map(draw).collect();
+    drawn.retain(|(_, svg)| !svg.is_empty());
+    drawn
 }

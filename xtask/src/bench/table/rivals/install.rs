@@ -63,6 +63,28 @@ const ERLANG: [&str; 14] = [
 ];
 const ARTEMIS: &str = "org.apache.activemq:apache-artemis:2.44.0:zip:bin";
 
+impl Installed {
+    /// What is there, and which.
+    pub fn versions(&self) -> Vec<String> {
+        let said = |program: &str| {
+            let output = Command::new(self.folder.join(program)).arg("--version").output();
+            let text = output.ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+            text.and_then(|text| text.lines().next().map(str::to_owned))
+        };
+        let folder = |folder: &str| {
+            let mut names = fs::read_dir(self.folder.join(folder)).ok()?.flatten();
+            names.next().map(|name| name.file_name().to_string_lossy().into_owned())
+        };
+        let all = [
+            said("nats-server/usr/sbin/nats-server"),
+            said("redis-server/usr/bin/redis-server"),
+            folder("rabbitmq-server/usr/lib/rabbitmq/lib"),
+            folder("artemis"),
+        ];
+        all.into_iter().flatten().collect()
+    }
+}
+
 /// Installs what is missing, as far as this user may; what is not there afterwards is left out by whoever starts it.
 pub fn install(root: &Path) -> Result<Installed> {
     let folder = root.join("target/bench-rivals");
