@@ -22,6 +22,7 @@ mod quick;
 mod readme;
 mod recovery;
 mod replication;
+mod strace;
 mod sweep;
 mod table;
 

@@ -116,7 +116,7 @@ impl Options {
 /// As fast as answers come: ours by turns, so that whatever else the machine does falls on both, and the plain loop in between.
 fn throughput(measuring: &Measuring, contestants: &[Contestant], cell: Cell, measured: &mut Measured) -> Result<()> {
     for turn in 0..TURNS {
-        for system in 0..cell.systems() {
+        for (system, (name, ..)) in SYSTEMS.iter().enumerate().take(cell.systems()) {
             // Kafka is slow enough to be told from noise the first time.
             if turn > 0 && system > cell::OS {
                 continue;
@@ -125,11 +125,7 @@ fn throughput(measuring: &Measuring, contestants: &[Contestant], cell: Cell, mea
                 continue;
             };
             let run = cell.measure(measuring, contestant, system)?;
-            println!(
-                "{:<24} {cell:?}: {:.0} MB/s",
-                SYSTEMS[system].0,
-                run.megabytes_per_second()
-            );
+            println!("{name:<24} {cell:?}: {:.0} MB/s", run.megabytes_per_second());
             measured.throughputs.entry((cell, system)).or_default().push(run);
         }
         let window = plain::flush_of_window(&measuring.home, cell)?;

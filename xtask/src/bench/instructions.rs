@@ -6,13 +6,12 @@
 //! request's cost: what a run costs once, and whatever else the broker does, is not in it.
 
 mod callgrind;
-mod program;
 mod recorded;
-mod strace;
 
 use super::broker::{Broker, Make};
 use super::machine;
-use super::programs::Programs;
+use super::programs::{self, Programs};
+use super::strace;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use recorded::{Cost, Recorded};
@@ -87,10 +86,10 @@ pub fn run(options: &Options, root: &Path) -> Result<()> {
         home: root.join("target/bench/instructions"),
     };
     let mut measured = Recorded::new(machine::describe(root)?.sentence());
-    if program::provide("strace", "strace") {
+    if programs::provide("strace", "strace") {
         bench.system_calls(&mut measured)?;
     }
-    if program::provide("valgrind", "valgrind") {
+    if programs::provide("valgrind", "valgrind") {
         bench.instructions(&mut measured)?;
     }
     let file = root.join(&options.recorded);

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::native::Generator;
+use crate::test::install;
 
 /// Where they are.
 #[derive(Args)]
@@ -53,6 +54,18 @@ impl Programs {
 
     fn generators(&self, root: &Path) -> Result<PathBuf> {
         self.generators.clone().map_or_else(|| build(root, "bench"), Ok)
+    }
+}
+
+/// Whether a program of the system is there that a measurement needs, installed from its Debian package if need be and if we
+/// may; says so if it is not.
+pub fn provide(program: &str, package: &str) -> bool {
+    match install::programs(&[(program, package)]) {
+        Ok(()) => true,
+        Err(error) => {
+            println!("not measured, since {program} is not there: {error:#}");
+            false
+        }
     }
 }
 

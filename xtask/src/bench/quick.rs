@@ -101,5 +101,7 @@ fn measure_loads(measuring: &mut Measuring) -> Result<()> {
 }
 
 fn delete(measuring: &Measuring, broker: &Broker, topic: &str) -> Result<()> {
-    measuring.generator.quietly(broker.address(), &["delete", "--topic", topic])
+    measuring
+        .generator
+        .quietly(broker.address(), &["delete", "--topic", topic])
 }

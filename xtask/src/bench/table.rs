@@ -30,7 +30,7 @@ pub(super) use latency::promptly;
 
 use super::machine::{self, Machine, rounds};
 use super::measuring::{Contestant, Measuring, Setup};
-use super::readme;
+use super::{programs, readme};
 
 /// How the table is measured.
 #[derive(Args)]
@@ -95,6 +95,7 @@ pub fn run(options: &Options, root: &Path) -> Result<()> {
     // Before the network is left from which they come.
     let rivals = wanted(Part::Rivals).then(|| rivals::install(root)).transpose()?;
     let clients = wanted(Part::Clients).then(|| clients::install(root)).transpose()?;
+    let strace = wanted(Part::Calls) && programs::provide("strace", "strace");
     let Some(mut measuring) = options.setup.begin(root, "table")? else {
         return Ok(());
     };
@@ -107,7 +108,8 @@ pub fn run(options: &Options, root: &Path) -> Result<()> {
     }
     if OF_BOTH.into_iter().any(wanted) {
         let contestants = measuring.contestants()?;
-        for part in OF_BOTH.into_iter().filter(|part| wanted(*part)) {
+        let possible = |part: &Part| wanted(*part) && (strace || *part != Part::Calls);
+        for part in OF_BOTH.into_iter().filter(possible) {
             tell(part);
             measure(part, &mut measuring, &contestants, clients.as_ref())?;
         }

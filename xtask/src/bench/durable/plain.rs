@@ -55,7 +55,7 @@ pub fn flush_of_window(home: &Path, cell: Cell) -> Result<f64> {
         .iter()
         .map(|path| open(path))
         .collect::<std::io::Result<Vec<_>>>()?;
-    RealFs.sync_together(&files, &[dir.clone()])?;
+    RealFs.sync_together(&files, std::slice::from_ref(&dir))?;
     let batch = vec![7; usize::try_from(cell.batch)?];
     let mut ends = vec![0; files.len()];
     let (mut next, mut took, mut rounds, mut written) = (0, Duration::ZERO, 0, 0);

@@ -139,7 +139,8 @@ pub const FACTORS: [Factor; 11] = [
             point("1", "--depth 1 --connections 1"),
             point("10", "--depth 1 --connections 10"),
             point("50", "--depth 1 --connections 50"),
-            point("1000", "--depth 1 --connections 1000"),
+            // Enough for many requests on each.
+            sized("1000", "--depth 1 --connections 1000 --seconds 4", 25.0),
         ],
     ),
     produce(

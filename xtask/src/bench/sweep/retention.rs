@@ -44,9 +44,7 @@ pub fn measure(measuring: &mut Measuring, factor: &Factor) -> Result<()> {
 fn measure_one(measuring: &mut Measuring, contestant: &Contestant, factor: &Factor) -> Result<()> {
     let kept = measuring.scaled(KEPT).max(SMALLEST_SEGMENT * SEGMENTS);
     let segment = kept / SEGMENTS;
-    let topic = format!(
-        "--topic retention --set retention.bytes={kept:.0} --set segment.bytes={segment:.0} --set file.delete.delay.ms=1000"
-    );
+    let topic = format!("--topic retention --set retention.bytes={kept:.0} --set segment.bytes={segment:.0}");
     for (at, point) in factor.points.iter().enumerate() {
         let bytes = kept * PARTITIONS * if at == 0 { BELOW } else { PAST };
         let records = format!("--records {:.0}", bytes / point.record);

@@ -68,7 +68,9 @@ impl Installed {
     pub fn versions(&self) -> Vec<String> {
         let said = |program: &str| {
             let output = Command::new(self.folder.join(program)).arg("--version").output();
-            let text = output.ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+            let text = output
+                .ok()
+                .map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
             text.and_then(|text| text.lines().next().map(str::to_owned))
         };
         let folder = |folder: &str| {
