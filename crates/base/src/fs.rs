@@ -93,6 +93,10 @@ pub trait File: Send + Sync + fmt::Debug {
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// Puts the file's data, and the length that goes with it, on stable storage.
     fn sync(&self) -> io::Result<()>;
+    /// Begins to write the file's data to stable storage, so that a sync has less to wait for. It promises nothing.
+    fn begin_sync(&self) -> io::Result<()> {
+        Ok(())
+    }
     /// The operating system's handle for `sendfile`, if there is one.
     fn fd(&self) -> Option<BorrowedFd<'_>>;
 }

@@ -29,6 +29,8 @@ struct State<T> {
     waiting: Vec<Arc<T>>,
     /// What of it was put off.
     load: Load,
+    /// How many of them, from the first on, somebody has begun to write.
+    begun: usize,
     /// Whether the thread is to flush as soon as it can.
     haste: Haste,
     /// What `flush.ms` asks for, some time.
@@ -67,6 +69,20 @@ enum Thread {
     SleepsUntil(Instant),
 }
 
+/// So many partitions are worth beginning with before their turn.
+const MANY: usize = 4;
+
+/// What the caller of [`FlushQueue::settle`] is to do.
+#[derive(Debug)]
+pub enum Due<'a, T> {
+    /// Nothing.
+    Nothing,
+    /// It has the turn.
+    Flush(Taken<'a, T>),
+    /// To begin with the writing of these, whose flush is not its business.
+    Begin(Vec<Arc<T>>),
+}
+
 /// Who looks after what was put off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Looker {
@@ -81,6 +97,7 @@ impl<T> Default for FlushQueue<T> {
         let state = State {
             waiting: Vec::new(),
             load: Load::default(),
+            begun: 0,
             haste: Haste::None,
             timed: Vec::new(),
             phase: Phase::Open,
@@ -155,23 +172,28 @@ impl<T> FlushQueue<T> {
     }
 
     /// Sees to it that what was put off is flushed: by the caller, who gets the turn, by the thread, or by who flushes now.
-    pub fn settle<'a>(&'a self, clock: &'a dyn Clock, looker: impl FnOnce() -> Looker) -> Option<Taken<'a, T>> {
+    pub fn settle<'a>(&'a self, clock: &'a dyn Clock, looker: impl FnOnce() -> Looker) -> Due<'a, T> {
         if !self.put_off.load(Ordering::Acquire) {
-            return None;
+            return Due::Nothing;
         }
         let now = clock.now();
         let mut state = self.state();
         self.put_off.store(false, Ordering::Release);
-        // Whoever flushes now looks again at the end.
-        let begin = state.begin(now)?;
+        if state.turn == TurnOf::Somebody {
+            // Who flushes looks again at the end.
+            return state.unbegun().map_or(Due::Nothing, Due::Begin);
+        }
+        let Some(begin) = state.begin(now) else {
+            return Due::Nothing;
+        };
         if begin == Begin::Now && state.haste == Haste::None {
             if state.gathering.is_light(state.load) && looker() == Looker::Patient {
-                return Some(self.turn(&mut state, clock, now));
+                return Due::Flush(self.turn(&mut state, clock, now));
             }
             state.haste = Haste::Urgent;
         }
         self.wake_for(state, begin);
-        None
+        Due::Nothing
     }
 
     /// Waits for something to do and takes all there is; none once the queue is closed and empty. Whatever comes while
@@ -232,6 +254,7 @@ impl<T> FlushQueue<T> {
     fn turn<'a>(&'a self, state: &mut State<T>, clock: &'a dyn Clock, now: Instant) -> Taken<'a, T> {
         state.turn = TurnOf::Somebody;
         state.haste = Haste::None;
+        state.begun = 0;
         let load = std::mem::take(&mut state.load);
         state.gathering.begins(load);
         Taken {
@@ -270,6 +293,17 @@ impl<T> FlushQueue<T> {
 }
 
 impl<T> State<T> {
+    /// What is to be written already while somebody else's flush is under way: data of many files takes the disk longer than what
+    /// is done for all of them at once.
+    fn unbegun(&mut self) -> Option<Vec<Arc<T>>> {
+        if self.waiting.len() < MANY || self.begun == self.waiting.len() {
+            return None;
+        }
+        let new = self.waiting[self.begun..].to_vec();
+        self.begun = self.waiting.len();
+        Some(new)
+    }
+
     /// When the thread is to flush; none while there is nothing for it.
     fn begin(&self, now: Instant) -> Option<Begin> {
         if self.waiting.is_empty() || self.turn == TurnOf::Somebody {

@@ -6,7 +6,7 @@
 mod measures;
 
 use crate::Broker;
-use crate::flush_queue::{FlushQueue, Looker};
+use crate::flush_queue::{Due, FlushQueue, Looker};
 use crate::log_dirs::LogDir;
 use crate::open_files;
 use crate::partitions::Hosted;
@@ -119,8 +119,22 @@ pub fn settle(broker: &Broker) {
             true => Looker::Patient,
             false => Looker::Hurried,
         };
-        if let Some(taken) = queue.settle(&*broker.clock, looker) {
-            network::thread::in_place(|| flush(broker, dir, taken.partitions()));
+        match queue.settle(&*broker.clock, looker) {
+            Due::Nothing => {}
+            Due::Flush(taken) => network::thread::in_place(|| flush(broker, dir, taken.partitions())),
+            Due::Begin(partitions) => begin(broker, dir, &partitions),
+        }
+    }
+}
+
+/// Begins to write what others will flush.
+fn begin(broker: &Broker, dir: &LogDir, partitions: &[Arc<Hosted>]) {
+    for hosted in partitions {
+        let file = hosted.lock_quietly().log().file_to_flush();
+        if let Some(Err(error)) = file.map(|file| file.begin_sync()) {
+            dir.take_offline(&StorageError::from(error));
+            everyone_in(broker, dir).fire();
+            return;
         }
     }
 }

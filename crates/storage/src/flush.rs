@@ -179,6 +179,15 @@ impl Log {
         }
     }
 
+    /// The file that the next flush syncs, to begin with it early; none if that is not known at once.
+    pub fn file_to_flush(&self) -> Option<Arc<dyn File>> {
+        if self.offline {
+            None
+        } else {
+            self.active_segment().log().ok()
+        }
+    }
+
     /// What a flush that is asked for now is to be good for.
     pub fn flush_mark(&self) -> FlushMark {
         FlushMark {

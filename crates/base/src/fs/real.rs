@@ -111,6 +111,10 @@ impl File for RealFile {
         self.0.sync_data()
     }
 
+    fn begin_sync(&self) -> io::Result<()> {
+        together::begin(self.0.as_fd())
+    }
+
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         Some(self.0.as_fd())
     }

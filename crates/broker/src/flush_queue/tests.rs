@@ -23,6 +23,15 @@ impl Clock for Hand {
     }
 }
 
+impl<'a, T> Due<'a, T> {
+    fn turn(self) -> Option<Taken<'a, T>> {
+        match self {
+            Due::Flush(taken) => Some(taken),
+            Due::Nothing | Due::Begin(_) => None,
+        }
+    }
+}
+
 fn contents(taken: Option<Taken<'_, i32>>) -> Option<Vec<i32>> {
     taken.map(|taken| taken.partitions().iter().map(|one| **one).collect())
 }
@@ -71,14 +80,20 @@ fn who_waits_is_woken() {
 fn little_is_flushed_by_who_brought_it_and_what_comes_meanwhile_by_the_thread() {
     let (queue, clock) = (FlushQueue::default(), Hand::default());
     assert!(
-        queue.settle(&clock, || Looker::Patient).is_none(),
+        queue.settle(&clock, || Looker::Patient).turn().is_none(),
         "nothing was put off"
     );
     queue.put_off(Some(Arc::new(1)), 100);
-    let taken = queue.settle(&clock, || Looker::Patient).expect("the caller's turn");
+    let taken = queue
+        .settle(&clock, || Looker::Patient)
+        .turn()
+        .expect("the caller's turn");
     assert_eq!(taken.partitions(), [Arc::new(1)]);
     queue.put_off(Some(Arc::new(2)), 100);
-    assert!(queue.settle(&clock, || Looker::Patient).is_none(), "somebody flushes");
+    assert!(
+        queue.settle(&clock, || Looker::Patient).turn().is_none(),
+        "somebody flushes"
+    );
     clock.set(200);
     drop(taken);
     clock.set(500);
@@ -94,7 +109,7 @@ fn much_is_for_the_thread_and_so_is_what_must_not_wait_for_the_disk() {
         for _ in 1..batches {
             queue.put_off(None, 100);
         }
-        assert!(queue.settle(&clock, || looker).is_none());
+        assert!(queue.settle(&clock, || looker).turn().is_none());
         assert_eq!(contents(queue.take(&clock)), Some(vec![1]));
     }
 }
@@ -105,7 +120,7 @@ fn the_turn_waits_for_those_who_were_answered_and_the_thread_is_there_if_they_st
     let put_off = |batches: i32| {
         queue.put_off(Some(Arc::new(1)), 100);
         (1..batches).for_each(|_| queue.put_off(None, 100));
-        queue.settle(&clock, || Looker::Patient)
+        queue.settle(&clock, || Looker::Patient).turn()
     };
     let taken = put_off(5).expect("nobody was answered before");
     clock.set(200);
@@ -115,9 +130,9 @@ fn the_turn_waits_for_those_who_were_answered_and_the_thread_is_there_if_they_st
     queue.put_off(None, 100);
     queue.put_off(None, 100);
     queue.put_off(None, 100);
-    assert!(queue.settle(&clock, || Looker::Patient).is_none(), "one more");
+    assert!(queue.settle(&clock, || Looker::Patient).turn().is_none(), "one more");
     queue.put_off(None, 100);
-    let taken = queue.settle(&clock, || Looker::Patient).expect("all are there");
+    let taken = queue.settle(&clock, || Looker::Patient).turn().expect("all are there");
     clock.set(400);
     drop(taken);
     assert!(put_off(1).is_none());
@@ -129,7 +144,10 @@ fn the_turn_waits_for_those_who_were_answered_and_the_thread_is_there_if_they_st
 fn the_thread_does_not_end_while_somebody_else_flushes() {
     let (queue, clock) = (Arc::new(FlushQueue::default()), Hand::default());
     queue.put_off(Some(Arc::new(1)), 100);
-    let taken = queue.settle(&clock, || Looker::Patient).expect("the caller's turn");
+    let taken = queue
+        .settle(&clock, || Looker::Patient)
+        .turn()
+        .expect("the caller's turn");
     let ended = Arc::new(AtomicBool::new(false));
     let thread = {
         let (queue, ended) = (Arc::clone(&queue), Arc::clone(&ended));
@@ -143,4 +161,23 @@ fn the_thread_does_not_end_while_somebody_else_flushes() {
     ended.store(true, Ordering::SeqCst);
     drop(taken);
     assert_eq!(thread.join().expect("it waited"), None);
+}
+
+#[test]
+fn many_partitions_that_come_while_somebody_flushes_are_begun_with_once() {
+    let (queue, clock) = (FlushQueue::default(), Hand::default());
+    queue.put_off(Some(Arc::new(0)), 100);
+    let taken = queue.settle(&clock, || Looker::Patient).turn();
+    let begun = |one: i32| -> Vec<i32> {
+        queue.put_off(Some(Arc::new(one)), 100);
+        match queue.settle(&clock, || Looker::Patient) {
+            Due::Begin(begun) => begun.iter().map(|one| **one).collect(),
+            Due::Nothing | Due::Flush(_) => Vec::new(),
+        }
+    };
+    assert!([1, 2, 3].map(&begun).concat().is_empty(), "few");
+    assert_eq!([begun(4), begun(5)], [vec![1, 2, 3, 4], vec![5]]);
+    drop(taken);
+    clock.set(10_000);
+    assert_eq!(contents(queue.take(&clock)), Some(vec![1, 2, 3, 4, 5]));
 }

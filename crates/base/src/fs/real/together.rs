@@ -44,6 +44,11 @@ pub(super) fn sync(fs: &RealFs, files: &[Arc<dyn File>], dirs: &[PathBuf]) -> io
     }
 }
 
+/// Begins to write what is dirty.
+pub(super) fn begin(file: BorrowedFd<'_>) -> io::Result<()> {
+    range::start(file)
+}
+
 /// Whether everything lies on one volume that commits in order.
 fn all_ordered(files: &[Arc<dyn File>], dirs: &[PathBuf]) -> io::Result<bool> {
     let mut volume = None;
