@@ -313,3 +313,82 @@ fn are_the_same_once(ours: &[u8], theirs: &[u8]) -> bool {
     let covered = |batch: &[u8]| batch.get(CHECKSUM.end..).map(<[u8]>::to_vec);
     stored(ours) == stored(theirs) || covered(ours) == covered(theirs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partitions::watched::Watched;
+    use base::Timestamp;
+    use records::BatchBuilder;
+    use storage::LogConfig;
+
+    /// A partition whose first segment is closed, that segment, and the bytes in it.
+    fn closed(value: &[u8]) -> (Watched, ClosedSegment, Vec<u8>) {
+        let watched = Watched::new(LogConfig {
+            segment_bytes: 200,
+            ..LogConfig::default()
+        });
+        for _ in 0..2 {
+            let mut builder = BatchBuilder::new();
+            builder.append(Timestamp(1), Some(b"key"), Some(value), &[]);
+            watched.append(builder.build());
+        }
+        let view = watched.hosted.lock().log().view();
+        let segment = view.closed().next().expect("one is closed");
+        let bytes = std::fs::read(segment.path()).expect("read");
+        (watched, segment, bytes)
+    }
+
+    fn fit(segment: &ClosedSegment, theirs: &[u8], is_compacted: bool) -> Result<Vec<Patch>, Unmended> {
+        let size = std::fs::metadata(segment.path()).expect("there").len();
+        let damage = Damage {
+            position: 0,
+            end: size,
+            from: Offset(0),
+            until: Offset(1),
+        };
+        let mut fitting = Fitting {
+            segment,
+            damage,
+            source: NodeId(2),
+            is_compacted,
+            position: 0,
+            next: Offset(0),
+            patches: Vec::new(),
+            bytes: 0,
+        };
+        let theirs = ReplicatedBatches::verify(Bytes::copy_from_slice(theirs)).expect("whole batches");
+        for batch in theirs.batches().flatten() {
+            fitting.take(&batch)?;
+        }
+        Ok(fitting.patches)
+    }
+
+    #[test]
+    fn only_what_a_batch_was_before_takes_its_place_in_a_compacted_log() {
+        let (_ours, segment, whole) = closed(&[b'v'; 100]);
+        let (_same_size, _, another) = closed(&[b'w'; 100]);
+        let (_longer, _, longer) = closed(&[b'v'; 101]);
+        // A bit of the value is flipped, or one of the checksum.
+        for at in [whole.len() - 20, LOG_OVERHEAD + 6] {
+            let mut rotten = whole.clone();
+            rotten[at] ^= 1;
+            std::fs::write(segment.path(), &rotten).expect("written");
+            for is_compacted in [true, false] {
+                let patches = fit(&segment, &whole, is_compacted).expect("it fits");
+                assert_eq!(patches.len(), 1, "byte {at}");
+                assert_eq!((patches[0].position, &patches[0].bytes), (0, &whole), "byte {at}");
+                assert!(matches!(
+                    fit(&segment, &longer, is_compacted),
+                    Err(Unmended::Different { .. })
+                ));
+            }
+            // The cleaner may have left another record of that offset's batch here than there.
+            let refused = fit(&segment, &another, true);
+            assert!(
+                matches!(refused, Err(Unmended::Different { .. })),
+                "byte {at}: {refused:?}"
+            );
+        }
+    }
+}
