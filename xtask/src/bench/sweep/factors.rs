@@ -180,11 +180,11 @@ pub const FACTORS: [Factor; 11] = [
         "On stable storage before the acknowledgement",
         COST,
         &[
-            point("not", "--connections 8"),
+            point("os", "--connections 8"),
             Point {
                 ours: "--set riverrun.durability=flush",
                 kafkas: "--set flush.messages=1",
-                ..point("durable", "--connections 8")
+                ..point("flush", "--connections 8")
             },
         ],
     ),
