@@ -3,7 +3,7 @@
 use super::batch::{Batch, NewRecord, Stamp};
 use super::outcome::Receipt;
 use super::settings::ProducerSettings;
-use base::{ProducerEpoch, ProducerId, Timestamp};
+use base::{NodeId, ProducerEpoch, ProducerId, Timestamp};
 use std::collections::VecDeque;
 use tokio::time::Instant;
 
@@ -14,6 +14,10 @@ pub(super) struct Queue {
     open: Option<Batch>,
     /// The sequence numbers of the batches under way, in order; 0 without idempotence.
     in_flight: VecDeque<i32>,
+    /// The broker that the batches under way were sent to.
+    sent_to: Option<NodeId>,
+    /// Whether the batch under way was sent before.
+    repeating: bool,
     next_sequence: i32,
     /// Whether the broker knows the sequence. It takes the first batch it sees from a producer that it does not know,
     /// whatever its number: were a second one under way, it could overtake the first.
@@ -70,7 +74,9 @@ impl Queue {
             Sequence::New if settings.is_idempotent() => 1,
             Sequence::New | Sequence::Known => settings.max_in_flight,
         };
-        if self.in_flight.len() >= most {
+        // The broker recognises a producer's last five batches. Were others written while one is repeated, and the answer lost once
+        // more, it would not know that one any more.
+        if self.in_flight.len() >= most || (self.repeating && !self.in_flight.is_empty()) {
             return None;
         }
         let ready = match (self.waiting.front(), &self.open) {
@@ -84,14 +90,25 @@ impl Queue {
         Some(self.not_before.map_or(ready, |not_before| ready.max(not_before)))
     }
 
+    /// Whether batches are under way to another broker than `leader`. A new leader may have them from the old one, and take any
+    /// number that follow, until it does not recognise them when they are repeated because the old one did not answer.
+    pub fn is_under_way_elsewhere(&self, leader: NodeId) -> bool {
+        !self.in_flight.is_empty() && self.sent_to != Some(leader)
+    }
+
     /// The size of the batch that [`Queue::take`] would give.
     pub fn next_size(&self) -> usize {
         self.waiting.front().or(self.open.as_ref()).map_or(0, Batch::size)
     }
 
-    /// The next batch, on its way from now on, with its stamp if the producer has an identity.
-    pub fn take(&mut self, identity: Option<(ProducerId, ProducerEpoch)>) -> Option<(Batch, Option<Stamp>)> {
+    /// The next batch, on its way to `leader` from now on, with its stamp if the producer has an identity.
+    pub fn take(
+        &mut self,
+        identity: Option<(ProducerId, ProducerEpoch)>,
+        leader: NodeId,
+    ) -> Option<(Batch, Option<Stamp>)> {
         let mut batch = self.waiting.pop_front().or_else(|| self.open.take())?;
+        (self.sent_to, self.repeating) = (Some(leader), batch.attempts > 0);
         let stamp = identity.map(|(id, epoch)| {
             let again = batch.stamp.filter(|stamp| (stamp.id, stamp.epoch) == (id, epoch));
             again.unwrap_or_else(|| {
@@ -194,6 +211,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    const LEADER: NodeId = NodeId(1);
+
     fn filled(values: &[&str]) -> (Queue, ProducerSettings) {
         let settings = ProducerSettings {
             batch_size: 1,
@@ -214,8 +233,8 @@ mod tests {
     fn what_is_sent_again_goes_first_and_alone() {
         let (mut queue, settings) = filled(&["a", "b", "c"]);
         let identity = Some((ProducerId(1), ProducerEpoch(0)));
-        let (first, stamp) = queue.take(identity).unwrap();
-        let (second, later) = queue.take(identity).unwrap();
+        let (first, stamp) = queue.take(identity, LEADER).unwrap();
+        let (second, later) = queue.take(identity, LEADER).unwrap();
         assert_eq!((stamp.unwrap().sequence, later.unwrap().sequence), (0, 1));
         queue.landed(stamp);
         queue.again(first, Instant::now());
@@ -225,31 +244,62 @@ mod tests {
         queue.again(second, Instant::now());
         assert!(queue.ready_at(&settings, Flushing::Yes).is_some());
         let order: Vec<i32> = (0..3)
-            .map(|_| queue.take(identity).unwrap().1.unwrap().sequence)
+            .map(|_| queue.take(identity, LEADER).unwrap().1.unwrap().sequence)
             .collect();
         assert_eq!(order, [0, 1, 2]);
     }
 
     #[test]
+    fn nothing_overtakes_what_is_sent_again() {
+        let (mut queue, settings) = filled(&["a", "b"]);
+        let identity = Some((ProducerId(1), ProducerEpoch(0)));
+        queue.acknowledged();
+        let (first, stamp) = queue.take(identity, LEADER).unwrap();
+        assert!(
+            queue.ready_at(&settings, Flushing::Yes).is_some(),
+            "the next may follow at once"
+        );
+        queue.landed(stamp);
+        queue.again(first, Instant::now());
+        let (_, stamp) = queue.take(identity, LEADER).unwrap();
+        assert_eq!(queue.ready_at(&settings, Flushing::Yes), None);
+        queue.landed(stamp);
+        assert!(queue.ready_at(&settings, Flushing::Yes).is_some());
+    }
+
+    #[test]
+    fn a_new_leader_gets_nothing_while_the_old_one_owes_an_answer() {
+        let (mut queue, _) = filled(&["a", "b"]);
+        let other = NodeId(2);
+        assert!(!queue.is_under_way_elsewhere(other));
+        let (_, stamp) = queue.take(Some((ProducerId(1), ProducerEpoch(0))), LEADER).unwrap();
+        assert!(queue.is_under_way_elsewhere(other) && !queue.is_under_way_elsewhere(LEADER));
+        queue.landed(stamp);
+        assert!(!queue.is_under_way_elsewhere(other));
+    }
+
+    #[test]
     fn the_first_batch_of_a_sequence_travels_alone() {
         let (mut queue, settings) = filled(&["a", "b", "c"]);
-        let (_, stamp) = queue.take(Some((ProducerId(1), ProducerEpoch(0)))).unwrap();
+        let (_, stamp) = queue.take(Some((ProducerId(1), ProducerEpoch(0))), LEADER).unwrap();
         assert_eq!(queue.ready_at(&settings, Flushing::Yes), None);
         queue.landed(stamp);
         queue.acknowledged();
-        queue.take(Some((ProducerId(1), ProducerEpoch(0)))).unwrap();
+        queue.take(Some((ProducerId(1), ProducerEpoch(0))), LEADER).unwrap();
         assert!(queue.ready_at(&settings, Flushing::Yes).is_some());
     }
 
     #[test]
     fn a_new_sequence_begins_at_zero() {
         let (mut queue, _) = filled(&["a", "b"]);
-        let (first, stamp) = queue.take(Some((ProducerId(1), ProducerEpoch(0)))).unwrap();
+        let (first, stamp) = queue.take(Some((ProducerId(1), ProducerEpoch(0))), LEADER).unwrap();
         queue.landed(stamp);
         queue.again(first, Instant::now());
         queue.restart();
         let identity = Some((ProducerId(2), ProducerEpoch(0)));
-        let stamps: Vec<_> = (0..2).map(|_| queue.take(identity).unwrap().1.unwrap()).collect();
+        let stamps: Vec<_> = (0..2)
+            .map(|_| queue.take(identity, LEADER).unwrap().1.unwrap())
+            .collect();
         assert_eq!(
             stamps
                 .iter()

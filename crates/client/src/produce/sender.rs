@@ -134,6 +134,8 @@ impl Sender {
                     continue;
                 }
                 match topic.leader(index) {
+                    // What lands there wakes the sender.
+                    Some(leader) if settings.is_idempotent() && topic.queues[index].is_under_way_elsewhere(leader) => {}
                     Some(leader) => ready.entry(leader).or_default().push((name.clone(), index)),
                     None => topic.stale = true,
                 }
@@ -163,7 +165,7 @@ impl Sender {
                     break;
                 }
                 size += next;
-                if let Some((batch, stamp)) = topic.queues[*index].take(identity) {
+                if let Some((batch, stamp)) = topic.queues[*index].take(identity, leader) {
                     let (topic, topic_id) = (Arc::clone(&topic.name), topic.metadata.id);
                     request.push(Sent {
                         topic,
