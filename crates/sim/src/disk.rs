@@ -15,11 +15,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The space of every volume: a terabyte, all of it there to be used.
 const ROOM: u64 = 1 << 40;
 
-#[derive(Clone, Debug, Default)]
+/// What the operating system says of a device that fails.
+const EIO: i32 = 5;
+
+#[derive(Clone, Debug)]
 struct State {
     inodes: Vec<Inode>,
     names: Names,
     syncs_fail: bool,
+    /// Nothing can be changed, nor made safe: the device answers with an error.
+    is_broken: bool,
+    /// How much of the volume can be used.
+    usable: u64,
     /// How many more changes there will be before the power is gone; `None` for as many as are wanted.
     changes_left: Option<u64>,
 }
@@ -28,6 +35,19 @@ struct State {
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
     state: Arc<Mutex<State>>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            inodes: Vec::new(),
+            names: Names::default(),
+            syncs_fail: false,
+            is_broken: false,
+            usable: ROOM,
+            changes_left: None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -41,6 +61,9 @@ impl State {
 
     /// One change reaches the disk, unless the power is gone.
     fn take_change(&mut self) -> io::Result<()> {
+        if self.is_broken {
+            return Err(io::Error::from_raw_os_error(EIO));
+        }
         match &mut self.changes_left {
             Some(0) => Err(io::Error::other("the power is gone")),
             Some(left) => {
@@ -70,6 +93,16 @@ impl Disk {
     /// From now on every sync fails, until the next start.
     pub fn fail_syncs(&self) {
         self.state().syncs_fail = true;
+    }
+
+    /// From now on every change fails, until the next start.
+    pub fn fail(&self) {
+        self.state().is_broken = true;
+    }
+
+    /// So much of the volume can be used, as others fill it or leave it.
+    pub fn leave_usable(&self, bytes: u64) {
+        self.state().usable = bytes.min(ROOM);
     }
 
     /// The power is gone after so many more changes: those that follow fail, until the next start.
@@ -201,7 +234,7 @@ impl Fs for Disk {
     fn space(&self, _path: &Path) -> io::Result<Space> {
         Ok(Space {
             total: ROOM,
-            usable: ROOM,
+            usable: self.state().usable,
         })
     }
 }

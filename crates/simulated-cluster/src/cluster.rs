@@ -1,7 +1,7 @@
 //! The hosts, their time, and what can happen to them.
 
 use crate::clock::HostClock;
-use crate::host::{Host, Life, run, runtime};
+use crate::host::{Host, Life, pass, run, runtime};
 use crate::node::{DIR, config, format_disk, live};
 use base::fs::Fs;
 use base::{Clock, Rng};
@@ -32,6 +32,11 @@ fn address(host: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(10, 0, 0, host))
 }
 
+/// What each node keeps free of its volume.
+const RESERVE: u64 = 1 << 20;
+/// What can be used of a volume: so little more that a node asks often whether it still is there.
+const ROOMY: u64 = RESERVE + 16 * 1024;
+
 /// The clients' address.
 const CLIENTS: u8 = 100;
 
@@ -45,6 +50,7 @@ impl Cluster {
         let ticks = Arc::new(AtomicU64::new(0));
         let hosts = (0..nodes).map(|id| {
             let disk = Disk::with_dir(Path::new(DIR));
+            disk.leave_usable(ROOMY);
             let mut rng = Rng::from_seed(rng.next_u64());
             let clock = HostClock::new(&ticks);
             let fs: Arc<dyn Fs> = Arc::new(disk.clone());
@@ -57,13 +63,14 @@ impl Cluster {
                 runtime: None,
                 told: Arc::default(),
                 stop: None,
+                frozen: None,
             }
         });
         Self {
             hosts: hosts.collect(),
             ticks,
             clients: runtime(),
-            settings,
+            settings: [settings, vec![format!("riverrun.log.dir.reserve.bytes={RESERVE}")]].concat(),
             rng,
             network,
         }
@@ -96,10 +103,14 @@ impl Cluster {
     pub fn tick(&mut self) {
         self.ticks.fetch_add(1, Ordering::Relaxed);
         self.network.tick();
-        for host in &self.hosts {
-            if let Some(runtime) = &host.runtime {
+        for host in &mut self.hosts {
+            if let (Some(runtime), None) = (&host.runtime, host.frozen) {
                 self.network.enter(host.address);
                 run(runtime);
+                if host.told().ended.is_some() {
+                    // Nothing of a process outlives it.
+                    host.runtime = None;
+                }
                 self.network.leave();
             }
         }
@@ -174,6 +185,33 @@ impl Cluster {
         host.disk = host.disk.after_power_cut(&mut self.rng);
     }
 
+    /// A node's disk answers every change with an error, until the process is gone.
+    pub fn fail_disk(&self, node: usize) {
+        self.hosts[node].disk.fail();
+    }
+
+    /// Others use the space of a node's volume, up to what the node keeps free of it.
+    pub fn fill_disk(&self, node: usize) {
+        self.hosts[node].disk.leave_usable(RESERVE);
+    }
+
+    /// A node's process does not run until it is thawed; its host goes on, and takes what is sent to it.
+    pub fn freeze(&mut self, node: usize) {
+        let now = self.now();
+        self.hosts[node].frozen.get_or_insert(now);
+    }
+
+    /// A node's process runs again.
+    pub fn thaw(&mut self, node: usize) {
+        let now = self.now();
+        let host = &mut self.hosts[node];
+        if let (Some(since), Some(runtime)) = (host.frozen.take(), &host.runtime) {
+            self.network.enter(host.address);
+            pass(runtime, now - since);
+            self.network.leave();
+        }
+    }
+
     /// What one node sends to another does not arrive.
     pub fn cut(&self, from: usize, to: usize) {
         self.network.cut(self.hosts[from].address, self.hosts[to].address);
@@ -215,6 +253,9 @@ impl Cluster {
     /// The network and the disks are well again.
     pub fn heal(&self) {
         self.network.heal();
+        for host in &self.hosts {
+            host.disk.leave_usable(ROOMY);
+        }
     }
 }
 

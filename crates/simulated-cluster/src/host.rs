@@ -40,6 +40,8 @@ pub(crate) struct Host {
     pub(crate) runtime: Option<Runtime>,
     pub(crate) told: Arc<Mutex<Told>>,
     pub(crate) stop: Option<watch::Sender<bool>>,
+    /// Since when nothing of it runs, though it has power.
+    pub(crate) frozen: Option<u64>,
 }
 
 /// A runtime whose time stands still unless it is told to go on.
@@ -53,6 +55,11 @@ pub(crate) fn run(runtime: &Runtime) {
     runtime.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
 }
 
+/// Lets time pass without running anything: what was due meanwhile is due now.
+pub(crate) fn pass(runtime: &Runtime, millis: u64) {
+    runtime.block_on(tokio::time::advance(Duration::from_millis(millis)));
+}
+
 impl Host {
     pub(crate) fn told(&self) -> std::sync::MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
@@ -61,8 +68,8 @@ impl Host {
     pub(crate) fn life(&self) -> Life {
         let told = self.told();
         match (&self.runtime, &told.ended, &told.broker) {
+            (_, Some(_), _) => Life::Ended,
             (None, ..) => Life::Off,
-            (Some(_), Some(_), _) => Life::Ended,
             (Some(_), None, None) => Life::Starting,
             (Some(_), None, Some(_)) => Life::Serving,
         }
@@ -72,6 +79,7 @@ impl Host {
     pub(crate) fn end(&mut self) {
         *self.told() = Told::default();
         self.stop = None;
+        self.frozen = None;
         self.runtime = None;
     }
 }

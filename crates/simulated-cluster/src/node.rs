@@ -76,11 +76,14 @@ async fn serve(
     mut stop: watch::Receiver<bool>,
 ) -> Result<()> {
     let parts = node::prepare(config, FormatNew::No, world).await?;
-    let node = node::start(parts).await?;
+    let mut node = node::start(parts).await?;
     let broker = node.broker.as_ref().map(|running| Arc::clone(&running.broker));
     told.lock().unwrap_or_else(PoisonError::into_inner).broker = broker;
-    // Who could say so is gone only together with this.
-    _ = stop.wait_for(|stop| *stop).await;
+    let end = tokio::select! {
+        // Who could say so is gone only together with this.
+        _ = stop.wait_for(|stop| *stop) => Ok(node::End::Asked),
+        lost = node.lost() => lost,
+    };
     told.lock().unwrap_or_else(PoisonError::into_inner).broker = None;
-    node.stop().await
+    node.end(end?).await
 }

@@ -11,6 +11,7 @@ impl Disk {
     pub fn after_kill(&self) -> Self {
         let mut state = self.state().clone();
         state.syncs_fail = false;
+        state.is_broken = false;
         state.changes_left = None;
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -37,8 +38,8 @@ impl Disk {
             state: Arc::new(Mutex::new(State {
                 inodes,
                 names: Names::safe(tree),
-                syncs_fail: false,
-                changes_left: None,
+                usable: old.usable,
+                ..State::default()
             })),
         }
     }
@@ -130,5 +131,11 @@ mod tests {
         assert!(disk.create_dir(to).is_err() && disk.after_kill().create_dir(to).is_ok());
         disk.fail_syncs();
         assert!(disk.sync_dir(Path::new("/d")).is_err());
+        let disk = disk.after_kill();
+        disk.fail();
+        assert!(disk.create_dir(to).is_err() && disk.sync_dir(Path::new("/d")).is_err());
+        assert!(disk.after_kill().create_dir(to).is_ok());
+        disk.leave_usable(7);
+        assert_eq!(disk.after_kill().space(to).expect("asked").usable, 7);
     }
 }

@@ -21,7 +21,10 @@ pub enum End {
 /// A transaction: what it wrote, and how it ended.
 #[derive(Clone, Debug)]
 pub struct Transaction {
+    pub who: &'static str,
     pub values: Vec<(Place, String)>,
+    /// What its producer's group is to have if it is committed.
+    pub offset: Option<i64>,
     pub end: End,
 }
 

@@ -10,6 +10,7 @@ mod checks;
 mod history;
 mod nemesis;
 mod processes;
+mod progress;
 mod settled;
 mod story;
 mod workload;
@@ -29,19 +30,6 @@ fn what_was_promised_is_kept() {
     );
 }
 
-/// Found: a controller that spun while it stopped, and a leader that after a clean end no longer knew the first of several
-/// batches that a producer had not been answered.
-const FOUND: [u64; 1] = [40];
-
-#[test]
-fn what_was_found_once_is_mended() {
-    for seed in FOUND {
-        if let Err(complaint) = processes::live(seed) {
-            panic!("{complaint}");
-        }
-    }
-}
-
 #[test]
 fn the_same_seed_is_the_same_history() {
     let first = processes::live(7).unwrap();
@@ -54,7 +42,10 @@ fn the_same_seed_is_the_same_history() {
 #[ignore = "the others run it, for a seed"]
 fn one_history() {
     let seed = processes::own_seed();
+    processes::end_if_stuck();
+    story::watch();
     chance::choose(seed);
-    let lived = story::live(seed);
+    // What a thread draws it draws once: whether the nodes' log is looked at is not to make another history of it.
+    let lived = std::thread::spawn(move || story::live(seed)).join().unwrap();
     println!("{}", processes::tell(&lived));
 }

@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// What one history came to; the same for the same seed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +57,18 @@ fn from_environment(name: &str, otherwise: u64) -> u64 {
 /// The seed that this process is for.
 pub fn own_seed() -> u64 {
     from_environment("RIVERRUN_SIM_FROM", 1)
+}
+
+/// How long a history may take; one that is busy for ever with a moment of it has found something, too.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// Ends this process with a word once that has passed.
+pub fn end_if_stuck() {
+    std::thread::spawn(|| {
+        std::thread::sleep(PATIENCE);
+        eprintln!("not lived within {PATIENCE:?}");
+        std::process::exit(1);
+    });
 }
 
 /// Lives one history in a process of its own.

@@ -2,11 +2,11 @@
 
 use crate::history::{End, History, Place, Told};
 use crate::story::a_little;
-use crate::workload::{ATOMIC, PARTITIONS, PLAIN, Work, topic};
+use crate::workload::{ATOMIC, PARTITIONS, PLAIN, TRANSACTORS, Work, offsets, topic};
 use base::{Offset, TopicPartition};
 use broker::Broker;
 use bytes::Bytes;
-use client::admin::list_group_offsets;
+use client::admin::{CommittedOffset, list_group_offsets};
 use simulated_cluster::Cluster;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -73,6 +73,21 @@ pub fn are_equal(cluster: &Cluster) -> bool {
     })
 }
 
+/// Whether every partition has a leader that has all its replicas in sync.
+pub fn are_in_sync(cluster: &Cluster) -> bool {
+    if !cluster.now().is_multiple_of(100) || (0..cluster.nodes()).any(|node| cluster.broker(node).is_none()) {
+        return false;
+    }
+    names(cluster).into_iter().all(|(name, index)| {
+        let mut brokers = (0..cluster.nodes()).filter_map(|node| cluster.broker(node));
+        brokers.any(|broker| {
+            let hosted = broker.partitions.get(&name, index);
+            let in_sync = hosted.and_then(|hosted| Some(hosted.lock_quietly().leadership().ok()?.isr.len()));
+            in_sync == Some(cluster.nodes())
+        })
+    })
+}
+
 /// Whether readers and the group have been handed everything that was acknowledged or committed.
 pub fn is_all_read(history: &History) -> bool {
     let told = history.lock();
@@ -85,28 +100,53 @@ pub fn is_all_read(history: &History) -> bool {
         && committed.all(|one| one.values.iter().all(|value| told.committed_saw.contains(value)))
 }
 
-/// Asks what the group without members has committed.
+/// Asks what the group without members has committed, and then until the offsets within transactions are there.
 pub async fn look(work: Work, found: Arc<AtomicBool>) {
     let cluster = work.cluster("looks");
-    let offsets = loop {
-        match list_group_offsets(&cluster, "commits").await {
-            Ok(offsets) => break offsets,
-            Err(error) => work.history.note(format_args!("commits cannot be seen: {error}")),
+    let found_there = committed(&work, &cluster, "commits").await;
+    {
+        let mut told = work.history.lock();
+        for ((group, place), (committed, tried)) in told.commits.clone() {
+            let there = offset_at(&found_there, place);
+            if there < committed || there > tried {
+                told.wrong(format!(
+                    "{group} has {there} of {place:?}: {committed} was committed, {tried} was tried"
+                ));
+            }
         }
-        a_little().await;
-    };
-    let mut told = work.history.lock();
-    for ((group, place), (committed, tried)) in told.commits.clone() {
-        let key = TopicPartition::new(place.0, place.1);
-        let there = offsets.iter().find(|(partition, _)| *partition == key);
-        let there = there.map_or(-1, |(_, committed)| committed.offset.0);
-        if there < committed || there > tried {
-            told.wrong(format!(
-                "{group} has {there} of {place:?}: {committed} was committed, {tried} was tried"
-            ));
+    }
+    for who in TRANSACTORS {
+        let possible = offsets::possible(&work.history.lock(), who);
+        loop {
+            // The markers of a transaction that has ended may be on their way.
+            let there = offset_at(&committed(&work, &cluster, &offsets::group(who)).await, (ATOMIC, 0));
+            work.history
+                .note(format_args!("the offset of {who}'s group is {there}, of {possible:?}"));
+            if possible.contains(&there) {
+                break;
+            }
+            a_little().await;
         }
     }
     found.store(true, Ordering::Relaxed);
+}
+
+type Offsets = Vec<(TopicPartition, CommittedOffset)>;
+
+async fn committed(work: &Work, cluster: &client::Cluster, group: &str) -> Offsets {
+    loop {
+        match list_group_offsets(cluster, group).await {
+            Ok(offsets) => return offsets,
+            Err(error) => work.history.note(format_args!("offsets cannot be seen: {error}")),
+        }
+        a_little().await;
+    }
+}
+
+fn offset_at(offsets: &Offsets, place: Place) -> i64 {
+    let key = TopicPartition::new(place.0, place.1);
+    let there = offsets.iter().find(|(partition, _)| *partition == key);
+    there.map_or(-1, |(_, committed)| committed.offset.0)
 }
 
 /// The values in a log, control records left out.

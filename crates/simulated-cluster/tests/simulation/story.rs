@@ -4,8 +4,11 @@ use crate::checks;
 use crate::history::History;
 use crate::nemesis::{Nemesis, Power};
 use crate::processes::Lived;
+use crate::progress::Progress;
 use crate::settled;
-use crate::workload::{ATOMIC, PARTITIONS, PLAIN, Stage, Work, committer, group, producer, reader, transactor};
+use crate::workload::{
+    ATOMIC, PARTITIONS, PLAIN, Stage, TRANSACTORS, Work, committer, group, producer, reader, transactor,
+};
 use base::Rng;
 use client::admin::{IsolationLevel, NewTopic, Placement, create_topics};
 use client::consume::group::GroupProtocol;
@@ -22,6 +25,9 @@ const WORK: u64 = 25_000;
 /// How long a cluster that is well may take until every replica is in sync and every client has read everything.
 const RECOVERY: u64 = 120_000;
 
+/// How long it may take until clients are served again, when something befell one node.
+const ENDURANCE: u64 = 45_000;
+
 /// A panic anywhere ends the history: in a task of a node it would only be noted there.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
@@ -33,7 +39,8 @@ struct Story {
     stage: watch::Sender<Stage>,
 }
 
-fn watch_for_panics() {
+/// Notices panics, and shows the nodes' log if that is asked for.
+pub fn watch() {
     let told = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         PANICKED.store(true, Ordering::Relaxed);
@@ -76,7 +83,6 @@ fn settings(durability: &str, roll_ms: u64) -> Vec<String> {
 /// # Panics
 /// If something that was promised was not kept.
 pub fn live(seed: u64) -> Lived {
-    watch_for_panics();
     let mut rng = Rng::from_seed(seed);
     let (durability, power) = if rng.below(3) > 0 {
         ("flush", Power::MayFail)
@@ -108,6 +114,7 @@ pub fn live(seed: u64) -> Lived {
     story.topics(&work);
     story.clients(&work, &mut rng);
     story.suffer();
+    story.endure();
     story.recover(&work);
     story.end()
 }
@@ -121,7 +128,9 @@ impl Story {
         assert!(told.wrong.is_empty(), "at {}: {:#?}", told.now, told.wrong);
         assert!(!PANICKED.load(Ordering::Relaxed), "a task panicked at {}", told.now);
         for node in 0..self.cluster.nodes() {
-            if let Some(why) = self.cluster.complaint(node) {
+            if let Some(why) = self.cluster.complaint(node)
+                && !self.nemesis.explains_end_of(node)
+            {
                 panic!("at {}: node {node} ended: {why}", told.now);
             }
         }
@@ -170,7 +179,7 @@ impl Story {
         for who in ["p1", "p2"] {
             self.cluster.spawn(producer::run(work.clone(), who, draw()));
         }
-        for who in ["t1", "t2"] {
+        for who in TRANSACTORS {
             self.cluster.spawn(transactor::run(work.clone(), who, draw()));
         }
         for who in ["g1", "g2"] {
@@ -195,13 +204,28 @@ impl Story {
         }
     }
 
-    fn recover(&mut self, work: &Work) {
+    /// Two of three go on, whatever befalls the third.
+    fn endure(&mut self) {
+        self.rest();
+        self.until("all replicas are in sync", RECOVERY, |story| {
+            settled::are_in_sync(&story.cluster)
+        });
+        let before = Progress::of(&self.history);
+        self.nemesis.one_trouble(&mut self.cluster, &self.history);
+        self.until("the others go on", ENDURANCE, |story| before.goes_on(&story.history));
+    }
+
+    fn rest(&mut self) {
         self.nemesis.rest(&mut self.cluster, &self.history);
         for node in 0..self.cluster.nodes() {
             if matches!(self.cluster.life(node), Life::Off | Life::Ended) {
                 self.cluster.start(node);
             }
         }
+    }
+
+    fn recover(&mut self, work: &Work) {
+        self.rest();
         self.stage.send_replace(Stage::Reading);
         self.until("all replicas are equal", RECOVERY, |story| {
             settled::are_equal(&story.cluster)

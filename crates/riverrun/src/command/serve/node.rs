@@ -85,60 +85,25 @@ pub(super) async fn run(settings: Settings, started: Instant) -> Result<()> {
         "riverrun {} is ready: listening on {address}, cluster {cluster_id}, started in {millis} ms",
         env!("CARGO_PKG_VERSION")
     );
-    match ended(&mut node, &mut signals).await? {
-        End::Asked => {
-            signals.end_at_next();
-            node.stop().await
-        }
-        End::Lost(dir) => {
-            // Its thread is not to outlive the runtime; but no disk is waited for any more.
-            _ = timeout(FAREWELL, node.quorum.stop()).await;
-            bail!("every log directory, or the one of the metadata log ({dir}), has failed")
-        }
-        End::Untold(dir) => {
-            error!(
-                dir,
-                "no controller hears that the log directory failed: this broker stops"
-            );
-            signals.end_at_next();
-            node.stop().await?;
-            bail!("no controller could be told in time that log directory {dir} failed")
-        }
+    let end = tokio::select! {
+        () = signals.first() => End::Asked,
+        lost = node.lost() => lost?,
+    };
+    if !matches!(end, End::Lost(_)) {
+        signals.end_at_next();
     }
+    node.end(end).await
 }
 
 /// Why a node stops.
-enum End {
+#[derive(Debug)]
+pub enum End {
     /// By a signal.
     Asked,
     /// There is no directory left to work in, or not that of the metadata log.
     Lost(String),
     /// The cluster takes it for the leader of what it cannot serve: a directory failed, and no controller could be told.
     Untold(String),
-}
-
-/// Waits for the node's end.
-async fn ended(node: &mut Node, signals: &mut Signals) -> Result<End> {
-    let broker = node.broker.as_ref();
-    let lost = async {
-        match broker {
-            Some(broker) => broker.lost().await,
-            None => std::future::pending().await,
-        }
-    };
-    let untold = async {
-        match broker {
-            Some(broker) => broker.untold().await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = signals.first() => Ok(End::Asked),
-        // Without the metadata log nothing that a client is told can be kept; the process ends, as Kafka's does.
-        lost = node.quorum.ended() => lost.map(|()| End::Asked).context("the metadata log is lost"),
-        dir = lost => Ok(End::Lost(dir.display().to_string())),
-        dir = untold => Ok(End::Untold(dir.display().to_string())),
-    }
 }
 
 /// Looks into the node's directories, locks them, and opens its ports.
@@ -249,6 +214,54 @@ pub async fn start(parts: Parts) -> Result<Node> {
 }
 
 impl Node {
+    /// Waits until the node cannot go on by itself.
+    ///
+    /// # Errors
+    /// If the metadata log is lost: nothing that a client is told could be kept, and the process ends, as Kafka's does.
+    pub async fn lost(&mut self) -> Result<End> {
+        let broker = self.broker.as_ref();
+        let lost = async {
+            match broker {
+                Some(broker) => broker.lost().await,
+                None => std::future::pending().await,
+            }
+        };
+        let untold = async {
+            match broker {
+                Some(broker) => broker.untold().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            lost = self.quorum.ended() => lost.map(|()| End::Asked).context("the metadata log is lost"),
+            dir = lost => Ok(End::Lost(dir.display().to_string())),
+            dir = untold => Ok(End::Untold(dir.display().to_string())),
+        }
+    }
+
+    /// Stops, as well as can be.
+    ///
+    /// # Errors
+    /// What was lost, or if the metadata log could not be closed.
+    pub async fn end(self, end: End) -> Result<()> {
+        match end {
+            End::Asked => self.stop().await,
+            End::Lost(dir) => {
+                // Its thread is not to outlive the runtime; but no disk is waited for any more.
+                _ = timeout(FAREWELL, self.quorum.stop()).await;
+                bail!("every log directory, or the one of the metadata log ({dir}), has failed")
+            }
+            End::Untold(dir) => {
+                error!(
+                    dir,
+                    "no controller hears that the log directory failed: this broker stops"
+                );
+                self.stop().await?;
+                bail!("no controller could be told in time that log directory {dir} failed")
+            }
+        }
+    }
+
     /// The broker first: what it leads is moved by a controller, which may be this one.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 pub mod committer;
 pub mod group;
+pub mod offsets;
 pub mod producer;
 pub mod reader;
 pub mod transactor;
@@ -19,6 +20,9 @@ pub const PLAIN: &str = "plain";
 pub const ATOMIC: &str = "atomic";
 /// Partitions of each.
 pub const PARTITIONS: i32 = 2;
+
+/// Who writes in transactions.
+pub const TRANSACTORS: [&str; 2] = ["t1", "t2"];
 
 /// What is still to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

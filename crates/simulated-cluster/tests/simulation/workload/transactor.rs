@@ -1,7 +1,7 @@
 //! A transactional producer, in the protocol's own words (KIP-890): some transactions are committed, some are aborted, and some are
 //! left to the next life of their producer, or to their time-out.
 
-use super::{ATOMIC, PARTITIONS, Stage, Work, pause};
+use super::{ATOMIC, PARTITIONS, Stage, Work, offsets, pause};
 use crate::history::{End, Place, Transaction};
 use base::{NodeId, ProducerEpoch, ProducerId, Rng};
 use client::{Channel, ClientError, Cluster, CoordinatorType, Topics, find_coordinator};
@@ -18,10 +18,11 @@ const TIMEOUT_MS: i32 = 6000;
 /// How often something is tried again.
 const ATTEMPTS: u64 = 60;
 
+/// Who a transaction is of.
 #[derive(Clone, Copy, Debug)]
-struct Producer {
-    id: i64,
-    epoch: i16,
+pub(super) struct Producer {
+    pub(super) id: i64,
+    pub(super) epoch: i16,
 }
 
 /// See the module.
@@ -31,6 +32,8 @@ struct Transactor {
     cluster: Cluster,
     rng: Rng,
     sequence: u64,
+    /// The offset that was committed last within a transaction.
+    offset: i64,
 }
 
 /// Why a transaction does not go on.
@@ -45,6 +48,7 @@ pub async fn run(work: Work, who: &'static str, rng: Rng) {
         who,
         rng,
         sequence: 0,
+        offset: 0,
     };
     while transactor.work.stage() == Stage::All {
         if let Some(producer) = transactor.begin().await {
@@ -53,7 +57,7 @@ pub async fn run(work: Work, who: &'static str, rng: Rng) {
     }
 }
 
-fn refused(code: i16) -> Result<(), ClientError> {
+pub(super) fn refused(code: i16) -> Result<(), ClientError> {
     match ErrorCode::from(code) {
         ErrorCode::None => Ok(()),
         code => Err(ClientError::Refused {
@@ -108,21 +112,13 @@ impl Transactor {
     /// One transaction after the other, as long as the producer is not fenced.
     async fn live(&mut self, mut producer: Producer) {
         while self.work.stage() == Stage::All {
-            let mut places: Vec<Place> = (0..PARTITIONS).map(|partition| (ATOMIC, partition)).collect();
-            if self.rng.below(3) == 0 {
-                places.truncate(1);
-            }
             let mut transaction = Transaction {
+                who: self.who,
                 values: Vec::new(),
+                offset: None,
                 end: End::Unknown,
             };
-            let mut is_whole = true;
-            for place in places {
-                if self.write(producer, place, &mut transaction).await.is_err() {
-                    is_whole = false;
-                    break;
-                }
-            }
+            let is_whole = self.fill(producer, &mut transaction).await.is_ok();
             if self.rng.below(10) == 0 {
                 // Left as it is: the next life aborts it, or its time-out does.
                 transaction.end = End::Aborted;
@@ -151,6 +147,18 @@ impl Transactor {
         }
     }
 
+    /// Everything that is in a transaction.
+    async fn fill(&mut self, producer: Producer, transaction: &mut Transaction) -> Result<(), Given> {
+        let partitions = if self.rng.below(3) == 0 { 1 } else { PARTITIONS };
+        for partition in 0..partitions {
+            self.write(producer, (ATOMIC, partition), transaction).await?;
+        }
+        if self.rng.below(3) == 0 {
+            self.commit_offset(producer, transaction).await?;
+        }
+        Ok(())
+    }
+
     /// Writes a batch to one partition; nothing is known of it until it is acknowledged.
     async fn write(&mut self, producer: Producer, place: Place, transaction: &mut Transaction) -> Result<(), Given> {
         let count = 1 + self.rng.below(3);
@@ -176,6 +184,27 @@ impl Transactor {
                 }
                 Err(error) => {
                     self.note("cannot write", &error);
+                    return Err(Given::Up);
+                }
+            }
+            pause(&mut self.rng, 100).await;
+        }
+        Err(Given::Up)
+    }
+
+    /// Commits an offset of a group together with the records.
+    async fn commit_offset(&mut self, producer: Producer, transaction: &mut Transaction) -> Result<(), Given> {
+        self.offset += 1;
+        transaction.offset = Some(self.offset);
+        let request = offsets::request(self.who, producer, self.offset);
+        for _ in 0..ATTEMPTS {
+            match offsets::commit(&self.cluster, &request).await {
+                Ok(()) => return Ok(()),
+                Err(error) if error.is_retriable() || matches!(error, ClientError::TimedOut { .. }) => {
+                    self.note("commits the offset again", &error);
+                }
+                Err(error) => {
+                    self.note("cannot commit the offset", &error);
                     return Err(Given::Up);
                 }
             }
