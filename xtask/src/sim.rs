@@ -3,6 +3,7 @@
 //! A crate has a simulation if it has a test program of that name; `RIVERRUN_SIM_SEEDS` and `RIVERRUN_SIM_FROM` tell it
 //! how much to do, so that a plain `cargo test` runs the same code for a few seconds.
 
+mod bug;
 mod planted;
 mod scratch;
 

@@ -8,6 +8,26 @@ use anyhow::{Context, Result};
 /// What a crate is built from.
 const COPIED: [&str; 4] = ["Cargo.toml", "Cargo.lock", "crates", "xtask"];
 
+/// The variable that switches a bug on.
+pub const ON: &str = "RIVERRUN_PLANTED";
+
+/// Where every crate finds whether it is.
+const SWITCH_IN: &str = "crates/base/src/lib.rs";
+
+/// What the copy's `base` has beside the workspace's.
+const SWITCH: &str = r#"
+/// Bugs that are planted.
+pub mod planted {
+    use std::sync::OnceLock;
+
+    /// Whether that one is switched on.
+    pub fn is_on(name: &str) -> bool {
+        static ON: OnceLock<Option<String>> = OnceLock::new();
+        ON.get_or_init(|| std::env::var("RIVERRUN_PLANTED").ok()).as_deref() == Some(name)
+    }
+}
+"#;
+
 /// The copy, below `target`; it stays, so that the next run builds only what has changed.
 pub struct Scratch {
     root: PathBuf,
@@ -40,7 +60,10 @@ impl Scratch {
 /// Copies what differs, so that what does not is not built again.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     if from.is_file() {
-        let wanted = fs::read(from)?;
+        let mut wanted = fs::read(from)?;
+        if from.ends_with(SWITCH_IN) {
+            wanted.extend_from_slice(SWITCH.as_bytes());
+        }
         if fs::read(to).ok().as_ref() != Some(&wanted) {
             fs::create_dir_all(to.parent().context("a file lies in a folder")?)?;
             fs::write(to, wanted)?;
