@@ -25,6 +25,8 @@ impl Log {
             let kept = log.view().segment_at(offset) + 1;
             let removed = Arc::make_mut(&mut log.segments).split_off(kept);
             let doomed = log.mark_deleted(&removed)?;
+            // What is cut off, and the snapshots of its producers, must not come back after a power cut.
+            log.unsynced.names_changed();
             log.cut_active(offset, now)?;
             log.log_end = offset;
             log.truncations += 1;

@@ -147,6 +147,36 @@ fn truncation_cuts_everywhere() {
 }
 
 #[test]
+fn what_was_cut_off_stays_away_after_a_power_cut() {
+    let dir = Path::new("/logs");
+    let disk = sim::Disk::with_dir(dir);
+    let open = |disk: &sim::Disk, recovery_point| {
+        let (fs, partition) = (Arc::new(disk.clone()), TopicPartition::new("topic", 0));
+        let mut options = LogOptions::new(fs, dir.join("topic-0"), partition, NOW);
+        options.recovery_point = recovery_point;
+        options.config = Arc::new(LogConfig {
+            segment_bytes: one(0).size() as u32,
+            ..LogConfig::default()
+        });
+        Log::open(options).expect("opened")
+    };
+    let mut log = open(&disk, Offset(0));
+    for time in 0..10 {
+        append(&mut log, one(time));
+    }
+    flush(&mut log);
+    assert_eq!(log.segment_count(), 10);
+    let _ = log.truncate_to(Offset(6), NOW).expect("truncated");
+    append(&mut log, one(7));
+    flush(&mut log);
+    for seed in 0..20 {
+        let left = disk.after_power_cut(&mut base::Rng::from_seed(seed));
+        let log = open(&left, log.recovery_point());
+        assert_eq!(ends(&log), (0, 8), "seed {seed}");
+    }
+}
+
+#[test]
 fn truncation_clips_epochs() {
     let bench = Bench::new(LogConfig::default());
     let mut log = bench.open();
