@@ -264,11 +264,14 @@ impl QuorumNode {
         (&mut self.ended).await.unwrap_or(Err(QuorumError::Panicked))
     }
 
-    /// Answers what is in flight, steps down, and closes the log.
+    /// Answers what is in flight, steps down, and closes the log; nothing, if `ended` has said how it ended.
     ///
     /// # Errors
     /// If the log could not be closed.
     pub async fn stop(mut self) -> Result<(), QuorumError> {
+        if self.ended.is_terminated() {
+            return Ok(());
+        }
         // If the driver is gone already, `ended` tells why.
         _ = self.commands.send(crate::driver::Command::Stop).await;
         self.ended().await

@@ -121,6 +121,18 @@ async fn no_answer_is_lost_wherever_the_power_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_node_that_has_told_its_end_may_be_stopped() {
+    let disk = Disk::with_dir(Path::new("/disk"));
+    let config = config(Path::new("/disk"), &[STATIC]);
+    let mut node = start(&disk, &config, &mut Rng::from_seed(1)).unwrap();
+    disk.cut_power_after(0);
+    // What it asks for is not written, or it has ended before it was asked.
+    _ = work(&node, 0, &mut Promises::default()).await;
+    node.ended().await.unwrap_err();
+    node.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn nor_while_snapshots_are_written_and_old_ones_removed() {
     let settings = [
         "metadata.log.max.record.bytes.between.snapshots=700",
