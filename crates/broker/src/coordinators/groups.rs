@@ -4,6 +4,8 @@ pub(crate) mod ask;
 pub(crate) mod picture;
 pub(crate) mod search;
 mod tenant;
+#[cfg(test)]
+pub(crate) use tenant::Surroundings;
 pub(crate) mod topics_deleted;
 
 use crate::Broker;

@@ -16,6 +16,18 @@ use storage::{AppendTerms, Durability, Log, LogConfig, LogOptions, Origin, Verif
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+/// Node 1 leads, with these nodes in sync.
+pub(crate) fn leadership(epoch: i32, in_sync: &[i32]) -> Leadership {
+    let nodes: Vec<NodeId> = in_sync.iter().copied().map(NodeId).collect();
+    Leadership {
+        node: NodeId(1),
+        epoch: LeaderEpoch(epoch),
+        partition_epoch: PartitionEpoch(epoch),
+        replicas: nodes.clone(),
+        isr: nodes,
+    }
+}
+
 /// A partition of one thread's test, and who watches it.
 pub(crate) struct Watched {
     pub(crate) hosted: Arc<Hosted>,
@@ -38,13 +50,7 @@ impl Watched {
         let log = Log::open(options).expect("opened");
         let brokers = Arc::new(Brokers::new(Duration::from_secs(30)));
         let mut partition = Partition::new(Uuid::ONE, log, Offset::ZERO, 1, brokers);
-        let leadership = Leadership {
-            node: NodeId(1),
-            epoch: LeaderEpoch(1),
-            partition_epoch: PartitionEpoch(1),
-            replicas: vec![NodeId(1)],
-            isr: vec![NodeId(1)],
-        };
+        let leadership = leadership(1, &[1]);
         partition.lead(leadership, Instant::ZERO).expect("it leads").fire();
         let (failures, _) = watch::channel(0);
         let dir = LogDir::new(root.path(), Uuid::ONE, 1, &failures);

@@ -31,6 +31,17 @@ pub(crate) struct Surroundings {
     picture: Arc<ArcSwap<Picture>>,
 }
 
+#[cfg(test)]
+impl Surroundings {
+    /// Those of a cluster without topics.
+    pub(crate) fn empty(config: &BrokerConfig) -> Self {
+        Self {
+            settings: settings(config),
+            picture: Arc::default(),
+        }
+    }
+}
+
 /// The settings of the coordinators of groups.
 pub(super) fn settings(config: &BrokerConfig) -> GroupSettings {
     let groups = &config.groups;

@@ -3,7 +3,7 @@
 use super::author::Author;
 use super::tenant::{Place, Tenant};
 use crate::partitions::Hosted;
-use base::{Clock, Instant, LeaderEpoch};
+use base::{Clock, Instant, LeaderEpoch, Offset};
 use coordinator_runtime::Runtime;
 use coordinator_runtime::{Moment, Outcome, Token};
 use partition::{Signal, Wakes};
@@ -43,6 +43,9 @@ enum Phase<T: Tenant> {
 pub(crate) struct Serving<T: Tenant> {
     pub(crate) runtime: Runtime<T::State, T::Completion>,
     pub(crate) coordinator: T,
+    /// The end of the log that it read: a former coordinator may have acknowledged all below, and not all of it need be below the
+    /// high watermark that this replica knows of so far.
+    taken_over: Offset,
     /// Who waits for an answer.
     waiting: FxHashMap<Token, oneshot::Sender<T::Answer>>,
     next_token: u64,
@@ -51,6 +54,7 @@ pub(crate) struct Serving<T: Tenant> {
 impl<T: Tenant> Serving<T> {
     pub(super) fn new(runtime: Runtime<T::State, T::Completion>, coordinator: T) -> Self {
         Self {
+            taken_over: runtime.end(),
             runtime,
             coordinator,
             waiting: FxHashMap::default(),
@@ -178,10 +182,13 @@ impl<T: Tenant> Shard<T> {
         Ok(())
     }
 
-    /// Looks at what is committed.
+    /// Looks at what is committed: all that former coordinators acknowledged, or COORDINATOR_LOAD_IN_PROGRESS.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&T, &T::State) -> R) -> Result<R, ErrorCode> {
         let mut phase = self.lock();
         let serving = phase.serving()?;
+        if serving.runtime.committed_end() < serving.taken_over {
+            return Err(ErrorCode::CoordinatorLoadInProgress);
+        }
         Ok(look(&serving.coordinator, serving.runtime.committed()))
     }
 

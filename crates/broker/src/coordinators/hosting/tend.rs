@@ -98,3 +98,6 @@ impl<T: Tenant> Shard<T> {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;
