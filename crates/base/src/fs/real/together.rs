@@ -90,8 +90,8 @@ fn promise(kind: FsWord, volume: u64) -> Promise {
     }
 }
 
-/// Whether the ext4 volume has a journal: then the kernel shows the task that writes it. ext2 and ext3 have the same
-/// magic number; the kernel shows them there too when ext4 drives them.
+/// Whether the ext4 volume has a journal: then the kernel shows the task that writes it, and `<none>` where it was made without one.
+/// ext2 and ext3 have the same magic number; the kernel shows them there too when ext4 drives them.
 fn has_journal(volume: u64) -> bool {
     let (major, minor) = (rustix::fs::major(volume), rustix::fs::minor(volume));
     let device = std::fs::read_link(format!("/sys/dev/block/{major}:{minor}"));
@@ -101,7 +101,12 @@ fn has_journal(volume: u64) -> bool {
     let mut path = PathBuf::from("/sys/fs/ext4");
     path.push(name);
     path.push("journal_task");
-    path.exists()
+    std::fs::read_to_string(path).is_ok_and(|shown| is_task(&shown))
+}
+
+/// Whether what the kernel shows is the number of a task.
+fn is_task(shown: &str) -> bool {
+    shown.trim().parse::<u32>().is_ok()
 }
 
 fn in_order(files: &[Arc<dyn File>], dirs: &[PathBuf]) -> io::Result<()> {
@@ -219,6 +224,13 @@ mod tests {
         RealFs
             .sync_together(&files, &[root.path().join("gone")])
             .expect_err("there is no such directory");
+    }
+
+    #[test]
+    fn a_volume_without_a_journal_promises_no_order() {
+        assert!(is_task("173\n"));
+        assert!(!is_task("<none>\n"), "what ext4 shows where there is none");
+        assert!(!is_task(""));
     }
 
     #[test]
