@@ -1,4 +1,6 @@
 //! The network between the members of a quorum: real sockets on loopback, and cuts.
+//!
+//! A cut lets a connection begin, and nothing after that: what got lost is known by its name.
 
 use bytes::Bytes;
 use network::{Admission, ConnectionLimits, Listener, ListenerSettings, Reply, RequestContext, Service};
@@ -44,6 +46,11 @@ impl Service for Reached {
             .client_id
             .strip_prefix("raft-client-")
             .and_then(|id| id.parse().ok());
+        // Every connection begins with it. If it got lost, nobody would see what the connection was for: a node that had none to the
+        // others before the cut would seem to ask for no vote.
+        if context.api_key == ApiKey::ApiVersions {
+            return self.entrance.handle(context, body).await;
+        }
         if self.network.is_cut(from, self.node) {
             if context.api_key == ApiKey::Vote {
                 self.network.lost_votes.send_modify(|lost| lost.extend(from));
