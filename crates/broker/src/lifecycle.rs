@@ -20,9 +20,11 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-/// The versions in which the broker speaks to its controller: those of metadata.version 4.3-IV0.
+/// The versions in which the broker speaks to its controller, whatever its metadata.version.
 const REGISTRATION_VERSION: i16 = 4;
 const HEARTBEAT_VERSION: i16 = 1;
+/// The one that tells of cordoned directories; where the metadata.version knows of them, every controller does.
+const HEARTBEAT_WITH_CORDONS: i16 = 2;
 /// How long to wait before a refused registration or a failed heartbeat is tried again.
 const RETRY: Duration = Duration::from_millis(100);
 /// How long a controlled shutdown may take before the broker goes all the same.
@@ -129,8 +131,7 @@ fn registration_request(broker: &Broker, registration: &Registration) -> BrokerR
 /// If the metadata ends before.
 pub async fn catch_up(broker: &Broker) -> Result<(), LifecycleError> {
     let mut committed = broker.committed.clone();
-    let registered = |published: &Published| published.end.0 > broker.epoch.load(Ordering::Acquire);
-    match committed.wait_for(registered).await {
+    match committed.wait_for(|published| is_caught_up(broker, published)).await {
         Ok(_) => Ok(()),
         Err(_) => Err(ControllerError::Unavailable.into()),
     }
@@ -166,6 +167,8 @@ pub enum Wish {
 
 async fn heartbeat(broker: &Broker, wish: Wish) -> Result<BrokerHeartbeatResponse, LifecycleError> {
     let failed: Vec<_> = broker.log_dirs.dirs.iter().filter(|dir| dir.is_to_be_told()).collect();
+    let cordoned = cordoned(broker);
+    let version = cordoned.as_ref().map_or(HEARTBEAT_VERSION, |_| HEARTBEAT_WITH_CORDONS);
     let request = BrokerHeartbeatRequest {
         broker_id: broker.node.0,
         broker_epoch: broker.epoch.load(Ordering::Acquire),
@@ -173,9 +176,9 @@ async fn heartbeat(broker: &Broker, wish: Wish) -> Result<BrokerHeartbeatRespons
         want_fence: wish == Wish::StayFenced,
         want_shut_down: wish == Wish::ShutDown,
         offline_log_dirs: failed.iter().map(|dir| dir.id).collect(),
-        cordoned_log_dirs: None,
+        cordoned_log_dirs: cordoned,
     };
-    let response = channel::call(broker.controller.as_ref(), HEARTBEAT_VERSION, &request).await?;
+    let response = channel::call(broker.controller.as_ref(), version, &request).await?;
     match ErrorCode::from(response.error_code) {
         ErrorCode::None => {
             failed.iter().for_each(|dir| dir.note_told());
@@ -183,6 +186,28 @@ async fn heartbeat(broker: &Broker, wish: Wish) -> Result<BrokerHeartbeatRespons
         }
         error => Err(LifecycleError::Refused(error, error.message())),
     }
+}
+
+/// The directories that take no new partitions; none until the broker has caught up with its own registration, for only
+/// then it knows whether the cluster's metadata can say so (KIP-1066).
+fn cordoned(broker: &Broker) -> Option<Vec<Uuid>> {
+    let committed = broker.committed.borrow();
+    let is_known = is_caught_up(broker, &committed)
+        && committed
+            .image
+            .features
+            .metadata_version_or_minimum()
+            .supports_cordoned_log_dirs();
+    let dirs = broker.log_dirs.dirs.iter().filter(|dir| dir.id != Uuid::ZERO);
+    is_known.then(|| {
+        dirs.filter(|dir| broker.log_dirs.is_cordoned(dir))
+            .map(|dir| dir.id)
+            .collect()
+    })
+}
+
+fn is_caught_up(broker: &Broker, published: &Published) -> bool {
+    published.end.0 > broker.epoch.load(Ordering::Acquire)
 }
 
 /// Waits until a directory has been offline for `log.dir.failure.timeout.ms` without the controller having heard of it; answers
@@ -231,11 +256,12 @@ async fn fenced(broker: &Broker) {
     }
 }
 
-/// Sends heartbeats until the broker stops or was let go, at once when a directory fails, the wish changes or the broker
-/// finds itself fenced; registers anew if the controller has forgotten it.
+/// Sends heartbeats until the broker stops or was let go, at once when a directory fails or is cordoned, the wish changes or
+/// the broker finds itself fenced; registers anew if the controller has forgotten it.
 pub async fn stay_alive(broker: Arc<Broker>, registration: Registration, mut wish: watch::Receiver<Wish>) {
     let mut stopping = broker.stopping.clone();
     let mut failures = broker.log_dirs.failures();
+    let mut cordons = broker.log_dirs.cordons();
     let mut heard = Instant::now();
     loop {
         let wished = *wish.borrow_and_update();
@@ -258,6 +284,7 @@ pub async fn stay_alive(broker: Arc<Broker>, registration: Registration, mut wis
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             Ok(()) = failures.changed() => {}
+            Ok(()) = cordons.changed() => {}
             () = fenced(&broker), if beat == Beat::Well && wished == Wish::Serve => {}
             changed = wish.changed() => if changed.is_err() { return },
             _ = stopping.wait_for(|stop| *stop) => return,

@@ -173,6 +173,8 @@ pub struct LogDirs {
     /// What was found at start in those that could be read, and is not taken up yet.
     found: Mutex<Vec<(Arc<LogDir>, Found)>>,
     failures: watch::Sender<usize>,
+    /// Those that take no new partitions (KIP-1066).
+    cordoned: watch::Sender<Vec<PathBuf>>,
 }
 
 impl LogDirs {
@@ -183,6 +185,7 @@ impl LogDirs {
             dirs,
             found: Mutex::default(),
             failures: watch::channel(0).0,
+            cordoned: watch::channel(Vec::new()).0,
         }
     }
 
@@ -201,6 +204,7 @@ impl LogDirs {
             dirs: Vec::new(),
             found: Mutex::default(),
             failures,
+            cordoned: watch::channel(Vec::new()).0,
         };
         let mut reasons = Vec::new();
         for path in paths {
@@ -315,10 +319,32 @@ impl LogDirs {
             .collect()
     }
 
-    /// Where a new partition goes: the online directory with the fewest partitions.
+    /// Where a new partition goes: of the online directories that are not cordoned the one with the fewest partitions.
+    /// Where all are cordoned the controller has placed it here by hand or before it knew, and any will do.
     pub fn for_new_partition(&self) -> Option<Arc<LogDir>> {
         let online = self.dirs.iter().filter(|dir| !dir.is_offline());
-        online.min_by_key(|dir| dir.partitions.load(Ordering::Relaxed)).cloned()
+        let by_need = |dir: &&Arc<LogDir>| (self.is_cordoned(dir), dir.partitions.load(Ordering::Relaxed));
+        online.min_by_key(by_need).cloned()
+    }
+
+    /// Takes over which directories take no new partitions, named as in `log.dirs`.
+    pub fn cordon(&self, names: &[String]) {
+        let wanted: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
+        self.cordoned.send_if_modified(|cordoned| {
+            let is_new = *cordoned != wanted;
+            *cordoned = wanted;
+            is_new
+        });
+    }
+
+    /// Whether the directory takes no new partitions.
+    pub fn is_cordoned(&self, dir: &LogDir) -> bool {
+        self.cordoned.borrow().contains(&dir.path)
+    }
+
+    /// Which directories take no new partitions, now and whenever it changes.
+    pub fn cordons(&self) -> watch::Receiver<Vec<PathBuf>> {
+        self.cordoned.subscribe()
     }
 
     /// The directory with that id.

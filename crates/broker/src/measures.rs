@@ -60,6 +60,18 @@ const OFFLINE_DIR: Descriptor = Descriptor::new(
     "LogDirectoryOffline",
     "1 if the log directory failed.",
 );
+const CORDONED_DIRS: Descriptor = Descriptor::new(
+    "kafka.log",
+    "LogManager",
+    "CordonedLogDirectoryCount",
+    "Log directories that take no new partitions (KIP-1066).",
+);
+const CORDONED_DIR: Descriptor = Descriptor::new(
+    "kafka.log",
+    "LogManager",
+    "LogDirectoryCordoned",
+    "1 if the log directory takes no new partitions (KIP-1066).",
+);
 const REMAINING: Descriptor = Descriptor::new(
     "kafka.log",
     "LogManager",
@@ -89,6 +101,10 @@ pub fn show(broker: &Arc<Broker>) {
     asked(&OFFLINE_DIRS, |broker| {
         broker.log_dirs.dirs.iter().filter(|dir| dir.is_offline()).count()
     });
+    asked(&CORDONED_DIRS, |broker| {
+        let dirs = &broker.log_dirs;
+        dirs.dirs.iter().filter(|dir| dirs.is_cordoned(dir)).count()
+    });
     asked(&SESSIONS, |broker| broker.fetch_sessions.len());
     for dir in &broker.log_dirs.dirs {
         let label = dir.path.display().to_string();
@@ -99,6 +115,13 @@ pub fn show(broker: &Arc<Broker>) {
                 .map_or(0, |broker| broker.log_dirs.still_to_take(&lies_in));
             remaining as f64
         });
+        let (weak, asked) = (Arc::downgrade(broker), Arc::clone(dir));
+        broker
+            .metrics
+            .asked_gauge(&CORDONED_DIR, &[("logDirectory", &label)], move || {
+                let is_cordoned = weak.upgrade().is_some_and(|broker| broker.log_dirs.is_cordoned(&asked));
+                f64::from(u8::from(is_cordoned))
+            });
         let dir = Arc::clone(dir);
         let read = move || f64::from(u8::from(dir.is_offline()));
         broker

@@ -174,6 +174,7 @@ fn update_settings(broker: &Arc<Broker>, old: &MetadataImage, new: &MetadataImag
     let expiration = config.log.producer_id_expiration;
     let fetchers = config.replication.num_replica_fetchers;
     broker.throttles.configure(&config);
+    broker.log_dirs.cordon(&config.cordoned_log_dirs);
     let before = broker.config.swap(Arc::new(config));
     if before.replication.num_replica_fetchers != fetchers {
         replication::rearrange(broker);

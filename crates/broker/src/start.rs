@@ -178,6 +178,7 @@ fn assemble(
     for reason in refused {
         warn!(reason, "a dynamic broker config cannot be applied");
     }
+    log_dirs.cordon(&config.cordoned_log_dirs);
     let throttles = Throttles::default();
     throttles.configure(&config);
     let slots = usize::try_from(config.requests.max_incremental_fetch_session_cache_slots).unwrap_or(0);

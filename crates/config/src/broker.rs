@@ -16,6 +16,11 @@ use std::time::Duration;
 mod check;
 mod endpoints;
 
+/// Names the log directories that get no new partitions.
+const CORDONED: &str = "cordoned.log.dirs";
+/// Stands for every log directory in it.
+const ALL_LOG_DIRS: &str = "*";
+
 /// What a node does (`process.roles`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Roles {
@@ -270,6 +275,8 @@ pub struct BrokerConfig {
     pub inter_broker_listener: ListenerName,
     /// `log.dirs`, or `log.dir`
     pub log_dirs: Vec<String>,
+    /// Those of the log dirs that `cordoned.log.dirs` names; all of them where it is `*`.
+    pub cordoned_log_dirs: Vec<String>,
     /// `metadata.log.dir`, or the first of the log dirs
     pub metadata_log_dir: String,
     /// `controller.quorum.voters`; empty where the voters are kept in the log (KIP-853)
@@ -370,6 +377,8 @@ impl BrokerConfig {
         let endpoints = endpoints::resolve(&settings, &effective)?;
         let log_dirs = settings.read::<Option<Vec<String>>>("log.dirs");
         let log_dirs = log_dirs.unwrap_or_else(|| settings.read("log.dir"));
+        let cordoned: Vec<String> = settings.read(CORDONED);
+        let cordons_all = cordoned.iter().any(|dir| dir == ALL_LOG_DIRS);
         let metadata_log_dir = settings.read::<Option<String>>("metadata.log.dir");
         let config = Self {
             node_id: NodeId(settings.read("node.id")),
@@ -385,6 +394,7 @@ impl BrokerConfig {
                 .or_else(|| log_dirs.first().cloned())
                 .unwrap_or_default(),
             metrics_listeners: settings.read("riverrun.metrics.listeners"),
+            cordoned_log_dirs: if cordons_all { log_dirs.clone() } else { cordoned },
             log_dirs,
             voters,
             bootstrap_servers,

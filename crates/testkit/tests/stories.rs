@@ -7,6 +7,7 @@
 mod stories {
     mod bad_input;
     mod cleaning;
+    mod cordoned_dirs;
     mod dynamic_configs;
     mod fetching;
     mod flushing;
@@ -19,6 +20,7 @@ mod stories {
     mod open_files;
     mod removal;
     mod serving;
+    mod two_dirs;
 
     use testkit::chosen::start as broker;
 }

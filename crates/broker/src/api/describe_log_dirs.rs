@@ -1,7 +1,7 @@
 //! DescribeLogDirs (key 35): sizes and lag of replicas in each log directory, and the volumes' space (KIP-113, KIP-827).
 //!
-//! No topics at all means every partition. A directory that is offline is KAFKA_STORAGE_ERROR. Cordoned directories
-//! (KIP-1066) do not exist here yet, so none is.
+//! No topics at all means every partition. A directory that is offline is KAFKA_STORAGE_ERROR. A directory is
+//! cordoned (KIP-1066) once the cluster's metadata can say so, too.
 
 use crate::Broker;
 use crate::log_dirs::LogDir;
@@ -47,6 +47,8 @@ fn describe(broker: &Broker, dir: &Arc<LogDir>, asked: &Asked<'_>) -> DescribeLo
         result.error_code = ErrorCode::KafkaStorageError.code();
         return result;
     };
+    let version = broker.image.borrow().image.features.metadata_version_or_minimum();
+    result.is_cordoned = version.supports_cordoned_log_dirs() && broker.log_dirs.is_cordoned(dir);
     result.total_bytes = i64::try_from(space.total).unwrap_or(i64::MAX);
     result.usable_bytes = i64::try_from(space.usable).unwrap_or(i64::MAX);
     result.topics = topics(broker, dir, asked);

@@ -1,6 +1,6 @@
 //! What a node's settings must agree on, with Kafka's messages, and what Riverrun does not do yet.
 
-use super::{BrokerConfig, ReplicaSelector};
+use super::{ALL_LOG_DIRS, BrokerConfig, CORDONED, ReplicaSelector};
 use crate::error::ConfigError;
 use crate::key::Support;
 use crate::listener::{Endpoint, ListenerName, SecurityProtocol};
@@ -34,7 +34,6 @@ fn advice(key: &str) -> String {
         "transaction.two.phase.commit.enable" => "two-phase commit is not built",
         "delegation.token.secret.key" => "delegation tokens are not built",
         "security.inter.broker.protocol" => "only PLAINTEXT is built",
-        "cordoned.log.dirs" => "cordoning a log dir is not built",
         "early.start.listeners" => "listeners all start together",
         "config.providers" => "values are taken as written; put secrets into environment variables (RIVERRUN_...)",
         "unstable.api.versions.enable" | "unstable.feature.versions.enable" => "only stable versions are built",
@@ -50,6 +49,7 @@ pub(super) fn consistent(config: &BrokerConfig) -> Result<(), ConfigError> {
     listeners(config)?;
     advertised(config)?;
     logs(config)?;
+    cordons(config)?;
     sockets(config)?;
     consumer_groups(config)
 }
@@ -235,6 +235,27 @@ fn logs(config: &BrokerConfig) -> Result<(), ConfigError> {
             .to_owned()
         },
     )
+}
+
+/// Who has no log directories of a broker's has nothing to cordon.
+fn cordons(config: &BrokerConfig) -> Result<(), ConfigError> {
+    if !config.roles.broker {
+        return Ok(());
+    }
+    let named: Vec<String> = config.settings.read(CORDONED);
+    if named.iter().any(|dir| dir == ALL_LOG_DIRS) {
+        return require(named.len() == 1, || {
+            format!("When {CORDONED} is set to {ALL_LOG_DIRS}, it must not contain other values")
+        });
+    }
+    let is_unknown = |dir: &&String| !config.log_dirs.contains(dir);
+    let unknown: Vec<&str> = named.iter().filter(is_unknown).map(String::as_str).collect();
+    require(unknown.is_empty(), || {
+        format!(
+            "All entries in {CORDONED} must be present in log.dirs or log.dir. Missing entries : {}",
+            unknown.join(", ")
+        )
+    })
 }
 
 fn sockets(config: &BrokerConfig) -> Result<(), ConfigError> {

@@ -280,6 +280,7 @@ const OWN_FIELDS: &[&str] = &[
     "broker.id",
     "broker.rack",
     "controller.listener.names",
+    "cordoned.log.dirs",
     "controller.quorum.bootstrap.servers",
     "controller.quorum.voters",
     "inter.broker.listener.name",

@@ -1,77 +1,15 @@
 //! Several log directories, and what happens when one of them fails.
 
-use anyhow::{Context, Result};
-use protocol::messages::describe_log_dirs_request::DescribeLogDirsRequest;
-use protocol::messages::describe_log_dirs_response::DescribeLogDirsResult;
+use super::two_dirs::{PARTITIONS, TwoDirs, describe, described};
+use anyhow::Result;
 use protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use testkit::ailments::{Ailments, Disk};
 use testkit::talk::{LATEST, batch_of, eventually, until};
-use testkit::{Cluster, Settings, Talk};
+use testkit::{Settings, Talk};
 
 const KAFKA_STORAGE_ERROR: i16 = 56;
-const PARTITIONS: i32 = 6;
-
-/// A broker with two directories; the metadata log lies in a third.
-struct TwoDirs {
-    broker: Box<dyn Cluster>,
-    home: TempDir,
-}
-
-impl TwoDirs {
-    fn start() -> Result<TwoDirs> {
-        TwoDirs::start_in(TempDir::with_prefix("riverrun-dirs-")?, Vec::new())
-    }
-
-    fn start_in(home: TempDir, environment: Vec<(String, String)>) -> Result<TwoDirs> {
-        let dirs = format!(
-            "{},{}",
-            home.path().join("a").display(),
-            home.path().join("b").display()
-        );
-        let settings = Settings::default()
-            .on(home.path().join("a"))
-            .with("log.dirs", dirs)
-            .with("metadata.log.dir", home.path().join("metadata").display())
-            .with("broker.heartbeat.interval.ms", 50)
-            .in_environment(environment);
-        Ok(TwoDirs {
-            broker: super::broker(&settings)?,
-            home,
-        })
-    }
-
-    fn dir(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-
-    /// Where each partition of `t` lies.
-    fn places(&self) -> Result<BTreeMap<i32, &'static str>> {
-        let mut places = BTreeMap::new();
-        for name in ["a", "b"] {
-            for index in 0..PARTITIONS {
-                if self.dir(name).join(format!("t-{index}")).is_dir() {
-                    let other = places.insert(index, name);
-                    anyhow::ensure!(other.is_none(), "t-{index} lies twice");
-                }
-            }
-        }
-        Ok(places)
-    }
-}
-
-fn describe(talk: &mut Talk) -> Result<Vec<DescribeLogDirsResult>> {
-    Ok(talk.ask(&DescribeLogDirsRequest { topics: None }, 4)?.results)
-}
-
-fn described<'a>(results: &'a [DescribeLogDirsResult], dir: &Path) -> Result<&'a DescribeLogDirsResult> {
-    results
-        .iter()
-        .find(|result| Path::new(&result.log_dir) == dir)
-        .with_context(|| format!("{} is described: {results:?}", dir.display()))
-}
 
 /// Leader and offline replicas of each partition of `t`.
 fn leaders(talk: &mut Talk) -> Result<BTreeMap<i32, (i32, Vec<i32>)>> {
@@ -214,7 +152,7 @@ fn a_disk_that_answers_with_errors_takes_only_its_own_partitions_offline() -> Re
     let ailments = Ailments::none(&home.path().join("ailments"))?;
     let failing = home.path().join("b").display().to_string();
     let environment = ailments.environment(failing.trim_start_matches('/'))?;
-    let mut two = TwoDirs::start_in(home, environment.to_vec())?;
+    let mut two = TwoDirs::start_in(home, |settings| settings.in_environment(environment.to_vec()))?;
     let mut talk = Talk::to(&*two.broker)?;
     talk.create_topic("t", PARTITIONS, &[])?;
     let mut acknowledged = BTreeMap::new();
