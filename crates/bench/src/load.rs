@@ -11,6 +11,8 @@ mod ballast;
 mod batch;
 #[path = "load/connection.rs"]
 mod connection;
+#[path = "load/due.rs"]
+mod due;
 #[path = "load/frame.rs"]
 mod frame;
 #[path = "load/idle.rs"]

@@ -6,6 +6,8 @@
 
 #[path = "rivals/amqp.rs"]
 mod amqp;
+#[path = "load/due.rs"]
+mod due;
 #[path = "rivals/nats.rs"]
 mod nats;
 #[path = "rivals/publish.rs"]

@@ -44,6 +44,11 @@ impl Connection {
         Ok(Sender(self.input.get_ref().try_clone()?))
     }
 
+    /// Whether some of the next frame was read along with the last.
+    pub fn has_read_ahead(&self) -> bool {
+        !self.input.buffer().is_empty()
+    }
+
     /// Sends a frame as it is.
     pub fn send(&mut self, frame: &[u8]) -> Result<()> {
         Ok(self.input.get_mut().write_all(frame)?)

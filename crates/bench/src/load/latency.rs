@@ -4,6 +4,7 @@
 use crate::Target;
 use crate::batch;
 use crate::connection::{Connection, Sender, decode};
+use crate::due::{have_prompt_timers, wait_for};
 use crate::frame::{ProduceFrame, VERSION, position};
 use crate::pace::wait_for_go;
 use crate::produce::{check, join, spawn};
@@ -11,7 +12,7 @@ use crate::reader::{Asking, From, Reader};
 use crate::report::{Times, own_cpu_seconds};
 use crate::topic;
 use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use protocol::messages::produce_request::ProduceRequest;
 use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,10 +43,24 @@ pub struct Options {
     /// Acknowledgements: 1, or -1 for all.
     #[arg(long, default_value_t = -1, allow_hyphen_values = true)]
     acks: i16,
+    /// What is done with the answers.
+    #[arg(long, default_value = "timed")]
+    answers: Answers,
 }
 
-/// What stands in a record's value until it is due.
-const PLACE: [u8; 8] = *b"\0due-at\0";
+/// When the sender's answers are read.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Answers {
+    /// Each as it comes, by a thread of its own, which tells how long it took.
+    Timed,
+    /// Now and then, many at once: nobody wakes up for them while the records are on their way to the reader.
+    Later,
+}
+
+/// How long answers may lie when they are read later.
+const NOW_AND_THEN: Duration = Duration::from_millis(100);
+/// What stands in a record's value until it is due: room for that time, and for the time at which it was sent.
+const PLACE: [u8; 16] = *b"\0due-at\0\0sent-at";
 /// How long the broker may take for what is left.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -93,14 +108,17 @@ pub fn run(options: &Options) -> Result<()> {
         uncounted: (options.warmup_seconds * per_second) as u64,
     };
     let answered = AtomicU64::new(0);
-    let (lateness, answer_times, end_to_end) = std::thread::scope(|scope| -> Result<_> {
+    let (lateness, answer_times, read) = std::thread::scope(|scope| -> Result<_> {
         let reading = spawn(scope, || read(reader, schedule, options.records_per_request))?;
         let answering = spawn(scope, || {
             let mut times = Times::new()?;
             for number in 0..schedule.requests {
+                if options.answers == Answers::Later && !answers.has_read_ahead() {
+                    std::thread::sleep(NOW_AND_THEN);
+                }
                 answers.receive(|frame| check(&decode::<ProduceRequest>(frame, VERSION)?))?;
                 answered.store(number + 1, Ordering::Relaxed);
-                if number >= schedule.uncounted {
+                if number >= schedule.uncounted && options.answers == Answers::Timed {
                     times.add(schedule.due(number).elapsed());
                 }
             }
@@ -114,9 +132,10 @@ pub fn run(options: &Options) -> Result<()> {
         "seconds": options.seconds,
         "records": (schedule.requests - schedule.uncounted) * options.records_per_request,
         "all_records": schedule.requests * options.records_per_request,
-        "read": end_to_end.count(),
-        "answer_ms": answer_times.json(),
-        "end_to_end_ms": end_to_end.json(),
+        "read": read.since_due.count(),
+        "answer_ms": (options.answers == Answers::Timed).then(|| answer_times.json()),
+        "end_to_end_ms": read.since_due.json(),
+        "since_sent_ms": read.since_sent.json(),
         "sender_lateness_ms": lateness.json(),
         "client_cpu_seconds": own_cpu_seconds() - cpu_before,
     });
@@ -154,10 +173,11 @@ impl Template {
         })
     }
 
-    /// Request `number`, due `nanoseconds` after the beginning.
-    fn due(&mut self, number: u64, nanoseconds: u64) -> &[u8] {
+    /// Request `number`, due and sent so many nanoseconds after the beginning.
+    fn due(&mut self, number: u64, due: u64, sent: u64) -> &[u8] {
         for place in &self.places {
-            self.frame.write(0, *place, &nanoseconds.to_be_bytes());
+            self.frame.write(0, *place, &due.to_be_bytes());
+            self.frame.write(0, *place + 8, &sent.to_be_bytes());
         }
         self.frame.seal(0);
         let partition = (number % self.partitions.unsigned_abs() as u64) as i32;
@@ -168,25 +188,34 @@ impl Template {
 /// Sends all requests when they are due; how late it was itself.
 fn send(mut sender: Sender, mut request: Template, schedule: Schedule) -> Result<Times> {
     let mut lateness = Times::new()?;
+    have_prompt_timers()?;
     for number in 0..schedule.requests {
         let due = schedule.due(number);
-        // Sleeping to the due time itself: what the timer is late counts for the broker's disadvantage, the same for all.
-        let early = due.saturating_duration_since(Instant::now());
-        if !early.is_zero() {
-            std::thread::sleep(early);
-        }
+        // What it is late counts for the broker's disadvantage, the same for all.
+        let late = wait_for(due);
         if number >= schedule.uncounted {
-            lateness.add(due.elapsed());
+            lateness.add(late);
         }
-        let nanoseconds = u64::try_from((due - schedule.begin).as_nanos())?;
-        sender.send(request.due(number, nanoseconds))?;
+        let due = due - schedule.begin;
+        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos());
+        sender.send(request.due(number, nanoseconds(due)?, nanoseconds(due + late)?))?;
     }
     Ok(lateness)
 }
 
-/// Reads until every record has come; how long after it was due.
-fn read(mut reader: Reader, schedule: Schedule, per_request: u64) -> Result<Times> {
-    let mut times = Times::new()?;
+/// How long records took until they were read.
+struct Came {
+    since_due: Times,
+    since_sent: Times,
+}
+
+/// Reads until every record has come.
+fn read(mut reader: Reader, schedule: Schedule, per_request: u64) -> Result<Came> {
+    let mut came = Came {
+        since_due: Times::new()?,
+        since_sent: Times::new()?,
+    };
+    let first_counted = schedule.due(schedule.uncounted) - schedule.begin;
     let mut count = 0;
     let end = schedule.due(schedule.requests) + PATIENCE;
     while count < schedule.requests * per_request {
@@ -197,17 +226,24 @@ fn read(mut reader: Reader, schedule: Schedule, per_request: u64) -> Result<Time
             );
         }
         let read = reader.poll(|batch| {
-            let now = Instant::now();
+            let now = schedule.begin.elapsed();
             for record in batch.records().context("it is not compressed")? {
-                let value = record?.value.and_then(|value| value.first_chunk::<8>());
-                let due = Duration::from_nanos(u64::from_be_bytes(*value.context("a record of ours")?));
-                if due >= schedule.due(schedule.uncounted) - schedule.begin {
-                    times.add(now.saturating_duration_since(schedule.begin + due));
+                let value = record?.value.and_then(|value| value.first_chunk::<16>());
+                let [due, sent] = times(value.context("a record of ours")?);
+                if due >= first_counted {
+                    came.since_due.add(now.saturating_sub(due));
+                    came.since_sent.add(now.saturating_sub(sent));
                 }
             }
             Ok(())
         })?;
         count += read.records;
     }
-    Ok(times)
+    Ok(came)
+}
+
+/// When a record was due and when it was sent, after the beginning.
+fn times(value: &[u8; 16]) -> [Duration; 2] {
+    let (due, sent) = value.split_at(8);
+    [due, sent].map(|bytes| Duration::from_nanos(bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))))
 }

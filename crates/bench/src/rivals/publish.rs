@@ -1,6 +1,7 @@
 //! The loads themselves, whatever the protocol: a window of messages that are not confirmed yet, a schedule, a reader.
 
 use crate::Target;
+use crate::due::{have_prompt_timers, wait_for};
 use crate::report::{Times, own_cpu_seconds};
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -181,15 +182,15 @@ pub fn latency(options: &Latency) -> Result<()> {
             Ok(times)
         });
         let mut lateness = Times::new()?;
+        have_prompt_timers()?;
         let mut value = text(options.record_size);
         let mut confirmed = 0;
         for number in 0..all {
             let due = due(number);
-            let early = due.saturating_duration_since(Instant::now());
-            if !early.is_zero() {
-                std::thread::sleep(early);
+            let late = wait_for(due);
+            if due >= counted {
+                lateness.add(late);
             }
-            lateness.add(due.elapsed());
             value[..8].copy_from_slice(&u64::try_from((due - begin).as_nanos())?.to_be_bytes());
             sender.publish(number, &[&value])?;
             // Confirmations are read now and then, so that they never fill the way back.

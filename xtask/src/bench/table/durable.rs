@@ -13,7 +13,10 @@ pub fn measure(measuring: &mut Measuring, contestants: &[Contestant]) -> Result<
             let durable = durable(contestant);
             let topic = format!("durable-{round}");
             let seconds = measuring.scaled(5.0).max(1.0);
-            let load = Load::new(&format!("latency --topic {topic} --rate 1000 --seconds {seconds}")).with(durable);
+            let load = Load::new(&format!(
+                "latency --topic {topic} --rate 1000 --seconds {seconds} --answers later"
+            ))
+            .with(durable);
             let run = promptly(measuring, contestant, &load)?;
             latency::add(measuring, contestant.name, "durable end to end at 1000/s", &run);
             contestant.delete(measuring, &topic)?;

@@ -20,7 +20,7 @@ pub fn measure(measuring: &mut Measuring, contestants: &[Contestant]) -> Result<
                 let topic = format!("latency-{rate}-{round}");
                 let seconds = measuring.scaled(5.0).max(1.0);
                 let words = format!(
-                    "latency --topic {topic} --rate {rate} --records-per-request {per_request} --seconds {seconds}"
+                    "latency --topic {topic} --rate {rate} --records-per-request {per_request} --seconds {seconds} --answers later"
                 );
                 let run = promptly(measuring, contestant, &Load::new(&words))?;
                 let what = format!("end to end at {rate}/s");
@@ -56,10 +56,20 @@ pub fn add(measuring: &mut Measuring, system: &str, what: &str, run: &Run) {
         let value = run.figure(&format!("end_to_end_ms.{key}"));
         measuring.figures.add(system, &format!("{what}: {name} ms"), value);
     }
-    let late = run.figure("sender_lateness_ms.p99");
-    measuring
-        .figures
-        .add(system, &format!("{what}: the sender's own lateness, p99 ms"), late);
+    for (name, key) in [("p99", "p99"), ("p99.9", "p999")] {
+        let sent = run.figure(&format!("since_sent_ms.{key}"));
+        if sent.is_finite() {
+            measuring.figures.add(
+                system,
+                &format!("{what}: from when it was really sent, {name} ms"),
+                sent,
+            );
+        }
+        let late = run.figure(&format!("sender_lateness_ms.{key}"));
+        measuring
+            .figures
+            .add(system, &format!("{what}: the sender's own lateness, {name} ms"), late);
+    }
 }
 
 /// Runs a load with the broker and the generator before all ordinary processes, if we may.
