@@ -33,6 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What Kafka's broker answers until it has taken over what its controller says.
 const NOT_LEADER_OR_FOLLOWER: i16 = 6;
+const OFFSET_NOT_AVAILABLE: i16 = 78;
 
 /// The first offset of a log, for [`Talk::offset`].
 pub const EARLIEST: i64 = -2;
@@ -238,17 +239,16 @@ impl Talk {
             .context("an answer for the partition")
     }
 
-    /// The offset for a timestamp, [`EARLIEST`] or [`LATEST`]; waits for a leader.
+    /// The offset for a timestamp, [`EARLIEST`] or [`LATEST`]; waits for a leader, and until it knows the end: in a new epoch it
+    /// may show less for a while than its predecessor did.
     pub fn offset(&mut self, topic: &str, index: i32, timestamp: i64) -> Result<i64> {
         eventually("a leader", || {
             let answer = self.look_up(topic, index, timestamp)?;
-            let leads = answer.error_code != NOT_LEADER_OR_FOLLOWER;
-            ensure!(
-                !leads || answer.error_code == 0,
-                "ListOffsets: error {}",
-                answer.error_code
-            );
-            Ok(leads.then_some(answer.offset))
+            match answer.error_code {
+                0 => Ok(Some(answer.offset)),
+                NOT_LEADER_OR_FOLLOWER | OFFSET_NOT_AVAILABLE => Ok(None),
+                error => bail!("ListOffsets: error {error}"),
+            }
         })
     }
 

@@ -6,7 +6,7 @@ use protocol::messages::offset_fetch_request::{OffsetFetchRequest, OffsetFetchRe
 use std::collections::BTreeSet;
 use testkit::Talk;
 use testkit::batch::values;
-use testkit::talk::{eventually, fetch_request, records};
+use testkit::talk::{LATEST, eventually, fetch_request, records};
 
 use super::{PARTITIONS, TOPIC};
 
@@ -23,8 +23,9 @@ pub enum Isolation {
     Committed,
 }
 
-/// The values in a partition.
+/// The values in a partition, up to the end of a leader that knows it.
 pub fn read(talk: &mut Talk, index: i32, isolation: Isolation) -> Result<Vec<String>> {
+    talk.offset(TOPIC, index, LATEST)?;
     let mut request = fetch_request(TOPIC, index, 0);
     request.isolation_level = i8::from(isolation == Isolation::Committed);
     let partition = eventually("a leader", || {
