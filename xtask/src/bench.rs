@@ -14,6 +14,7 @@ mod instructions;
 mod load;
 mod machine;
 mod measuring;
+mod memory;
 mod native;
 mod network;
 mod plot;

@@ -9,11 +9,13 @@ use serde_json::Value;
 
 use super::broker::Broker;
 use super::counters::{Counters, Spent};
-use super::first_client;
+use super::{first_client, memory};
 
 /// The generators' programs.
 pub struct Generator {
     folder: PathBuf,
+    /// Where memory is had for a load.
+    scratch: PathBuf,
 }
 
 /// What a load did, and what it cost the broker.
@@ -62,26 +64,29 @@ impl Run {
 const DELETED_SOON: &str = "file.delete.delay.ms=1000";
 
 impl Generator {
-    /// Those of a folder.
-    pub fn of(folder: PathBuf) -> Self {
-        Self { folder }
+    /// Those of a folder, which may write to the other one.
+    pub fn of(folder: PathBuf, scratch: PathBuf) -> Self {
+        Self { folder, scratch }
     }
 
     /// Loads a broker and reads the counters of its processes before and after.
     pub fn run(&self, address: &str, processes: &[u32], load: &Load) -> Result<Run> {
         let mut command = self.command("bench-load", address, &load.arguments);
-        self.paced(command.args(["--set", DELETED_SOON, "--paced"]), processes)
+        self.paced(command.args(["--set", DELETED_SOON, "--paced"]), processes, load)
     }
 
     /// Loads a broker that does not speak Kafka's protocol.
     pub fn run_rival(&self, address: &str, processes: &[u32], load: &Load) -> Result<Run> {
         let mut command = self.command("bench-rivals", address, &load.arguments);
-        self.paced(command.arg("--paced"), processes)
+        self.paced(command.arg("--paced"), processes, load)
     }
 
     /// Starts a generator that says `ready`, lets it go and reads the counters around it.
-    fn paced(&self, command: &mut Command, processes: &[u32]) -> Result<Run> {
+    fn paced(&self, command: &mut Command, processes: &[u32], load: &Load) -> Result<Run> {
         let mut waiting = Waiting::start(command)?;
+        if load.fills > 0.0 {
+            self.have_memory(load.fills)?;
+        }
         let before = Counters::read(processes)?;
         let line = waiting.go()?;
         let spent = Counters::read(processes)?.since(&before);
@@ -89,6 +94,11 @@ impl Generator {
             figures: serde_json::from_str(&line).with_context(|| line.clone())?,
             spent,
         })
+    }
+
+    /// Has memory from the machine's host for so many bytes that are about to be written.
+    pub fn have_memory(&self, bytes: f64) -> Result<()> {
+        memory::have(&self.scratch, bytes)
     }
 
     /// Runs one of its commands that say nothing.
@@ -134,6 +144,8 @@ impl Generator {
 #[derive(Debug)]
 pub struct Load {
     arguments: Vec<String>,
+    /// Bytes that it will have the page cache take.
+    fills: f64,
 }
 
 impl Load {
@@ -141,7 +153,14 @@ impl Load {
     pub fn new(words: &str) -> Self {
         Self {
             arguments: words.split_whitespace().map(str::to_owned).collect(),
+            fills: 0.0,
         }
+    }
+
+    /// Will fill so many bytes, which are had from the machine's host before it is measured.
+    pub fn filling(mut self, bytes: f64) -> Self {
+        self.fills = bytes;
+        self
     }
 
     /// With more arguments; a flag that is there already gets the new value.

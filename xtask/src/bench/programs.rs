@@ -49,7 +49,8 @@ impl Programs {
 
     /// The native generators of load.
     pub fn native(&self, root: &Path) -> Result<Generator> {
-        self.generators(root).map(Generator::of)
+        let scratch = root.join("target/bench");
+        Ok(Generator::of(self.generators(root)?, scratch))
     }
 
     fn generators(&self, root: &Path) -> Result<PathBuf> {

@@ -159,7 +159,9 @@ fn measure(measuring: &mut Measuring, contestant: &Contestant, factor: &Factor, 
 fn load(measuring: &Measuring, point: &Point) -> Load {
     let bytes = measuring.scaled(BYTES);
     let records = bytes / point.record;
-    Load::new(BASE).with(&format!("--records {records:.0} {}", point.words))
+    Load::new(BASE)
+        .with(&format!("--records {records:.0} {}", point.words))
+        .filling(bytes * point.copies)
 }
 
 fn load_of_one_each(point: &Point) -> Load {

@@ -48,7 +48,11 @@ fn measure_one(measuring: &mut Measuring, contestant: &Contestant, factor: &Fact
     for (at, point) in factor.points.iter().enumerate() {
         let bytes = kept * PARTITIONS * if at == 0 { BELOW } else { PAST };
         let records = format!("--records {:.0}", bytes / point.record);
-        let load = Load::new(super::BASE).with(point.words).with(&records).with(&topic);
+        let load = Load::new(super::BASE)
+            .with(point.words)
+            .with(&records)
+            .with(&topic)
+            .filling(bytes.min(kept * PARTITIONS));
         let run = contestant.run(measuring, &load)?;
         add(measuring, contestant.name, factor, point, &run);
         let answer = row(factor, point, "answer p99 ms");

@@ -74,6 +74,9 @@ fn run(
     mut command: Command,
     read: fn(&str) -> Result<Said>,
 ) -> Result<()> {
+    measuring
+        .generator
+        .have_memory(measuring.scaled(RECORDS) * RECORD as f64)?;
     let processes = [contestant.broker.id()];
     let before = Counters::read(&processes)?;
     let output = command.output()?;

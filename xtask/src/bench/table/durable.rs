@@ -67,7 +67,7 @@ fn throughput(
     let first = format!("produce --topic {topic} {shape} {setting} --records 20000 --seconds 60");
     contestant.run(measuring, &Load::new(&first))?;
     let words = format!("produce --topic {topic} --seconds 3 --records {records:.0} {shape} {setting}");
-    let run = contestant.run(measuring, &Load::new(&words))?;
+    let run = contestant.run(measuring, &Load::new(&words).filling(bytes))?;
     let rows = [
         ("MB/s", run.megabytes_per_second()),
         ("records/s", run.records_per_second()),

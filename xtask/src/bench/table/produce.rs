@@ -55,7 +55,7 @@ impl Shape {
             "produce --topic {topic} --seconds 3 --records {records:.0} {}",
             self.words
         );
-        Load::new(&words)
+        Load::new(&words).filling(bytes)
     }
 }
 

@@ -15,7 +15,13 @@ pub fn measure(measuring: &mut Measuring) -> Result<()> {
         for shape in [ONE, SMALL] {
             for round in 0..measuring.rounds {
                 let topic = format!("replicas-{round}");
-                let run = cluster.run(measuring, &shape.load(measuring, &topic).with(TOPIC))?;
+                let run = cluster.run(
+                    measuring,
+                    &shape
+                        .load(measuring, &topic)
+                        .with(TOPIC)
+                        .filling(measuring.scaled(3.0 * shape.bytes)),
+                )?;
                 let what = format!("three replicas, {}", shape.name);
                 add(measuring, name, &what, &run);
                 let row = format!("{what}: records per core-second");

@@ -15,6 +15,8 @@ use crate::bench::table::produce::{MIDDLE, SMALL};
 const IDLE: Duration = Duration::from_secs(3);
 /// Seconds of a load.
 const SECONDS: f64 = 4.0;
+/// More bytes than any of them writes meanwhile.
+const FILLS: f64 = 1.5e9;
 
 /// One that was started a moment ago.
 pub struct Measured<'a> {
@@ -59,7 +61,10 @@ impl Measured<'_> {
     }
 
     fn run(&self, words: &str) -> Result<Run> {
-        let load = Load::new(words).with(&format!("--kind {}", self.rival.kind));
+        let mut load = Load::new(words).with(&format!("--kind {}", self.rival.kind));
+        if words.contains("--seconds") && words.starts_with("publish") {
+            load = load.filling(self.measuring.scaled(FILLS));
+        }
         let generator = &self.measuring.generator;
         generator.run_rival(&self.running.address, &self.processes(), &load)
     }
