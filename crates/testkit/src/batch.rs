@@ -170,25 +170,55 @@ fn varint(out: &mut Vec<u8>, value: i64) {
     }
 }
 
-/// Base offset and record bytes of each whole uncompressed batch in what a Fetch returned.
+/// A batch as a Fetch returned it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The offset of its last record, which compaction may have taken away.
+    pub last_offset: i64,
+    /// Codec, timestamp type, transactional, control.
+    pub attributes: i16,
+    /// -1 without idempotence.
+    pub producer_id: i64,
+    /// Offset and value of each record.
+    pub values: Vec<(i64, Option<Vec<u8>>)>,
+}
+
+/// Offset and value of each record of the whole uncompressed batches in what a Fetch returned.
 #[must_use]
-pub fn values(mut records: &[u8]) -> Vec<(i64, Option<Vec<u8>>)> {
+pub fn values(records: &[u8]) -> Vec<(i64, Option<Vec<u8>>)> {
+    batches(records).into_iter().flat_map(|batch| batch.values).collect()
+}
+
+/// Each whole uncompressed batch in what a Fetch returned, as far as they can be read.
+#[must_use]
+pub fn batches(mut records: &[u8]) -> Vec<Fetched> {
     let mut found = Vec::new();
-    while let (Some(base), Some(length)) = (long(records, 0), int(records, 8)) {
-        let end = 12 + usize::try_from(length).unwrap_or(usize::MAX - 12);
-        let (Some(batch), Some(count)) = (records.get(..end), int(records, 57)) else {
-            break;
-        };
-        let mut reader = Reader { bytes: &batch[61..] };
-        for _ in 0..count {
-            let Some((delta, value)) = reader.record() else {
-                return found;
-            };
-            found.push((base + delta, value));
-        }
-        records = &records[end..];
+    while let Some((batch, rest)) = first_batch(records) {
+        found.push(batch);
+        records = rest;
     }
     found
+}
+
+fn first_batch(records: &[u8]) -> Option<(Fetched, &[u8])> {
+    let base = long(records, 0)?;
+    let end = usize::try_from(int(records, 8)?).ok()?.checked_add(12)?;
+    let (batch, rest) = records.split_at_checked(end)?;
+    let mut reader = Reader {
+        bytes: batch.get(61..)?,
+    };
+    let mut values = Vec::new();
+    for _ in 0..int(batch, 57)? {
+        let (delta, value) = reader.record()?;
+        values.push((base + delta, value));
+    }
+    let batch = Fetched {
+        last_offset: base + i64::from(int(batch, 23)?),
+        attributes: i16::from_be_bytes(batch.get(21..23)?.try_into().ok()?),
+        producer_id: long(batch, 43)?,
+        values,
+    };
+    Some((batch, rest))
 }
 
 fn long(bytes: &[u8], at: usize) -> Option<i64> {
@@ -257,5 +287,13 @@ mod tests {
         batch.base_offset = 40;
         let wanted = vec![(40, Some(b"a".to_vec())), (41, None), (42, Some(vec![7; 300]))];
         assert_eq!(values(&batch.encode()), wanted);
+        let of_producer = batch.from_producer(9, 1, 0).encode();
+        let twice = [of_producer.clone(), of_producer[..80].to_vec()].concat();
+        let read = batches(&twice);
+        assert_eq!(read.len(), 1, "half a batch is none");
+        assert_eq!(
+            (read[0].last_offset, read[0].attributes, read[0].producer_id),
+            (42, 0, 9)
+        );
     }
 }

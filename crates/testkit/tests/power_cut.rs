@@ -1,5 +1,6 @@
 //! Power cuts: a broker is recorded while clients write, and started again on directories that a power cut at any moment
-//! of the recording could have left. What was acknowledged before the cut must be there, once, and in its place.
+//! of the recording could have left. What was acknowledged before the cut must be there, once, and in its place; of a transaction
+//! all or nothing, and nothing of one that was aborted.
 //!
 //! `POWER_CUTS` is the number of cuts (`cargo xtask power-cut`), `POWER_CUT_SEED` where randomness begins.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -10,6 +11,10 @@ mod history;
 mod nodes;
 #[path = "power_cut/rig.rs"]
 mod rig;
+#[path = "power_cut/transactions.rs"]
+mod transactions;
+#[path = "power_cut/transactor.rs"]
+mod transactor;
 #[path = "power_cut/verdict.rs"]
 mod verdict;
 #[path = "power_cut/workload.rs"]

@@ -93,7 +93,8 @@ fn document(runs: &[Run]) -> String {
          with a loss, seconds). A real broker is recorded while clients write, and started again on directories that a cut of the power at \
          any moment could have left: all that was flushed before it, and of the rest what an unlucky disk keeps, loses or tears \
          ([ADR 7](../adr/0007-power-cuts-from-recordings.md)). After every cut everything that was acknowledged before it must be there, \
-         once and in its place: records, committed offsets, topics; and nothing that nobody sent. A directory that does not start is a loss.\n\n\
+         once and in its place: records, committed offsets, topics; and nothing that nobody sent. Of a transaction there must be all or \
+         nothing: all if its commit was acknowledged, nothing if it was to be aborted. A directory that does not start is a loss.\n\n\
          | whose power | cuts | with a loss | of commits | seeds |\n|:--|--:|--:|:--|:--|\n",
     );
     for (system, name) in SYSTEMS {

@@ -5,6 +5,7 @@ use super::history::{History, Life, Sent};
 use super::rig::{Moments, Outcome, System};
 use super::verdict::judge_records;
 use super::workload::IN_FLIGHT;
+use super::{transactions, transactor};
 use base::Rng;
 use protocol::messages::produce_request::ProduceRequest;
 use std::collections::BTreeMap;
@@ -107,17 +108,27 @@ fn try_to_record(system: System, seed: u64, volume: Volume) -> Result<Recorded, 
     let places: Vec<&[i32]> = PLACES.iter().map(<[i32; 3]>::as_slice).collect();
     let configs = [("min.insync.replicas", "2"), ("segment.bytes", "1048576")];
     nodes.create_topic(1, TOPIC, &places, &configs).unwrap();
-    let life = Life {
+    let life = |places: usize| Life {
         created_at: monotonic(),
-        partitions: i32::try_from(PLACES.len()).unwrap(),
+        partitions: i32::try_from(places).unwrap(),
         deletion: None,
     };
-    history.topics.lock().unwrap().insert(TOPIC.to_owned(), life);
+    let noted = |topic: &str, life: Life| history.topics.lock().unwrap().insert(topic.to_owned(), life);
+    noted(TOPIC, life(places.len()));
+    let places = &places[..usize::try_from(transactor::PARTITIONS).unwrap()];
+    let configs = [("min.insync.replicas", "2"), transactor::CONFIGS[0]];
+    nodes.create_topic(1, transactor::TOPIC, places, &configs).unwrap();
+    noted(transactor::TOPIC, life(places.len()));
     let begun = monotonic();
+    let (addresses, history_of_all) = (nodes.bootstrap(), &history);
     std::thread::scope(|scope| {
         for producer in 1..=PRODUCERS {
             let producer = Producer::new(&nodes, &history, producer, seed);
             scope.spawn(move || producer.run());
+        }
+        for who in 0..transactor::TRANSACTORS {
+            let addresses = &addresses;
+            scope.spawn(move || transactor::run(addresses, who, seed, history_of_all));
         }
     });
     let moments = Moments {
@@ -267,6 +278,6 @@ impl Recorded {
             judge_records(&place, &found.collect(), &self.history, cut.at)
                 .map_err(|error| error.context(format!("partition {partition}")))?;
         }
-        Ok(())
+        transactions::judge(&mut Talk::at(&self.nodes.bootstrap())?, &self.history, cut.at)
     }
 }

@@ -58,7 +58,9 @@ impl System {
 
     fn settings(self) -> Settings {
         // Checkpoints are written all the time, so that cuts fall beside them too.
-        let settings = Settings::default().with("log.flush.offset.checkpoint.interval.ms", 20);
+        let settings = Settings::default()
+            .with("log.flush.offset.checkpoint.interval.ms", 20)
+            .with("transaction.state.log.num.partitions", 4);
         match self.flushing() {
             Some((key, value)) => settings.with(key, value),
             None => settings,

@@ -2,6 +2,7 @@
 
 use super::history::{History, Life, Place};
 use super::workload::find_coordinator;
+use super::{transactions, transactor};
 use anyhow::{Context, Result, ensure};
 use protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use protocol::messages::offset_fetch_request::{OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics};
@@ -20,7 +21,8 @@ pub fn judge(address: &str, history: &History, at: u64) -> Result<()> {
     for (topic, life) in &topics {
         judge_topic(&mut talk, topic, life, history, at).with_context(|| topic.clone())?;
     }
-    judge_commits(&mut talk, history, at)
+    judge_commits(&mut talk, history, at)?;
+    transactions::judge(&mut talk, history, at)
 }
 
 fn judge_topic(talk: &mut Talk, topic: &str, life: &Life, history: &History, at: u64) -> Result<()> {
@@ -31,7 +33,8 @@ fn judge_topic(talk: &mut Talk, topic: &str, life: &Life, history: &History, at:
         _ if life.created_at <= at => ensure!(is_there, "was created and is gone"),
         _ => {}
     }
-    if is_there {
+    // What transactions have written is judged as transactions.
+    if is_there && topic != transactor::TOPIC {
         for partition in 0..life.partitions {
             let place = (topic.to_owned(), partition);
             judge_records(&place, &read(talk, &place)?, history, at)

@@ -1,6 +1,7 @@
-//! Clients that write while they are recorded: idempotent producers, a group that commits, topics that come and go.
+//! Clients that write while they are recorded: idempotent and transactional producers, a group that commits, topics that come and go.
 
 use super::history::{Commit, History, Life, Place, Sent};
+use super::transactor;
 use base::Rng;
 use protocol::messages::init_producer_id_request::InitProducerIdRequest;
 use protocol::messages::offset_commit_request::{
@@ -31,20 +32,29 @@ const LASTING: [(&str, i32); 2] = [("one", 1), ("many", 12)];
 pub fn run(address: &str, seed: u64, history: &History) {
     let mut talk = Talk::at(address).unwrap();
     for (topic, partitions) in LASTING {
-        create(&mut talk, topic, partitions, history);
+        create(&mut talk, topic, partitions, &[("segment.bytes", "1048576")], history);
     }
+    create(
+        &mut talk,
+        transactor::TOPIC,
+        transactor::PARTITIONS,
+        &transactor::CONFIGS,
+        history,
+    );
     thread::scope(|scope| {
         for producer in 0..PRODUCERS {
             scope.spawn(move || produce(address, Rng::from_seed(seed ^ (producer + 1)), producer, history));
+        }
+        for who in 0..transactor::TRANSACTORS {
+            scope.spawn(move || transactor::run(address, who, seed, history));
         }
         scope.spawn(|| commit(address, history));
         scope.spawn(|| come_and_go(address, history));
     });
 }
 
-fn create(talk: &mut Talk, topic: &str, partitions: i32, history: &History) {
-    talk.create_topic(topic, partitions, &[("segment.bytes", "1048576")])
-        .unwrap();
+fn create(talk: &mut Talk, topic: &str, partitions: i32, configs: &[(&str, &str)], history: &History) {
+    talk.create_topic(topic, partitions, configs).unwrap();
     let life = Life {
         created_at: monotonic(),
         partitions,
@@ -197,7 +207,7 @@ fn come_and_go(address: &str, history: &History) {
     let mut producer = Producer::begin(&mut talk, 100);
     for number in 0..TOPICS {
         let topic = format!("guest-{number}");
-        create(&mut talk, &topic, 2, history);
+        create(&mut talk, &topic, 2, &[("segment.bytes", "1048576")], history);
         producer.send(&mut talk, vec![(topic.clone(), 1)], &mut rng, history);
         if number % 2 == 1 {
             let asked = monotonic();
