@@ -49,8 +49,7 @@ impl Log {
                 .parent()
                 .ok_or(StorageError::Corrupt("a log in the root directory"))?;
             let to = parent.join(name);
-            log.home.fs.rename(&from, &to)?;
-            log.home.moved_to(&to);
+            log.home.rename(&to)?;
             Ok(to)
         })?;
         self.offline = true;

@@ -1,6 +1,7 @@
 //! Where a log's files are: the file system and the directory, which may be renamed under its readers.
 
-use base::fs::Fs;
+use base::fs::{File, Fs, Open};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,7 +29,23 @@ impl Home {
         self.dir().join(name)
     }
 
-    pub(crate) fn moved_to(&self, dir: &Path) {
-        *self.dir.lock().unwrap_or_else(PoisonError::into_inner) = dir.into();
+    /// Opens a file of the directory, whatever that is called by then.
+    pub(crate) fn open(&self, name: &str, how: Open) -> io::Result<Arc<dyn File>> {
+        loop {
+            let dir = self.dir();
+            match self.fs.open(&dir.join(name), how) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && self.dir() != dir => {}
+                opened => return opened,
+            }
+        }
+    }
+
+    /// Gives the directory another name. Who asks for its path meanwhile waits: so who finds nothing under the old name, and asks
+    /// again, learns that it was renamed.
+    pub(crate) fn rename(&self, to: &Path) -> io::Result<()> {
+        let mut dir = self.dir.lock().unwrap_or_else(PoisonError::into_inner);
+        self.fs.rename(&dir, to)?;
+        *dir = to.into();
+        Ok(())
     }
 }

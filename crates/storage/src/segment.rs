@@ -407,7 +407,8 @@ impl Segment {
     }
 
     fn open(&self, state: &State, kind: SegmentFile, how: Open) -> io::Result<Arc<dyn File>> {
-        self.home.fs.open(&self.path_in(state, kind), how)
+        let name = kind.name(self.base) + state.stage.suffix();
+        self.home.open(&name, how)
     }
 }
 

@@ -7,6 +7,7 @@ mod model;
 mod opening;
 mod reading;
 mod recalling;
+mod renaming;
 mod retaining;
 mod rolling;
 mod transactions;

@@ -31,7 +31,7 @@ impl IndexFile {
         if let Some(file) = &state.file {
             return Ok(Arc::clone(file));
         }
-        let file = self.home.fs.open(&self.home.path(&state.name), Open::Create)?;
+        let file = self.home.open(&state.name, Open::Create)?;
         state.file = Some(Arc::clone(&file));
         Ok(file)
     }
