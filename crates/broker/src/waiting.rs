@@ -1,6 +1,7 @@
 //! Waiting for partitions, bounded by a deadline and by the broker's own end.
 
 use crate::Broker;
+use network::Alarm;
 use partition::Signal;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -38,5 +39,20 @@ pub(crate) async fn wait(broker: &Broker, signal: &Arc<Signal>, deadline: Instan
         () = poll_fn(|context| signal.poll_raised(context)) => Woken::Raised,
         () = tokio::time::sleep_until(deadline) => Woken::TimeUp,
         _ = stopping.wait_for(|stop| *stop) => Woken::TimeUp,
+    }
+}
+
+/// The same for a request that many others follow on its connection.
+pub(crate) async fn wait_again(broker: &Broker, alarm: &Alarm, signal: &Arc<Signal>, deadline: Instant) -> Woken {
+    let stopped = || {
+        let mut stopping = broker.stopping.clone();
+        async move {
+            _ = stopping.wait_for(|stop| *stop).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = poll_fn(|context| signal.poll_raised(context)) => Woken::Raised,
+        () = alarm.until(deadline, stopped) => Woken::TimeUp,
     }
 }

@@ -71,7 +71,7 @@ pub(crate) async fn serve<S: Service>(mut connection: Connection<S>) -> Result<(
         }
         idle_at = connection.idle_at();
         // Wherever it waits, for a coordinator or for a peer that does not read, nothing stays put off.
-        let mut work = Box::pin(connection.work());
+        let mut work = work_of(&mut connection);
         let worked = poll_fn(|context| {
             let next = work.as_mut().poll(context);
             service.before_waiting();
@@ -81,6 +81,23 @@ pub(crate) async fn serve<S: Service>(mut connection: Connection<S>) -> Result<(
             return Ok(());
         }
     }
+}
+
+/// The work, made where it stays: memory first, for what it will need later is kilobytes, which would be moved there with the
+/// few bytes that it begins with.
+#[inline(never)]
+fn work_of<S: Service>(connection: &mut Connection<S>) -> Pin<Box<impl Future<Output = Result<Next, Closed>> + Send>> {
+    Box::into_pin(Box::write(Box::new_uninit(), connection.work()))
+}
+
+/// The handling of a request, likewise.
+#[inline(never)]
+fn handling_of<S: Service>(
+    service: &Arc<S>,
+    request: &RequestContext,
+    body: Bytes,
+) -> Pin<Box<impl Future<Output = Reply> + Send>> {
+    Box::into_pin(Box::write(Box::new_uninit(), service.handle(request, body)))
 }
 
 /// Whether a connection has more to come.
@@ -210,10 +227,10 @@ impl<S: Service> Connection<S> {
             self.settle().await?;
         }
         let service = Arc::clone(&self.service);
-        let mut handling = pin!(service.handle(&request, body));
+        let mut handling = handling_of(&service, &request, body);
         let reply = match at_once(handling.as_mut()).await {
             Some(reply) => reply,
-            None => self.meanwhile(handling).await?,
+            None => self.meanwhile(handling.as_mut()).await?,
         };
         match self.owed.push(request.api_key, reply) {
             Some(due) => self.put_out(due).await,

@@ -1,5 +1,6 @@
 //! What is known of a request besides its body.
 
+use crate::alarm::Alarm;
 use protocol::ApiKey;
 use std::fmt;
 use std::net::SocketAddr;
@@ -75,6 +76,8 @@ pub struct ConnectionContext {
     pub client_software: Mutex<Option<(String, String)>>,
     /// How long it lasts; nothing where a request did not come by a connection of its own.
     pub life: Option<Life>,
+    /// What its requests wait with.
+    pub alarm: Alarm,
 }
 
 /// One request's header and the connection it came by.

@@ -5,6 +5,7 @@
 //! may be [`Reply::Later`], though: then requests of the same API go on meanwhile, so that what a producer has in flight
 //! shares one flush.
 
+pub mod alarm;
 pub mod api;
 mod connection;
 pub mod context;
@@ -19,6 +20,7 @@ pub mod simulated;
 pub mod socket;
 pub mod thread;
 
+pub use alarm::Alarm;
 pub use api::ApiRange;
 pub use context::{ConnectionContext, Life, Principal, RequestContext};
 pub use listener::{ConnectionLimits, Listener, ListenerError, ListenerSettings};

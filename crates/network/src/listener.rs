@@ -1,5 +1,6 @@
 //! A bound port and the connections it has accepted.
 
+use crate::alarm::Alarm;
 use crate::connection::{self, Connection, Limits};
 use crate::context::{ConnectionContext, Life, Principal};
 use crate::service::Service;
@@ -204,6 +205,7 @@ async fn accept<S: Service>(
             principal: Principal::anonymous(),
             client_software: Mutex::default(),
             life: Some(Life::default()),
+            alarm: Alarm::default(),
         });
         let connection = Connection::new(stream, context, limits, Arc::clone(&service), stopped.clone());
         tokio::spawn(serve_one(connection, place));

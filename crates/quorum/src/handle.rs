@@ -7,7 +7,7 @@ use crate::replica::Replica;
 use bytes::Bytes;
 use controller::{ControllerState, OpContext, Origin};
 use metadata::Published;
-use network::{Admission, ConnectionContext, Principal, Reply, RequestContext, Service};
+use network::{Admission, Alarm, ConnectionContext, Principal, Reply, RequestContext, Service};
 use protocol::{ApiKey, Segments, frame};
 use raft::{Answer, Request};
 use std::io;
@@ -267,6 +267,7 @@ impl Caller {
                 principal: self.principal,
                 client_software: Mutex::new(None),
                 life: None,
+                alarm: Alarm::default(),
             }),
         }
     }

@@ -24,7 +24,7 @@ use base::{Offset, Uuid};
 use bytes::Bytes;
 use in_session::InSession;
 use network::api::respond;
-use network::{Reply, RequestContext};
+use network::{Alarm, Reply, RequestContext};
 use partition::{Parked, Signal};
 use protocol::ErrorCode;
 use protocol::messages::fetch_response::FetchResponse;
@@ -61,14 +61,14 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
         Opened::Incremental { id, session, due, forgotten } => {
             in_session::release(&session, forgotten, &limits.reader);
             let mut work = InSession::new(session, due);
-            work.read_or_wait(broker, &limits).await;
+            work.read_or_wait(broker, &context.connection.alarm, &limits).await;
             measure(broker, work.reads(), work.partitions, &limits.reader);
             return respond(context, &response::of_session(broker, context, id, work));
         }
         Opened::Sessionless(wanted) => (wanted, 0, None),
         Opened::Full { id, session, wanted } => (wanted, id, session),
     };
-    let reads = read_or_wait(broker, &wanted, &limits).await;
+    let reads = read_or_wait(broker, &context.connection.alarm, &wanted, &limits).await;
     measure(broker, &reads, reads.len(), &limits.reader);
     respond(context, &response::of_everything(broker, context, id, session.as_deref(), &wanted, reads))
 }
@@ -158,7 +158,7 @@ fn name_of(topic: TopicRef<'_>) -> (Uuid, Arc<str>) {
 }
 
 /// Reads; if that gives less than the request wants, parks and reads again on every wake until it is enough or late.
-async fn read_or_wait(broker: &Broker, wanted: &[Wanted], limits: &Limits) -> Vec<Read> {
+async fn read_or_wait(broker: &Broker, alarm: &Alarm, wanted: &[Wanted], limits: &Limits) -> Vec<Read> {
     let mut reads = read::all(broker, wanted.iter(), limits);
     if limits.max_wait_ms <= 0 || wanted.is_empty() || is_enough(&reads, limits) {
         return reads;
@@ -170,7 +170,7 @@ async fn read_or_wait(broker: &Broker, wanted: &[Wanted], limits: &Limits) -> Ve
         let woken = if park(wanted, &reads, &signal, &limits.reader) == Parked::DueNow {
             Woken::Raised
         } else {
-            waiting::wait(broker, &signal, deadline).await
+            waiting::wait_again(broker, alarm, &signal, deadline).await
         };
         reads = read::again(broker, wanted, limits, reads);
         if woken == Woken::TimeUp || tokio::time::Instant::now() >= deadline || is_enough(&reads, limits) {

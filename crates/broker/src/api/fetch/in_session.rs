@@ -10,6 +10,7 @@ use crate::fetch_session::{Cached, Due, Session};
 use crate::partitions::Hosted;
 use crate::waiting::{self, Woken};
 use crate::partitions::watchers::{Changed, Interest};
+use network::Alarm;
 use partition::{IsolationLevel, Parked};
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, Mutex};
@@ -45,7 +46,7 @@ impl InSession {
     }
 
     /// Reads; if that gives less than the request wants, waits and reads again what has changed until it is enough or late.
-    pub(super) async fn read_or_wait(&mut self, broker: &Broker, limits: &Limits) {
+    pub(super) async fn read_or_wait(&mut self, broker: &Broker, alarm: &Alarm, limits: &Limits) {
         self.reads = read::all(broker, self.looked.iter().map(|due| &due.wanted), limits);
         let mut parked = self.watch(&limits.reader, Read::is_at_rest);
         if limits.max_wait_ms <= 0 || is_enough(&self.reads, limits) {
@@ -59,7 +60,7 @@ impl InSession {
             let woken = if parked == Parked::DueNow {
                 Woken::Raised
             } else {
-                waiting::wait(broker, self.changed.signal(), deadline).await
+                waiting::wait_again(broker, alarm, self.changed.signal(), deadline).await
             };
             parked = self.look_again(broker, limits);
             if woken == Woken::TimeUp || tokio::time::Instant::now() >= deadline || is_enough(&self.reads, limits) {
