@@ -35,6 +35,7 @@ network::apis! {
     TxnOffsetCommit, 0..=5 => txn_offset_commit;
     DescribeConfigs, 1..=4 => describe_configs;
     AlterConfigs, 0..=2 => raw alter_configs;
+    AlterReplicaLogDirs, 1..=2 => alter_replica_log_dirs;
     DescribeLogDirs, 1..=5 => describe_log_dirs;
     CreatePartitions, 0..=3 => raw create_partitions;
     ElectLeaders, 0..=2 => raw elect_leaders;

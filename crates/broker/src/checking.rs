@@ -85,7 +85,7 @@ mod tests {
             builder.append(Timestamp(1), None, Some(&[b'v'; 100]), &[]);
             watched.append(builder.build());
         }
-        let dir = Arc::clone(&watched.hosted.dir);
+        let dir = Arc::clone(&watched.hosted.dir());
         let metrics = Arc::new(Registry::default());
         let checking = Checking::shown(&LogDirs::of(vec![Arc::clone(&dir)]), &metrics, 3);
         let name = format!(

@@ -43,6 +43,19 @@ struct State {
     uncleanable: BTreeMap<PathBuf, BTreeSet<TopicPartition>>,
 }
 
+/// A partition that is not cleaned meanwhile.
+#[derive(Debug)]
+pub(crate) struct SetAside<'a> {
+    cleaner: &'a LogCleaner,
+    partition: TopicPartition,
+}
+
+impl Drop for SetAside<'_> {
+    fn drop(&mut self) {
+        self.cleaner.state().in_progress.remove(&self.partition);
+    }
+}
+
 impl LogCleaner {
     /// A cleaner that has nothing in progress; its figures go to `registry`.
     pub fn new(registry: &Registry) -> Self {
@@ -51,6 +64,15 @@ impl LogCleaner {
             throttle: Throttle::default(),
             measures: Measures::new(registry),
         }
+    }
+
+    /// Keeps the cleaner from a partition as long as what is answered is there; nothing if it is being cleaned.
+    pub(crate) fn set_aside(&self, partition: &TopicPartition) -> Option<SetAside<'_>> {
+        let is_free = self.state().in_progress.insert(partition.clone());
+        is_free.then(|| SetAside {
+            cleaner: self,
+            partition: partition.clone(),
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -17,7 +17,7 @@ const AT_ONCE: usize = 256;
 
 /// Writes those that lag behind in a directory.
 pub(crate) fn write(broker: &Broker, all: &[Arc<Hosted>], dir: &Arc<LogDir>) {
-    let here: Vec<&Arc<Hosted>> = all.iter().filter(|hosted| Arc::ptr_eq(&hosted.dir, dir)).collect();
+    let here: Vec<&Arc<Hosted>> = all.iter().filter(|hosted| Arc::ptr_eq(&hosted.dir(), dir)).collect();
     for some in here.chunks(AT_ONCE) {
         let due = some
             .iter()

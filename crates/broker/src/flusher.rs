@@ -156,6 +156,11 @@ fn flush(broker: &Broker, dir: &LogDir, waiting: &[Arc<Hosted>]) {
     let mut result = Ok(());
     for hosted in waiting {
         hosted.flush_begins();
+        if !std::ptr::eq(Arc::as_ptr(&hosted.dir()), dir) {
+            // It was moved meanwhile, and another thread's disk has it now.
+            hosted.request_flush();
+            continue;
+        }
         if dir.is_offline() {
             result = Err(StorageError::Offline);
             continue;
@@ -211,7 +216,7 @@ fn with_descriptors<T>(broker: &Broker, work: impl Fn() -> Result<T, StorageErro
 fn everyone_in(broker: &Broker, dir: &LogDir) -> Wakes {
     let mut wakes = Wakes::none();
     for hosted in broker.partitions.all() {
-        if std::ptr::eq(Arc::as_ptr(&hosted.dir), dir) {
+        if std::ptr::eq(Arc::as_ptr(&hosted.dir()), dir) {
             wakes.merge(hosted.lock().wake_everyone());
         }
     }

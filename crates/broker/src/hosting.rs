@@ -5,7 +5,7 @@ use crate::checking::Checking;
 use crate::log_config::PartitionSettings;
 use crate::log_dirs::{LogDir, TakenUp};
 use crate::partitions::Hosted;
-use crate::replication::{Follow, Task};
+use crate::replication::{Follow, PartitionId, Task};
 use base::{Offset, TopicPartition, Uuid};
 use metadata::image::{PartitionImage, TopicImage};
 use partition::{Following, Leadership, Partition, Wakes};
@@ -138,7 +138,13 @@ fn new_place(
         .filter(|id| !id.is_reserved());
     // Before the first image is applied every partition may be an old one, and lie in a directory that cannot be read.
     let is_start = broker.image.borrow().end == Offset::ZERO;
+    // Who was being moved lies somewhere, whole: perhaps in what cannot be read now, whatever the metadata says by now.
+    if is_start && broker.log_dirs.any_offline() && broker.log_dirs.was_moving(topic_partition) {
+        return Err(HostingError::Offline);
+    }
+    let wanted = broker.future_replicas.take_wanted(topic_partition);
     let dir = match assigned {
+        _ if wanted.as_ref().is_some_and(|dir| !dir.is_offline()) => wanted,
         Some(id) => broker.log_dirs.by_id(id).cloned(),
         None if is_start && broker.log_dirs.any_offline() => None,
         None => broker.log_dirs.for_new_partition(),
@@ -170,12 +176,12 @@ pub fn assume_role(broker: &Broker, hosted: &Arc<Hosted>, topic: &Arc<str>, imag
         };
         if partition.unnoted_cut().is_some() {
             // It was cut as a follower, and nobody fetches for it now: the next turn of the checkpoints tells of it.
-            hosted.dir.recovery_points_moved.store(true, Ordering::Release);
+            hosted.dir().recovery_points_moved.store(true, Ordering::Release);
         }
         return match partition.lead(leadership, broker.clock.now()) {
             Ok(wakes) => (wakes, Task::Rest),
             Err(error) => {
-                hosted.dir.take_offline(&error);
+                hosted.dir().take_offline(&error);
                 (Wakes::none(), Task::Rest)
             }
         };
@@ -200,8 +206,12 @@ pub fn assume_role(broker: &Broker, hosted: &Arc<Hosted>, topic: &Arc<str>, imag
 pub fn let_go(broker: &Broker, hosted: &Hosted) -> (Option<PathBuf>, Wakes) {
     let mut partition = hosted.lock();
     let wakes = partition.retire();
-    hosted.dir.partitions.fetch_sub(1, Ordering::Relaxed);
-    if hosted.dir.is_offline() {
+    broker.future_replicas.cancel(PartitionId {
+        topic: partition.topic_id(),
+        index: partition.topic_partition().partition,
+    });
+    hosted.dir().partitions.fetch_sub(1, Ordering::Relaxed);
+    if hosted.dir().is_offline() {
         return (None, wakes);
     }
     let renamed = {
@@ -211,7 +221,7 @@ pub fn let_go(broker: &Broker, hosted: &Hosted) -> (Option<PathBuf>, Wakes) {
     match renamed {
         Ok(path) => (Some(path), wakes),
         Err(error) => {
-            hosted.dir.take_offline(&error);
+            hosted.dir().take_offline(&error);
             (None, wakes)
         }
     }

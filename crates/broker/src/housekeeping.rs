@@ -188,7 +188,7 @@ fn online(broker: &Broker) -> impl Iterator<Item = Arc<Hosted>> {
         .partitions
         .all()
         .into_iter()
-        .filter(|hosted| !hosted.dir.is_offline())
+        .filter(|hosted| !hosted.dir().is_offline())
 }
 
 /// How many segments leave a log under its lock at a time.
@@ -202,7 +202,7 @@ pub fn enforce_retention(broker: &Broker, removals: &Removals) {
             let now = broker.partitions.get(&partition.topic, partition.partition);
             // A topic that was deleted meanwhile took its files with it.
             if now.is_some_and(|now| Arc::ptr_eq(&now, &hosted)) {
-                hosted.dir.failed(&error);
+                hosted.dir().failed(&error);
             }
         }
     }
@@ -371,12 +371,13 @@ fn checkpoint_dir(
         .lock()
         .expect("no code panics while it writes a checkpoint");
     let mut offsets: Vec<(TopicPartition, Offset)> = Vec::new();
-    for hosted in all.iter().filter(|hosted| Arc::ptr_eq(&hosted.dir, dir)) {
+    for hosted in all.iter().filter(|hosted| Arc::ptr_eq(&hosted.dir(), dir)) {
         let partition = hosted.lock();
         if let Some(offset) = read(&partition) {
             offsets.push((partition.topic_partition().clone(), offset));
         }
     }
+    offsets.extend(broker.future_replicas.offsets_in(dir, which));
     let contents = digest(&offsets);
     if written.get(&which) == Some(&contents) {
         return;

@@ -16,6 +16,7 @@ pub mod fetch_session;
 pub mod flush_queue;
 pub mod flusher;
 pub mod forward;
+pub mod future_replicas;
 pub mod hosting;
 pub mod housekeeping;
 mod leader_hint;
@@ -92,6 +93,8 @@ pub struct Broker {
     pub fetchers: replication::Fetchers,
     /// Changes of who is in sync that the controller is to be asked for.
     pub alterations: replication::Alterations,
+    /// Replicas that move between its log directories.
+    pub future_replicas: future_replicas::FutureReplicas,
     /// What holds back replicas that catch up.
     pub throttles: replication::Throttles,
     /// The log cleaner.

@@ -153,6 +153,8 @@ pub struct Found {
     pub broker_epoch: Option<i64>,
     /// The partition directories not yet opened.
     pub current: BTreeMap<TopicPartition, PartitionDir>,
+    /// Partitions that were being moved here.
+    pub future: Vec<PartitionDir>,
     /// Directories of deleted partitions.
     pub deleted: Vec<PathBuf>,
     /// Up to where each log is on stable storage.
@@ -297,17 +299,52 @@ impl LogDirs {
         of_dir.map(|(_, contents)| contents.current.len()).sum()
     }
 
-    /// Gives up the partitions found at start that do not belong here.
-    pub fn strays(&self, belongs: impl Fn(&PartitionDir) -> bool) -> Vec<PartitionDir> {
+    /// Gives up the partitions found at start that do not belong here. `belongs` is told of a partition, of the log directory that
+    /// it lies in, and in which others it lies, too: it was being exchanged for what had been moved there.
+    pub fn strays(&self, belongs: impl Fn(&PartitionDir, &LogDir, &[Uuid]) -> bool) -> Vec<PartitionDir> {
+        let mut found = self.found();
+        let mut places: BTreeMap<TopicPartition, Vec<Uuid>> = BTreeMap::new();
+        for (dir, contents) in found.iter() {
+            for partition in contents.current.keys() {
+                places.entry(partition.clone()).or_default().push(dir.id);
+            }
+        }
         let mut strays = Vec::new();
-        for (_, contents) in self.found().iter_mut() {
+        for (lies_in, contents) in found.iter_mut() {
             let (current, stray) = std::mem::take(&mut contents.current)
                 .into_iter()
-                .partition(|(_, dir)| belongs(dir));
+                .partition(|(at, dir)| belongs(dir, lies_in, &places[at]));
             contents.current = current;
             strays.extend(BTreeMap::into_values(stray));
         }
         strays
+    }
+
+    /// What was found at start of partitions that were being moved.
+    pub fn futures(&self) -> Vec<FoundFuture> {
+        let mut futures = Vec::new();
+        for (dir, contents) in self.found().iter_mut() {
+            let (dir, starts) = (&*dir, &contents.log_starts);
+            futures.extend(
+                std::mem::take(&mut contents.future)
+                    .into_iter()
+                    .map(|found| FoundFuture {
+                        dir: Arc::clone(dir),
+                        log_start: starts.get(&found.partition).copied().unwrap_or(Offset::ZERO),
+                        path: found.path,
+                        partition: found.partition,
+                        topic_id: found.topic_id,
+                    }),
+            );
+        }
+        futures
+    }
+
+    /// Whether the partition was being moved when the broker ended: then it lies somewhere whole.
+    pub fn was_moving(&self, partition: &TopicPartition) -> bool {
+        let found = self.found();
+        let mut futures = found.iter().flat_map(|(_, contents)| &contents.future);
+        futures.any(|future| future.partition == *partition)
     }
 
     /// The directories found at start of what was deleted before it.
@@ -357,6 +394,21 @@ impl LogDirs {
             .lock()
             .expect("no code panics while it looks at what was found at start")
     }
+}
+
+/// What was found at start of a partition that was being moved.
+#[derive(Debug)]
+pub struct FoundFuture {
+    /// Where it was being moved to.
+    pub dir: Arc<LogDir>,
+    /// The directory in it.
+    pub path: PathBuf,
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The id of its topic, if the directory tells.
+    pub topic_id: Option<Uuid>,
+    /// Where it starts.
+    pub log_start: Offset,
 }
 
 /// A partition directory found at start.
@@ -419,6 +471,7 @@ fn look(fs: &dyn Fs, path: &Path, threads: usize) -> Result<Found, LogDirError> 
     let marker = CleanShutdown::read(fs, path).map_err(io)?;
     let mut scan = dirs::scan(fs, path)?;
     read_topic_ids(fs, &mut scan.current, threads)?;
+    read_topic_ids(fs, &mut scan.future, threads)?;
     let found = Found {
         last_shutdown: if marker.is_some() {
             LastShutdown::Clean
@@ -431,6 +484,7 @@ fn look(fs: &dyn Fs, path: &Path, threads: usize) -> Result<Found, LogDirError> 
             .into_iter()
             .map(|dir| (dir.partition.clone(), dir))
             .collect(),
+        future: scan.future,
         deleted: scan.deleted.into_iter().map(|dir| dir.path).collect(),
         recovery_points: OffsetCheckpoint::RecoveryPoint.read(fs, path)?,
         log_starts: OffsetCheckpoint::LogStart.read(fs, path)?,

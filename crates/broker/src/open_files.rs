@@ -32,12 +32,12 @@ pub fn stay_below_share(broker: &Broker) {
 pub fn give_back(broker: &Broker) {
     let before = broker.fs.descriptors();
     for hosted in broker.partitions.all() {
-        if hosted.dir.is_offline() {
+        if hosted.dir().is_offline() {
             continue;
         }
         let rested = hosted.lock().log_mut().rest();
         if let Err(error) = rested {
-            hosted.dir.failed(&error);
+            hosted.dir().failed(&error);
         }
     }
     debug!(?before, after = ?broker.fs.descriptors(), "logs gave their descriptors back");

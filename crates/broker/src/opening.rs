@@ -68,7 +68,7 @@ pub(crate) fn open_all(
     });
     let unnamed = opened.iter().filter_map(|(at, opened, _)| {
         let path = opened.unnamed.clone()?;
-        Some((Arc::clone(&opened.hosted.dir), path, wanted[*at].0.id))
+        Some((Arc::clone(&opened.hosted.dir()), path, wanted[*at].0.id))
     });
     hosting::name_topics(broker, &unnamed.collect::<Vec<_>>());
     let mut tasks = Vec::with_capacity(opened.len());

@@ -10,7 +10,7 @@ pub use locked::Locked;
 use crate::flush_queue::FlushQueue;
 use crate::log_dirs::LogDir;
 use crate::replication::Throttled;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use base::{Instant, Uuid};
 use imbl::GenericHashMap;
 use imbl::shared_ptr::DefaultSharedPtr;
@@ -25,11 +25,11 @@ use watchers::Watchers;
 /// One partition behind its lock.
 #[derive(Debug)]
 pub struct Hosted {
-    /// The log directory it lies in.
-    pub dir: Arc<LogDir>,
+    /// The log directory it lies in; another once it was moved.
+    dir: ArcSwap<LogDir>,
     guarded: Mutex<Guarded>,
     /// Whoever flushes the log directory.
-    flushes: Arc<FlushQueue<Self>>,
+    flushes: ArcSwap<FlushQueue<Self>>,
     /// Whether it is in that queue.
     queued: AtomicBool,
     /// Whether it is among those that are flushed in time.
@@ -54,18 +54,29 @@ impl Hosted {
     /// Puts a partition behind its lock. What is to be flushed is queued in `flushes`.
     pub fn new(dir: Arc<LogDir>, partition: Partition, flushes: Arc<FlushQueue<Self>>) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
-            dir,
+            dir: ArcSwap::new(dir),
             guarded: Mutex::new(Guarded {
                 partition,
                 watchers: None,
                 asked: None,
             }),
-            flushes,
+            flushes: ArcSwap::new(flushes),
             queued: AtomicBool::new(false),
             timed: AtomicBool::new(false),
             throttled: AtomicU8::new(0),
             this: Weak::clone(this),
         })
+    }
+
+    /// The log directory it lies in.
+    pub fn dir(&self) -> Guard<Arc<LogDir>> {
+        self.dir.load()
+    }
+
+    /// Its log was moved to `dir`, whose flushes are queued in `flushes`. To be called with the partition's lock held.
+    pub fn moved_to(&self, dir: Arc<LogDir>, flushes: Arc<FlushQueue<Self>>) {
+        self.dir.store(dir);
+        self.flushes.store(flushes);
     }
 
     /// Whether replication of it is throttled.
@@ -130,12 +141,12 @@ impl Hosted {
     /// Queues the partition to be flushed, whether or not anybody waits for it.
     pub fn request_flush(&self) {
         if let Some(this) = self.enqueue() {
-            self.flushes.push(this);
+            self.flushes.load().push(this);
         }
     }
 
     fn put_off_flush(&self, bytes: u64) {
-        self.flushes.put_off(self.enqueue(), bytes);
+        self.flushes.load().put_off(self.enqueue(), bytes);
     }
 
     fn request_timed_flush(&self) {
@@ -143,7 +154,7 @@ impl Hosted {
             return;
         }
         if let Some(this) = self.this.upgrade() {
-            self.flushes.push_timed(this);
+            self.flushes.load().push_timed(this);
         }
     }
 
@@ -171,13 +182,14 @@ impl Hosted {
 
 /// Queues many partitions to be flushed, those of a directory at once: its flusher takes them as one.
 pub fn request_flushes<'a>(partitions: impl IntoIterator<Item = &'a Arc<Hosted>>) {
-    type Together<'a> = (&'a Arc<FlushQueue<Hosted>>, Vec<Arc<Hosted>>);
-    let mut queues: Vec<Together<'a>> = Vec::new();
+    type Together = (Arc<FlushQueue<Hosted>>, Vec<Arc<Hosted>>);
+    let mut queues: Vec<Together> = Vec::new();
     for hosted in partitions {
         let Some(this) = hosted.enqueue() else { continue };
-        match queues.iter_mut().find(|(queue, _)| Arc::ptr_eq(queue, &hosted.flushes)) {
+        let flushes = hosted.flushes.load_full();
+        match queues.iter_mut().find(|(queue, _)| Arc::ptr_eq(queue, &flushes)) {
             Some((_, waiting)) => waiting.push(this),
-            None => queues.push((&hosted.flushes, vec![this])),
+            None => queues.push((flushes, vec![this])),
         }
     }
     for (queue, waiting) in queues {

@@ -8,11 +8,12 @@ use crate::coordinators::transactions::agreed;
 use crate::hosting;
 use crate::housekeeping::Removals;
 use crate::log_config;
+use crate::log_dirs::LogDir;
 use crate::opening;
 use crate::partitions::{Hosted, HostedTopic};
 use crate::replication::{self, PartitionId, Task};
 use crate::standings;
-use base::TopicPartition;
+use base::{TopicPartition, Uuid};
 use config::broker::DynamicConfigs;
 use config::synonym::broker_key;
 use group_coordinator::GroupCoordinator;
@@ -246,11 +247,15 @@ fn with_changed_settings(broker: &Broker, old: &MetadataImage, new: &MetadataIma
 /// Puts aside what the metadata does not place here, before what it does is opened: a log of an older topic must not be
 /// in the way of one of the same name. Nothing is removed that a human might miss.
 pub fn put_strays_aside(broker: &Broker, image: &MetadataImage) {
-    let belongs = |dir: &PartitionDir| {
+    let belongs = |dir: &PartitionDir, lies_in: &LogDir, places: &[Uuid]| {
         let topic = image.topics.get(&dir.partition.topic);
         let topic = topic.filter(|topic| dir.topic_id.is_none_or(|id| id == topic.id));
         let partition = topic.and_then(|topic| topic.partition(dir.partition.partition));
-        partition.is_some_and(|partition| partition.replicas.contains(&broker.node))
+        let placed = partition.filter(|partition| partition.replicas.contains(&broker.node));
+        placed.is_some_and(|partition| {
+            let named = partition.directory(broker.node);
+            named.is_none_or(|named| named == lies_in.id || !places.contains(&named))
+        })
     };
     for dir in broker.log_dirs.strays(belongs) {
         let mut rng = broker.rng.lock().expect("no code panics while it draws a number");

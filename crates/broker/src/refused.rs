@@ -9,7 +9,7 @@ use storage::producer_state::ProducerError;
 /// The error of a refusal; a disk that failed takes its directory out of use, one that is full does not.
 pub(crate) fn note(hosted: &Hosted, refused: &AppendRefused) -> ErrorCode {
     if let AppendRefused::Log(AppendError::Storage(error)) = refused {
-        hosted.dir.failed(error);
+        hosted.dir().failed(error);
     }
     code(refused)
 }

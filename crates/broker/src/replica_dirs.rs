@@ -2,6 +2,7 @@
 
 use crate::Broker;
 use crate::channel;
+use crate::replication::PartitionId;
 use base::Uuid;
 use metadata::MetadataImage;
 use metadata::delta::{TopicChange, changed_topics};
@@ -28,6 +29,7 @@ type Places = BTreeMap<Uuid, BTreeMap<Uuid, Vec<i32>>>;
 pub async fn report(broker: Arc<Broker>) {
     let mut stopping = broker.stopping.clone();
     let mut images = broker.image.clone();
+    let mut moved = broker.future_replicas.ended();
     let mut told = Arc::new(MetadataImage::default());
     loop {
         let image = Arc::clone(&images.borrow_and_update().image);
@@ -44,6 +46,8 @@ pub async fn report(broker: Arc<Broker>) {
         };
         tokio::select! {
             changed = images.changed() => if changed.is_err() { return },
+            // Where any of them lies may be news.
+            Ok(()) = moved.changed() => told = Arc::default(),
             () = tokio::time::sleep(again) => {}
             _ = stopping.wait_for(|stop| *stop) => return,
         }
@@ -65,15 +69,31 @@ fn differing(broker: &Broker, told: &MetadataImage, image: &MetadataImage) -> Pl
             let known = topic
                 .partition(index)
                 .and_then(|partition| partition.directory(broker.node));
-            if left > 0 && known.is_some_and(|known| known != replica.dir.id) {
+            let id = PartitionId { topic: topic.id, index };
+            // Whoever moves it sees to it.
+            let is_news =
+                known.is_some_and(|known| known != replica.dir().id) && !broker.future_replicas.is_assigned(id);
+            if left > 0 && is_news {
                 places
-                    .entry(replica.dir.id)
+                    .entry(replica.dir().id)
                     .or_default()
                     .entry(topic.id)
                     .or_default()
                     .push(index);
                 left -= 1;
             }
+        }
+    }
+    for id in broker.future_replicas.stranded() {
+        let partition = image
+            .topics
+            .get_by_id(id.topic)
+            .and_then(|topic| topic.partition(id.index));
+        let known = partition.and_then(|partition| partition.directory(broker.node));
+        // It is not in any directory that is online, whatever was said while it moved.
+        if known.is_some_and(|known| broker.log_dirs.by_id(known).is_some()) {
+            let lost = places.entry(Uuid::LOST_DIR).or_default();
+            lost.entry(id.topic).or_default().push(id.index);
         }
     }
     places
@@ -88,7 +108,56 @@ enum Told {
     NotWanted,
 }
 
+/// Whether the controller has taken in which directory a replica is to lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Assigned {
+    /// It has.
+    Yes,
+    /// The cluster's metadata.version is from before directories were known.
+    NotWanted,
+    /// It is to be asked again.
+    No,
+}
+
+/// Tells the controller that one replica lies in `dir`, where it will be in a moment.
+pub(crate) async fn assign(broker: &Broker, dir: Uuid, id: PartitionId) -> Assigned {
+    let places = Places::from([(dir, BTreeMap::from([(id.topic, vec![id.index])]))]);
+    match channel::call(broker.controller.as_ref(), VERSION, &request(broker, places)).await {
+        Ok(response) => match ErrorCode::from(response.error_code) {
+            ErrorCode::None => {
+                let topics = response.directories.iter().flat_map(|dir| &dir.topics);
+                let mut partitions = topics.flat_map(|topic| &topic.partitions);
+                match partitions.all(|partition| ErrorCode::from(partition.error_code) == ErrorCode::None) {
+                    true => Assigned::Yes,
+                    false => Assigned::No,
+                }
+            }
+            ErrorCode::UnsupportedVersion => Assigned::NotWanted,
+            error => {
+                warn!(%error, "the controller does not take where a replica moves; it is told again");
+                Assigned::No
+            }
+        },
+        Err(error) => {
+            warn!(%error, "the controller was not told where a replica moves; it is told again");
+            Assigned::No
+        }
+    }
+}
+
 async fn tell(broker: &Broker, places: Places) -> Told {
+    match channel::call(broker.controller.as_ref(), VERSION, &request(broker, places)).await {
+        Ok(response) => match ErrorCode::from(response.error_code) {
+            ErrorCode::None => {}
+            ErrorCode::UnsupportedVersion => return Told::NotWanted,
+            error => warn!(%error, "the controller does not take where replicas lie; it is told again"),
+        },
+        Err(error) => warn!(%error, "the controller was not told where replicas lie; it is told again"),
+    }
+    Told::Again
+}
+
+fn request(broker: &Broker, places: Places) -> AssignReplicasToDirsRequest {
     let topics = |topics: BTreeMap<Uuid, Vec<i32>>| {
         let topics = topics.into_iter().map(|(topic_id, indexes)| TopicData {
             topic_id,
@@ -103,18 +172,9 @@ async fn tell(broker: &Broker, places: Places) -> Told {
         id,
         topics: topics(of_dir),
     });
-    let request = AssignReplicasToDirsRequest {
+    AssignReplicasToDirsRequest {
         broker_id: broker.node.0,
         broker_epoch: broker.epoch.load(Ordering::Acquire),
         directories: directories.collect(),
-    };
-    match channel::call(broker.controller.as_ref(), VERSION, &request).await {
-        Ok(response) => match ErrorCode::from(response.error_code) {
-            ErrorCode::None => {}
-            ErrorCode::UnsupportedVersion => return Told::NotWanted,
-            error => warn!(%error, "the controller does not take where replicas lie; it is told again"),
-        },
-        Err(error) => warn!(%error, "the controller was not told where replicas lie; it is told again"),
     }
-    Told::Again
 }

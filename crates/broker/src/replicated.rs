@@ -50,7 +50,7 @@ async fn flushed(appended: &[Pending], outcomes: &mut [Option<Outcome>]) {
             let Some(until) = pending.flush_until.filter(|until| !partition.is_flushed(*until)) else {
                 return Look::Reached;
             };
-            if pending.hosted.dir.is_offline() || partition.log().is_offline() {
+            if pending.hosted.dir().is_offline() || partition.log().is_offline() {
                 return Look::Failed(match partition.leadership() {
                     Ok(_) => ErrorCode::KafkaStorageError,
                     // It was deleted.

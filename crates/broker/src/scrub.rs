@@ -142,7 +142,7 @@ impl Scrub {
         self.ill.clear();
         let mut damaged = 0;
         for hosted in self.broker.partitions.all() {
-            if !Arc::ptr_eq(&hosted.dir, &self.dir) {
+            if !Arc::ptr_eq(&hosted.dir(), &self.dir) {
                 continue;
             }
             let view = hosted.lock().log().view();

@@ -6,6 +6,7 @@ use crate::coordinators::Shards;
 use crate::coordinators::transactions::markers;
 use crate::fetch_session::FetchSessions;
 use crate::flusher::{self, FlushQueues, Flushers};
+use crate::future_replicas::{self, FutureReplicas};
 use crate::housekeeping::{self, Removals};
 use crate::lifecycle::{self, LifecycleError, Registration, Wish};
 use crate::log_dirs::{LogDirError, LogDirs, Unusable};
@@ -122,6 +123,7 @@ pub async fn start(
         removals.clone(),
     ));
     replication::start(&broker);
+    network::thread::in_place(|| future_replicas::resume(&broker));
     wish.send_replace(Wish::Serve);
     lifecycle::unfenced(&broker).await?;
     housekeeping::start(&broker, &removals);
@@ -183,6 +185,7 @@ fn assemble(
     throttles.configure(&config);
     let slots = usize::try_from(config.requests.max_incremental_fetch_session_cache_slots).unwrap_or(0);
     let standings = Arc::new(partition::Brokers::new(config.replication.replica_lag_time_max));
+    let future_replicas = FutureReplicas::new(&config, removals.clone());
     Ok(Broker {
         node: config.node_id,
         cluster_id: Arc::from(cluster_id),
@@ -201,6 +204,7 @@ fn assemble(
         markers: Arc::default(),
         peers: Peers::default(),
         fetchers: Fetchers::new(removals),
+        future_replicas,
         alterations: Alterations::default(),
         throttles,
         cleaner: LogCleaner::new(&metrics),
@@ -256,6 +260,7 @@ impl RunningBroker {
         self.stop.send_replace(true);
         // Nothing may be appended once the logs are closed.
         self.broker.fetchers.ended().await;
+        self.broker.future_replicas.stopped().await;
         for listener in self.listeners {
             listener.stop(PATIENCE).await;
         }
@@ -277,12 +282,12 @@ impl RunningBroker {
 /// Closes every log, writes the checkpoints, and leaves the clean-shutdown marker where all of it worked.
 fn close(broker: &Broker) {
     for hosted in broker.partitions.all() {
-        if hosted.dir.is_offline() {
+        if hosted.dir().is_offline() {
             continue;
         }
         let closed = hosted.lock().log_mut().close(broker.clock.now());
         if let Err(error) = closed {
-            hosted.dir.take_offline(&error);
+            hosted.dir().take_offline(&error);
         }
     }
     housekeeping::checkpoint_recovery_points(broker);

@@ -102,6 +102,7 @@ settings! {
 settings! {
     /// Fetching from leaders, and what a leader expects of its followers.
     pub struct ReplicationSettings {
+        num_replica_alter_log_dirs_threads: Option<i32> = "num.replica.alter.log.dirs.threads",
         num_replica_fetchers: i32 = "num.replica.fetchers",
         replica_fetch_backoff: Duration = "replica.fetch.backoff.ms",
         replica_fetch_max_bytes: i32 = "replica.fetch.max.bytes",
@@ -111,6 +112,8 @@ settings! {
         replica_lag_time_max: Duration = "replica.lag.time.max.ms",
         replica_socket_receive_buffer_bytes: i32 = "replica.socket.receive.buffer.bytes",
         replica_socket_timeout: Duration = "replica.socket.timeout.ms",
+        alter_log_dirs_replication_quota_window_num: i32 = "alter.log.dirs.replication.quota.window.num",
+        alter_log_dirs_replication_quota_window_size_seconds: i32 = "alter.log.dirs.replication.quota.window.size.seconds",
         replication_quota_window_num: i32 = "replication.quota.window.num",
         replication_quota_window_size_seconds: i32 = "replication.quota.window.size.seconds",
     }

@@ -5,8 +5,9 @@
 
 pub mod append;
 pub mod brokers;
+pub mod exchange;
 pub mod fetch;
-pub mod follower;
+mod follower;
 pub mod heard;
 mod high_watermark;
 mod isr;
@@ -24,6 +25,7 @@ pub mod wakes;
 
 pub use append::{AppendRefused, Appended, RequiredAcks};
 pub use brokers::{BrokerStanding, BrokerState, Brokers};
+pub use exchange::NotExchangeable;
 pub use fetch::{FetchView, IsolationLevel, Parked, ReadFrom};
 pub use follower::{FetchPosition, LeaderAnswer, NextFetch, ReplicateError, Replicated, Truncated};
 pub use heard::Heard;

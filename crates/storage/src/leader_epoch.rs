@@ -103,6 +103,15 @@ impl LeaderEpochCache {
         }
     }
 
+    /// Has the same entries as `of` from now on, without writing the file.
+    pub(crate) fn take_over(&mut self, of: &Self) -> Flush {
+        if self.entries == of.entries {
+            return Flush::Clean;
+        }
+        self.entries.clone_from(&of.entries);
+        Flush::Due
+    }
+
     fn insert(&mut self, new: EpochEntry) -> bool {
         assert!(
             new.epoch.0 >= 0 && new.start_offset.0 >= 0,

@@ -28,6 +28,7 @@ pub mod origin;
 mod producer_batch;
 pub mod producer_state;
 pub mod producers;
+mod promotion;
 pub mod read;
 mod recall;
 mod recovery;

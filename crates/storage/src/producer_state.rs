@@ -135,6 +135,19 @@ impl ProducerStateManager {
         }
     }
 
+    /// Takes over from the state of a log with the same batches what those do not tell: who was allowed to begin a transaction.
+    pub(crate) fn succeed(&mut self, before: &mut Self) {
+        self.next_guard = self.next_guard.max(before.next_guard);
+        self.expiration = before.expiration;
+        let pending = before
+            .known
+            .as_mut()
+            .map(|known| std::mem::take(&mut known.verifications));
+        if let Some(pending) = pending.filter(|pending| !pending.is_empty()) {
+            self.known_mut().verifications = pending;
+        }
+    }
+
     fn known(&self) -> &Known {
         self.known.as_deref().unwrap_or(&NOBODY)
     }

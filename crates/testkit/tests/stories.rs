@@ -16,6 +16,7 @@ mod stories {
     mod log_dirs;
     mod metadata_snapshots;
     mod metrics;
+    mod moves_between_dirs;
     mod mutation_quota;
     mod open_files;
     mod removal;

@@ -61,7 +61,7 @@ impl Answer {
     fn into_result(self) -> DeleteRecordsPartitionResult {
         let (low_watermark, error) = match self.result {
             // The start could not be written down.
-            Ok(deleted) if deleted.hosted.dir.is_offline() => (-1, ErrorCode::KafkaStorageError),
+            Ok(deleted) if deleted.hosted.dir().is_offline() => (-1, ErrorCode::KafkaStorageError),
             Ok(deleted) => (deleted.low_watermark.0, ErrorCode::None),
             Err(error) => (-1, error),
         };
@@ -73,9 +73,9 @@ impl Answer {
 async fn settle(broker: &Arc<Broker>, answers: &[(String, Vec<Answer>)]) {
     let mut dirs: Vec<Arc<LogDir>> = Vec::new();
     for deleted in answers.iter().flat_map(|(_, answers)| answers).filter_map(|answer| answer.result.as_ref().ok()) {
-        let dir = &deleted.hosted.dir;
-        if !dirs.iter().any(|known| Arc::ptr_eq(known, dir)) {
-            dirs.push(Arc::clone(dir));
+        let dir = deleted.hosted.dir();
+        if !dirs.iter().any(|known| Arc::ptr_eq(known, &dir)) {
+            dirs.push(Arc::clone(&dir));
         }
     }
     let for_disk = Arc::clone(broker);
@@ -125,7 +125,7 @@ fn delete(broker: &Broker, topic: &str, index: i32, offset: i64) -> Result<Delet
     if super::metadata::is_internal(topic) {
         return Err(ErrorCode::InvalidTopicException);
     }
-    if hosted.dir.is_offline() {
+    if hosted.dir().is_offline() {
         return Err(ErrorCode::KafkaStorageError);
     }
     let mut partition = hosted.lock();
@@ -144,7 +144,7 @@ fn delete(broker: &Broker, topic: &str, index: i32, offset: i64) -> Result<Delet
         }
         Ok(None) => Err(ErrorCode::OffsetOutOfRange),
         Err(error) => {
-            hosted.dir.failed(&error);
+            hosted.dir().failed(&error);
             Err(ErrorCode::KafkaStorageError)
         }
     }

@@ -1,5 +1,6 @@
 //! DescribeLogDirs (key 35): sizes and lag of replicas in each log directory, and the volumes' space (KIP-113, KIP-827).
 //!
+//! A replica that moves (`AlterReplicaLogDirs`) is in two: where it is going, its lag is what is not there yet.
 //! No topics at all means every partition. A directory that is offline is KAFKA_STORAGE_ERROR. A directory is
 //! cordoned (KIP-1066) once the cluster's metadata can say so, too.
 
@@ -60,7 +61,7 @@ fn topics(broker: &Broker, dir: &Arc<LogDir>, asked: &Asked<'_>) -> Vec<Describe
     for topic in broker.partitions.topics() {
         for (partition_index, hosted) in topic.partitions() {
             let is_asked = asked.as_ref().is_none_or(|asked| asked.contains(&(&*topic.name, partition_index)));
-            if !is_asked || !Arc::ptr_eq(&hosted.dir, dir) {
+            if !is_asked || !Arc::ptr_eq(&hosted.dir(), dir) {
                 continue;
             }
             let partition = hosted.lock();
@@ -70,6 +71,22 @@ fn topics(broker: &Broker, dir: &Arc<LogDir>, asked: &Asked<'_>) -> Vec<Describe
                 partition_size: i64::try_from(partition.log().size()).unwrap_or(i64::MAX),
                 offset_lag: lag,
                 is_future_key: false,
+            });
+        }
+    }
+    for moving in broker.future_replicas.all().iter().filter(|moving| Arc::ptr_eq(moving.dir(), dir)) {
+        let Some((partition, size, end)) = moving.log().as_ref().map(|log| {
+            (log.topic_partition().clone(), log.size(), log.log_end_offset())
+        }) else {
+            continue;
+        };
+        let is_asked = |asked: &FxHashSet<_>| asked.contains(&(&*partition.topic, partition.partition));
+        if asked.as_ref().is_none_or(is_asked) {
+            by_name.entry(Arc::clone(&partition.topic)).or_default().push(DescribeLogDirsPartition {
+                partition_index: partition.partition,
+                partition_size: i64::try_from(size).unwrap_or(i64::MAX),
+                offset_lag: moving.hosted().lock().log().log_end_offset().since(end),
+                is_future_key: true,
             });
         }
     }

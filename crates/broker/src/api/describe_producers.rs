@@ -40,7 +40,7 @@ fn describe(broker: &Broker, topic: &str, partition_index: i32) -> PartitionResp
         let is_known = broker.image.borrow().image.topics.get(topic).is_some();
         return refused(error, (!is_known).then(|| error.message().to_owned()));
     };
-    if hosted.dir.is_offline() {
+    if hosted.dir().is_offline() {
         return refused(ErrorCode::KafkaStorageError, None);
     }
     let partition = hosted.lock();

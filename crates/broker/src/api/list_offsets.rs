@@ -73,7 +73,7 @@ fn refused(partition_index: i32, error: ErrorCode) -> ListOffsetsPartitionRespon
 fn look_up(broker: &Broker, asked: &Asked<'_>) -> Result<ListOffsetsPartitionResponse, ErrorCode> {
     let index = asked.partition.partition_index;
     let hosted = broker.partitions.get(asked.topic, index).ok_or_else(|| absent(broker, asked.topic, index))?;
-    if hosted.dir.is_offline() {
+    if hosted.dir().is_offline() {
         return Err(ErrorCode::KafkaStorageError);
     }
     if asked.partition.current_leader_epoch < LeaderEpoch::NONE.0 {

@@ -35,7 +35,7 @@ pub async fn handle(
 fn end_of_epoch(broker: &Broker, topic: &str, asked: &OffsetForLeaderPartition) -> Result<EpochEndOffset, ErrorCode> {
     let index = asked.partition;
     let hosted = broker.partitions.get(topic, index).ok_or_else(|| absent(broker, topic, index))?;
-    if hosted.dir.is_offline() {
+    if hosted.dir().is_offline() {
         return Err(ErrorCode::KafkaStorageError);
     }
     if asked.current_leader_epoch < LeaderEpoch::NONE.0 {

@@ -22,7 +22,7 @@ pub(super) fn dirtiest(broker: &Broker) -> Option<Chosen> {
     let (mut dirtiest, mut overdue_ms) = (0.0_f64, 0);
     forget_the_deleted(broker);
     for hosted in broker.partitions.all() {
-        if hosted.dir.is_offline() || is_taken(broker, &hosted) {
+        if hosted.dir().is_offline() || is_taken(broker, &hosted) {
             continue;
         }
         let view = {
@@ -53,7 +53,7 @@ pub(super) fn dirtiest(broker: &Broker) -> Option<Chosen> {
 fn is_taken(broker: &Broker, hosted: &Hosted) -> bool {
     let partition = hosted.lock().topic_partition().clone();
     let state = broker.cleaner.state();
-    let uncleanable = state.uncleanable.get(&hosted.dir.path);
+    let uncleanable = state.uncleanable.get(&hosted.dir().path);
     state.in_progress.contains(&partition) || uncleanable.is_some_and(|of_dir| of_dir.contains(&partition))
 }
 

@@ -96,7 +96,7 @@ fn exchange(hosted: &Hosted, cleaned: ready::Cleaned) -> Result<(Doomed, i64), C
 /// Waits until `bytes` may be read or written; ends the pass if the broker stops or the log is not to be cleaned any more.
 fn keep_pace(broker: &Broker, thread: usize, hosted: &Arc<Hosted>, bytes: usize) -> Pace {
     loop {
-        if !is_wanted(broker, thread) || hosted.dir.is_offline() || !is_to_be_cleaned(broker, hosted) {
+        if !is_wanted(broker, thread) || hosted.dir().is_offline() || !is_to_be_cleaned(broker, hosted) {
             return Pace::Stop;
         }
         let rate = broker.config.load().cleaner.log_cleaner_io_max_bytes_per_second;
@@ -123,7 +123,7 @@ fn is_hosted(broker: &Broker, hosted: &Arc<Hosted>, partition: &base::TopicParti
 /// Notes how far the log is clean, here and in `cleaner-offset-checkpoint`.
 fn note_progress(broker: &Broker, hosted: &Hosted, end: Offset) {
     hosted.lock().log_mut().set_first_dirty_offset(end);
-    housekeeping::checkpoint_cleaner(broker, &hosted.dir);
+    housekeeping::checkpoint_cleaner(broker, &hosted.dir());
 }
 
 fn failed(broker: &Broker, hosted: &Arc<Hosted>, error: &CleaningError) {
@@ -135,7 +135,7 @@ fn failed(broker: &Broker, hosted: &Arc<Hosted>, error: &CleaningError) {
         CleaningError::Stopped => {}
         CleaningError::Storage(
             error @ (StorageError::Io(_) | StorageError::Offline | StorageError::TooManyOpenFiles),
-        ) => hosted.dir.failed(error),
+        ) => hosted.dir().failed(error),
         CleaningError::Storage(StorageError::Corrupt(_))
         | CleaningError::Batch { .. }
         | CleaningError::Records(_)
@@ -153,7 +153,7 @@ pub(super) fn set_aside(broker: &Broker, hosted: &Hosted) {
     let mut state = broker.cleaner.state();
     state
         .uncleanable
-        .entry(hosted.dir.path.clone())
+        .entry(hosted.dir().path.clone())
         .or_default()
         .insert(partition);
 }

@@ -34,7 +34,7 @@ fn show_each(broker: &Arc<Broker>, descriptor: &Descriptor, read: fn(&Log) -> f6
     let weak = Arc::downgrade(broker);
     broker.metrics.asked_gauges(descriptor, move |show| {
         let hosted = weak.upgrade().map(|broker| broker.partitions.all()).unwrap_or_default();
-        for hosted in hosted.iter().filter(|hosted| !hosted.dir.is_offline()) {
+        for hosted in hosted.iter().filter(|hosted| !hosted.dir().is_offline()) {
             let look = |partition: &Partition| (partition.topic_partition().clone(), read(partition.log()));
             let (partition, value) = look(&hosted.lock());
             let index = partition.partition.to_string();

@@ -92,6 +92,12 @@ const FOLLOWER_RATE: Descriptor = Descriptor::new(
     "byte-rate",
     "Bytes a second fetched by throttled followers of late.",
 );
+const LOG_DIRS_RATE: Descriptor = Descriptor::new(
+    "kafka.server",
+    "AlterLogDirsReplication",
+    "byte-rate",
+    "Bytes a second copied between log directories of late, if that is throttled.",
+);
 
 /// Shows what is asked for when the page is read.
 pub(super) fn show(asked: impl Fn(&Descriptor, fn(&Broker) -> usize)) {
@@ -112,7 +118,7 @@ pub(super) fn show(asked: impl Fn(&Descriptor, fn(&Broker) -> usize)) {
     });
     asked(&OFFLINE, |broker| {
         let all = broker.partitions.all();
-        all.iter().filter(|hosted| hosted.dir.is_offline()).count()
+        all.iter().filter(|hosted| hosted.dir().is_offline()).count()
     });
     asked(&MAX_LAG, |broker| {
         usize::try_from(broker.fetchers.max_lag()).unwrap_or(0)
@@ -123,6 +129,9 @@ pub(super) fn show(asked: impl Fn(&Descriptor, fn(&Broker) -> usize)) {
     });
     asked(&FOLLOWER_RATE, |broker| {
         broker.throttles.follower.rate(broker.clock.now()) as usize
+    });
+    asked(&LOG_DIRS_RATE, |broker| {
+        broker.throttles.log_dirs.rate(broker.clock.now()) as usize
     });
 }
 

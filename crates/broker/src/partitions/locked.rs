@@ -30,7 +30,7 @@ pub struct Locked<'a> {
 impl Locked<'_> {
     /// How the partition is.
     pub(crate) fn glance(&self) -> Glance {
-        Glance::of(&self.hosted.dir, self)
+        Glance::of(&self.hosted.dir(), self)
     }
 
     /// Watches the partition for a session that has seen it as `seen`.
@@ -79,7 +79,7 @@ impl Locked<'_> {
         // Somebody waits for all of it; what a completed segment may leave to be synced is for the thread.
         let is_awaited = partition.log().acknowledged_end() < partition.log().log_end_offset();
         let wakes = match watchers {
-            Some(watchers) => watchers.changed(Glance::of(&self.hosted.dir, partition)),
+            Some(watchers) => watchers.changed(Glance::of(&self.hosted.dir(), partition)),
             None => Wakes::none(),
         };
         drop(guarded);

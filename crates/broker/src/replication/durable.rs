@@ -45,17 +45,18 @@ pub(super) async fn settle(broker: &Broker, partitions: &[Arc<Hosted>]) {
 
 /// Writes the recovery points of logs that were cut, a file for each directory.
 fn note_cuts(broker: &Broker, cut: &[&Arc<Hosted>]) {
-    let mut dirs: Vec<&Arc<LogDir>> = Vec::new();
+    let mut dirs: Vec<Arc<LogDir>> = Vec::new();
     for hosted in cut {
-        if !dirs.iter().any(|dir| Arc::ptr_eq(dir, &hosted.dir)) {
-            dirs.push(&hosted.dir);
+        let lies_in = hosted.dir();
+        if !dirs.iter().any(|dir| Arc::ptr_eq(dir, &lies_in)) {
+            dirs.push(Arc::clone(&lies_in));
         }
     }
-    for dir in dirs {
+    for dir in &dirs {
         housekeeping::checkpoint_recovery_points_of(broker, dir);
     }
     let mut wakes = Wakes::none();
-    for hosted in cut.iter().filter(|hosted| !hosted.dir.is_offline()) {
+    for hosted in cut.iter().filter(|hosted| !hosted.dir().is_offline()) {
         wakes.merge(hosted.lock_quietly().recovery_point_noted());
     }
     wakes.fire();
@@ -67,7 +68,7 @@ async fn flushed(mut waiting: Vec<(&Arc<Hosted>, Offset)>) {
         signal.lower();
         waiting.retain(|(hosted, until)| {
             let mut partition = hosted.lock_quietly();
-            let waits = !hosted.dir.is_offline() && still_waits(&partition, *until);
+            let waits = !hosted.dir().is_offline() && still_waits(&partition, *until);
             if waits {
                 partition.park_flush(&signal, *until);
             }

@@ -29,8 +29,8 @@ pub(super) fn refused(id: PartitionId, follow: &Follow, error: &ReplicateError) 
         ReplicateError::Stale => Outcome::Moved,
         ReplicateError::Append(AppendError::Storage(failure)) | ReplicateError::Truncate(failure) => {
             error!(%topic, partition, %error, "what the leader sent cannot be written");
-            follow.hosted.dir.failed(failure);
-            if follow.hosted.dir.is_offline() {
+            follow.hosted.dir().failed(failure);
+            if follow.hosted.dir().is_offline() {
                 Outcome::Over
             } else {
                 Outcome::Again

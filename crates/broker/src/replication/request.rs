@@ -32,7 +32,7 @@ fn agreed_version(version: MetadataVersion) -> i16 {
 /// Where a partition stands; none if its directory has failed, it follows that leader no more, or its log is not yet
 /// safe up to its end.
 pub(super) fn position(source: NodeId, follow: &Follow, max_bytes: i32) -> Option<Position> {
-    if follow.hosted.dir.is_offline() {
+    if follow.hosted.dir().is_offline() {
         return None;
     }
     let next = follow.hosted.lock_quietly().next_fetch();

@@ -13,21 +13,35 @@ use std::time::Duration;
 const LEADER_RATE: &str = "leader.replication.throttled.rate";
 /// `follower.replication.throttled.rate`
 const FOLLOWER_RATE: &str = "follower.replication.throttled.rate";
+/// `replica.alter.log.dirs.io.max.bytes.per.second`
+const LOG_DIRS_RATE: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
 
-/// The two throttles of a broker.
+/// The throttles of a broker.
 #[derive(Debug, Default)]
 pub struct Throttles {
     /// Of what it sends to followers.
     pub leader: Throttle,
     /// Of what it fetches from leaders.
     pub follower: Throttle,
+    /// Of what moves between its log directories.
+    pub log_dirs: Throttle,
 }
 
 impl Throttles {
     /// Takes over settings.
     pub fn configure(&self, config: &BrokerConfig) {
-        self.leader.configure(config, LEADER_RATE);
-        self.follower.configure(config, FOLLOWER_RATE);
+        let replication = &config.replication;
+        let between_brokers = (
+            replication.replication_quota_window_num,
+            replication.replication_quota_window_size_seconds,
+        );
+        let between_log_dirs = (
+            replication.alter_log_dirs_replication_quota_window_num,
+            replication.alter_log_dirs_replication_quota_window_size_seconds,
+        );
+        self.leader.configure(config, LEADER_RATE, between_brokers);
+        self.follower.configure(config, FOLLOWER_RATE, between_brokers);
+        self.log_dirs.configure(config, LOG_DIRS_RATE, between_log_dirs);
     }
 }
 
@@ -64,13 +78,14 @@ struct State {
 }
 
 impl Throttle {
-    fn configure(&self, config: &BrokerConfig, key: &str) {
+    /// `window` is how many samples there are, and of how many seconds.
+    fn configure(&self, config: &BrokerConfig, key: &str, window: (i32, i32)) {
         let limit = config.dynamic_number(key).filter(|rate| *rate < i64::MAX);
         let natural = |number: i32| u32::try_from(number).unwrap_or(1).max(1);
         let mut state = self.state();
         state.limit = limit.map(|rate| u64::try_from(rate).unwrap_or(0));
-        state.window.most = natural(config.replication.replication_quota_window_num) as usize;
-        let seconds = natural(config.replication.replication_quota_window_size_seconds);
+        state.window.most = natural(window.0) as usize;
+        let seconds = natural(window.1);
         state.window.sample = Duration::from_secs(u64::from(seconds));
     }
 
@@ -79,6 +94,11 @@ impl Throttle {
         let mut state = self.state();
         let Some(limit) = state.limit else { return false };
         state.window.bytes_per_second(now) > limit as f64
+    }
+
+    /// Bytes a second; none for no limit.
+    pub fn limit(&self) -> Option<u64> {
+        self.state().limit
     }
 
     /// Counts bytes of a throttled replica.

@@ -181,7 +181,7 @@ impl<'a> Patient<'a> {
             Ok::<_, PatchError>(())
         });
         if let Err(PatchError::Storage(failure)) = &file {
-            self.hosted.dir.failed(failure);
+            self.hosted.dir().failed(failure);
         }
         Ok(file?)
     }

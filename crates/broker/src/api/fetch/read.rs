@@ -121,7 +121,7 @@ impl Read {
     /// Whether there was nothing to read and the partition has not changed since.
     fn is_idle_still(&self) -> bool {
         let (Some(seen), Some(hosted), None) = (&self.glance, &self.hosted, &self.region) else { return false };
-        !hosted.dir.is_offline() && hosted.lock().glance() == *seen
+        !hosted.dir().is_offline() && hosted.lock().glance() == *seen
     }
 
     /// Whether there was nothing to read or to tell, and will not be before the partition changes.
@@ -252,7 +252,7 @@ impl<'a> Reading<'a> {
         };
         if let Err(error) = fill(&mut read, &view, request) {
             if let ReadError::Storage(failure) = &error {
-                hosted.dir.failed(failure);
+                hosted.dir().failed(failure);
             }
             return Read::failed(read_error(error));
         }
@@ -277,7 +277,7 @@ fn find(broker: &Broker, key: &FetchPartitionKey) -> Result<Arc<Hosted>, ErrorCo
         broker.partitions.topic(&key.topic)
     };
     if let Some(hosted) = topic.as_ref().and_then(|topic| topic.partition(key.index)) {
-        if hosted.dir.is_offline() {
+        if hosted.dir().is_offline() {
             return Err(ErrorCode::KafkaStorageError);
         }
         return Ok(Arc::clone(hosted));

@@ -138,7 +138,7 @@ fn one(
         item.fail(not_hosted(broker, name, topic, item.index), None);
         return Wakes::none();
     };
-    if hosted.dir.is_offline() {
+    if hosted.dir().is_offline() {
         item.fail(ErrorCode::KafkaStorageError, None);
         return Wakes::none();
     }
@@ -146,8 +146,8 @@ fn one(
         item.fail(ErrorCode::InvalidTopicException, None);
         return Wakes::none();
     }
-    if !hosted.dir.space.admits(bytes.len(), broker.fs.as_ref(), || reserve(broker)) {
-        hosted.dir.space.note_refusal(broker.clock.now());
+    if !hosted.dir().space.admits(bytes.len(), broker.fs.as_ref(), || reserve(broker)) {
+        hosted.dir().space.note_refusal(broker.clock.now());
         item.fail(ErrorCode::KafkaStorageError, None);
         return Wakes::none();
     }
@@ -175,7 +175,8 @@ fn one(
 
 /// What follows a batch that was refused for want of space comes again after it, instead of being called out of order.
 fn in_the_wake_of_refusals(broker: &Broker, hosted: &Hosted, item: &mut Item) {
-    let space = &hosted.dir.space;
+    let dir = hosted.dir();
+    let space = &dir.space;
     match item.error {
         ErrorCode::KafkaStorageError if space.is_full() => space.note_refusal(broker.clock.now()),
         ErrorCode::OutOfOrderSequenceNumber if space.refused_lately(broker.clock.now()) => {

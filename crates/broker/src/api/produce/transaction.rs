@@ -179,7 +179,7 @@ fn begin(
 ) -> Result<Option<(Arc<Hosted>, VerificationGuard)>, ErrorCode> {
     let Some((producer, epoch, sequence)) = transactional(produced) else { return Ok(None) };
     let Some(hosted) = topic.partition(produced.index) else { return Ok(None) };
-    if hosted.dir.is_offline() || is_internal(&topic.name) {
+    if hosted.dir().is_offline() || is_internal(&topic.name) {
         return Ok(None);
     }
     let (now, first) = (broker.clock.wall(), support.first_sequence());

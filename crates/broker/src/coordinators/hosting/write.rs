@@ -88,7 +88,7 @@ impl<T: Tenant> Shard<T> {
             let leads = partition
                 .leadership()
                 .is_ok_and(|leadership| leadership.epoch == self.epoch);
-            if !leads || self.hosted.dir.is_offline() {
+            if !leads || self.hosted.dir().is_offline() {
                 return Err(Lost::NotLeader);
             }
             if batch.size() > partition.log().config().max_message_bytes as usize {
@@ -131,7 +131,7 @@ impl<T: Tenant> Shard<T> {
             AppendRefused::NotEnoughReplicas { .. } => Lost::Replicas,
             AppendRefused::Log(AppendError::LargerThanSegment { .. }) => Lost::TooLarge,
             AppendRefused::Log(AppendError::Storage(error)) => {
-                self.hosted.dir.failed(error);
+                self.hosted.dir().failed(error);
                 Lost::NotLeader
             }
             AppendRefused::Log(AppendError::Producer(ProducerError::InvalidProducerEpoch { .. })) => {

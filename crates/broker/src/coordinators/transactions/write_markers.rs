@@ -90,7 +90,7 @@ fn append_all(
 fn append(broker: &Broker, marker: &WritableTxnMarker, topic: &str, index: i32) -> Result<Pending, ErrorCode> {
     let hosted = broker.partitions.get(topic, index);
     let hosted = hosted
-        .filter(|hosted| !hosted.dir.is_offline())
+        .filter(|hosted| !hosted.dir().is_offline())
         .ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let (epoch, until) = if topic == OFFSETS_TOPIC {
         append_to_groups(broker, marker, index)?
