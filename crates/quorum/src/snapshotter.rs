@@ -30,6 +30,8 @@ pub(crate) struct Snapshotter {
     files: Vec<SnapshotFile>,
     last: Instant,
     next_clean: Instant,
+    /// When it was looked last whether a snapshot is due.
+    looked: Instant,
     writing: Option<JoinHandle<Written>>,
     written: Option<Written>,
 }
@@ -47,17 +49,20 @@ impl Snapshotter {
             files,
             last: now,
             next_clean: now.plus(CLEAN_INTERVAL),
+            looked: now,
             writing: None,
             written: None,
         }
     }
 
-    /// When there may be something to do.
+    /// When there may be something to do. What was due and could not be done, as there is nothing new, is due again with what is new: a
+    /// moment that has passed would keep the driver busy until then.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         if self.writing.is_some() {
             return None;
         }
         let due = self.interval.map(|interval| self.last.plus(interval));
+        let due = due.filter(|due| *due > self.looked);
         Some(due.map_or(self.next_clean, |due| due.min(self.next_clean)))
     }
 
@@ -103,6 +108,7 @@ impl Snapshotter {
             self.clean(replica)?;
         }
         let now = replica.now().instant;
+        self.looked = now;
         if now >= self.next_clean {
             self.next_clean = now.plus(CLEAN_INTERVAL);
             self.clean(replica)?;
@@ -165,4 +171,31 @@ fn assignment(replica: &Replica, runtime: &Runtime<ControllerState, Answer>) -> 
         content: Content::Image(Box::new(state.published().clone())),
         now: replica.now().wall,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use config::{BrokerConfig, Layered};
+
+    #[test]
+    fn what_was_due_and_had_nothing_new_is_no_deadline() {
+        let mut layered = Layered::new();
+        for setting in [
+            "node.id=1",
+            "process.roles=controller",
+            "listeners=CONTROLLER://127.0.0.1:9093",
+            "controller.listener.names=CONTROLLER",
+            "controller.quorum.voters=1@127.0.0.1:9093",
+            "metadata.log.max.snapshot.interval.ms=2000",
+        ] {
+            layered.add_assignment(setting).expect("a setting");
+        }
+        let config = BrokerConfig::from_layers(&layered).expect("a controller's");
+        let at = |seconds| Instant::ZERO.plus(Duration::from_secs(seconds));
+        let mut snapshotter = Snapshotter::new(&config.metadata_log, Vec::new(), at(10));
+        assert_eq!(snapshotter.deadline(), Some(at(12)));
+        snapshotter.looked = at(12);
+        assert_eq!(snapshotter.deadline(), Some(at(70)), "only old snapshots are looked at");
+    }
 }

@@ -53,11 +53,14 @@ impl Log {
         }
     }
 
-    /// Up to where a start after a crash need not read this log: what is on stable storage, and of an epoch that the file of
-    /// epochs names.
+    /// Up to where a start after a crash need not read this log: what is on stable storage, of an epoch that the file of epochs names,
+    /// and not the last record of a segment whose indexes are not safe. A flush that began before a segment was completed and ended
+    /// after it knows nothing of them, and from the end of a segment on a start does not look at it: retention would take one whose
+    /// index of times is gone for ancient.
     pub fn noted_recovery_point(&self) -> Offset {
         let named = self.unsynced.epochs_from.unwrap_or(self.recovery_point);
-        self.recovery_point.min(named)
+        let indexed = self.indexes_due.map_or(self.recovery_point, |end| end.plus(-1));
+        self.recovery_point.min(named).min(indexed)
     }
 
     /// Where `epoch` ends in this log, as OffsetForLeaderEpoch answers it.

@@ -7,6 +7,7 @@ use crate::error::StorageError;
 use crate::home::Home;
 use crate::leader_epoch;
 use crate::log::Log;
+use crate::segment::Segment;
 use crate::unsynced::{Epochs, Names, Unsynced};
 use base::fs::{File, Fs, Open};
 use base::{Instant, Offset};
@@ -271,6 +272,9 @@ impl Log {
     /// Notes how `flush` went: the recovery point moves, or the log goes offline.
     pub fn finish_flush(&mut self, flush: Flush, result: Result<(), StorageError>, now: Instant) {
         self.last_flush = Some(now);
+        if result.is_ok() && !flush.unsynced.sealed.is_empty() {
+            self.indexes_due = self.unsynced.sealed.first().map(|segment| self.end_of(segment));
+        }
         match result {
             Ok(()) if flush.truncations == self.truncations => {
                 self.recovery_point = self.recovery_point.max(flush.up_to);
@@ -280,6 +284,11 @@ impl Log {
             Ok(()) => {}
             Err(_) => self.offline = true,
         }
+    }
+
+    fn end_of(&self, segment: &Segment) -> Offset {
+        let next = self.segments.partition_point(|other| other.base() <= segment.base());
+        self.segments.get(next).map_or(self.log_end, |next| next.base())
     }
 
     /// All three steps at once.

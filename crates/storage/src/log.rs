@@ -30,6 +30,8 @@ pub struct Log {
     pub(crate) checkpoint_is_ahead: bool,
     /// The last one told: what is below it needs no holding back after a replay.
     pub(crate) high_watermark: Offset,
+    /// Where the first segment ends that was completed and whose indexes are not known to be on stable storage.
+    pub(crate) indexes_due: Option<Offset>,
     /// Files that the next flush puts on stable storage beside the last segment.
     pub(crate) unsynced: Unsynced,
     /// How often the log was cut: a flush under way then says nothing of what was appended since.

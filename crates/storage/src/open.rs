@@ -275,6 +275,7 @@ impl Opening {
             recovery_point,
             checkpoint_is_ahead,
             high_watermark: log_start,
+            indexes_due: None,
             unsynced,
             truncations: 0,
             last_flush: None,

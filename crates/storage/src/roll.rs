@@ -69,6 +69,7 @@ impl Log {
         self.note_producers(base)?;
         let segment = self.create_segment(base)?;
         self.unsynced.sealed.push(old);
+        self.indexes_due.get_or_insert(base);
         Arc::make_mut(&mut self.segments).push(segment);
         self.active = Active::new(base, &self.config, now, self.jitter_seed);
         self.log_end = base;

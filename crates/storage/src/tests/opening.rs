@@ -363,3 +363,37 @@ fn the_noted_recovery_point_does_not_pass_an_epoch_that_no_file_names() {
     assert_eq!((log.epochs_due(), log.noted_recovery_point()), (None, Offset(4)));
     assert_eq!(epochs(&bench.open_clean()), (Some(next), Offset(2), Offset(4)));
 }
+
+/// A flush that began before a segment was completed and ends after it knows nothing of its indexes.
+#[test]
+fn a_completed_segment_is_looked_at_until_its_indexes_are_safe() {
+    let bench = Bench::new(LogConfig::default());
+    let mut log = bench.open();
+    append(&mut log, batch(3, 10, 0));
+    let under_way = log.prepare_flush().expect("opened").expect("something to do");
+    log.roll(NOW).expect("rolled");
+    let result = under_way.run();
+    log.finish_flush(under_way, result, Instant::ZERO);
+    let noted = log.noted_recovery_point();
+    assert_eq!((log.recovery_point(), noted), (Offset(3), Offset(2)));
+    // The power goes, and the indexes of the first segment with it.
+    let time_index = log.dir().join("00000000000000000000.timeindex");
+    drop(log);
+    RealFs
+        .open(&time_index, Open::Write)
+        .and_then(|file| file.set_len(0))
+        .expect("emptied");
+    let options = LogOptions {
+        recovery_point: noted,
+        ..bench.options.clone()
+    };
+    let mut log = Log::open(options).expect("opened");
+    let length = RealFs.len(&time_index).expect("there");
+    assert!(length > 0, "the time of its last record is known again");
+    flush(&mut log);
+    assert_eq!(log.noted_recovery_point(), Offset(3));
+    append(&mut log, batch(1, 10, 0));
+    log.roll(NOW).expect("rolled");
+    flush(&mut log);
+    assert_eq!(log.noted_recovery_point(), Offset(4), "both went with one flush");
+}
