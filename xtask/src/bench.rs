@@ -4,12 +4,14 @@
 //! `/proc`. Throughput is printed beside it, but on a machine with few cores the generator takes its share.
 
 mod broker;
+mod callgrind;
 mod counters;
 mod durable;
 mod failover;
 mod figures;
 mod first_client;
 mod groups;
+mod hot_functions;
 mod instructions;
 mod load;
 mod machine;
@@ -53,6 +55,8 @@ pub enum Bench {
     Failover(failover::Options),
     /// What a request costs in instructions and system calls, beside what was recorded.
     Instructions(instructions::Options),
+    /// Writes down what runs for every record, for the linker to put side by side.
+    HotFunctions(hot_functions::Options),
 }
 
 /// Runs the command.
@@ -69,5 +73,6 @@ pub fn run(bench: &Bench) -> Result<()> {
         Bench::Recovery(options) => recovery::run(options, root),
         Bench::Failover(options) => failover::run(options, root),
         Bench::Instructions(options) => instructions::run(options, root),
+        Bench::HotFunctions(options) => hot_functions::run(options, root),
     }
 }

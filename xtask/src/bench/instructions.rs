@@ -5,10 +5,10 @@
 //! valgrind's callgrind; system calls are counted by strace. Each shape is run at two lengths, and the slope between them is a
 //! request's cost: what a run costs once, and whatever else the broker does, is not in it.
 
-mod callgrind;
 mod recorded;
 
 use super::broker::{Broker, Make};
+use super::callgrind;
 use super::machine;
 use super::programs::{self, Programs};
 use super::strace;
@@ -141,7 +141,8 @@ impl Bench {
             let mut runs = Vec::new();
             for unit in shape.runs() {
                 let requests = self.load(shape, broker.address(), unit)?;
-                runs.push((requests, callgrind::dump(broker.id(), &home)?));
+                let counts = callgrind::dump(broker.id(), &home)?;
+                runs.push((requests, callgrind::total(&counts)?));
             }
             measured.add(shape.name, Cost::Instructions, slope(&runs)?);
         }

@@ -55,6 +55,7 @@ pub fn run(args: Vec<String>) -> Result<ExitCode> {
         .enable_all()
         .thread_name("riverrun")
         .on_thread_park(network::thread::rests)
+        .thread_keep_alive(memory::SPARE_THREAD)
         .build()?;
     runtime.spawn(memory::forget_the_start());
     runtime.block_on(node::run(settings, started))?;

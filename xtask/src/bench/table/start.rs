@@ -12,6 +12,11 @@ use crate::bench::measuring::{Contestant, Measuring};
 const IDLE: Duration = Duration::from_secs(3);
 const CONNECTIONS: usize = 1_000;
 const PARTITIONS: u32 = 2_000;
+/// So many more are made of ours, and what each of them adds is a partition's memory: the first bring along what making topics takes
+/// whatever their number. Kafka, which needs minutes for so many, is told by its first.
+const MORE_PARTITIONS: u32 = 8_000;
+/// How long what was needed to make partitions may take to be given back: threads that have nothing to do any more end meanwhile.
+const SETTLED: Duration = Duration::from_secs(8);
 
 /// Starts of both by turns.
 pub fn measure(measuring: &mut Measuring) -> Result<()> {
@@ -62,7 +67,6 @@ fn idle(measuring: &mut Measuring, name: &str, broker: &Broker) -> Result<()> {
 /// What a connection and a partition add to a broker that has nothing to do.
 fn footprints(measuring: &mut Measuring, name: &'static str, broker: &Broker) -> Result<()> {
     let processes = [broker.id()];
-    let kibibytes = |after: f64, before: f64, count: f64| (after - before) * 1024.0 / count;
     let before = resident_mebibytes(&processes)?;
     let connections = measuring.generator.idle(broker.address(), CONNECTIONS)?;
     let after = resident_mebibytes(&processes)?;
@@ -70,18 +74,28 @@ fn footprints(measuring: &mut Measuring, name: &'static str, broker: &Broker) ->
     let row = "memory of an idle connection, KiB";
     measuring
         .figures
-        .add(name, row, kibibytes(after, before, CONNECTIONS as f64));
-    let before = resident_mebibytes(&processes)?;
-    let load = format!("create --topic many --partitions {PARTITIONS}");
-    let words: Vec<&str> = load.split(' ').collect();
-    measuring.generator.quietly(broker.address(), &words)?;
-    std::thread::sleep(IDLE);
-    let after = resident_mebibytes(&processes)?;
-    let row = "memory of an idle partition, KiB";
+        .add(name, row, (after - before) * 1024.0 / CONNECTIONS as f64);
+    let first = partitions(measuring, broker, "many", PARTITIONS)?;
     measuring
         .figures
-        .add(name, row, kibibytes(after, before, f64::from(PARTITIONS)));
+        .add(name, "memory of an idle partition among 2,000, KiB", first);
+    if name == "riverrun" {
+        let next = partitions(measuring, broker, "more", MORE_PARTITIONS)?;
+        measuring.figures.add(name, "memory of an idle partition, KiB", next);
+    }
     Ok(())
+}
+
+/// What each of so many new partitions adds, in KiB.
+fn partitions(measuring: &mut Measuring, broker: &Broker, topic: &str, count: u32) -> Result<f64> {
+    let processes = [broker.id()];
+    let before = resident_mebibytes(&processes)?;
+    let load = format!("create --topic {topic} --partitions {count}");
+    let words: Vec<&str> = load.split(' ').collect();
+    measuring.generator.quietly(broker.address(), &words)?;
+    std::thread::sleep(SETTLED);
+    let after = resident_mebibytes(&processes)?;
+    Ok((after - before) * 1024.0 / f64::from(count))
 }
 
 /// What they take after all that was asked of them.
