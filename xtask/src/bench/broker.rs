@@ -248,6 +248,22 @@ impl Prepared {
         })
     }
 
+    /// No broker, but the floor under them: the program of the bare loop, which needs no format.
+    pub fn bare(program: &Path, home: &Path) -> Result<Self> {
+        std::fs::create_dir_all(home)?;
+        let [port, _] = free_ports()?;
+        let address = format!("127.0.0.1:{port}");
+        let mut command = Command::new(program);
+        command
+            .args(["--listen", &address, "--data-dir"])
+            .arg(home.join("data"));
+        Ok(Self {
+            command,
+            address,
+            home: home.to_owned(),
+        })
+    }
+
     /// To be started by `program`, a measuring one, which is given `arguments` and then the broker's command.
     pub fn under(mut self, program: &str, arguments: &[String]) -> Self {
         let mut command = Command::new(program);

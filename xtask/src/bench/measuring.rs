@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::broker::{Broker, Make};
+use super::broker::{Broker, Make, Prepared};
 use super::figures::Figures;
 use super::native::{Generator, Load, Run, Waiting};
 use super::programs::Programs;
@@ -61,6 +61,9 @@ impl Setup {
 
 /// More than is ever written and not deleted yet, in MiB.
 const WARM: f64 = 8192.0;
+
+/// What the bare loop is called in tables.
+pub const BARE: &str = "bare loop";
 
 /// What every part needs.
 pub struct Measuring {
@@ -117,7 +120,19 @@ impl Measuring {
     pub fn contestant_with(&self, make: &Make, name: &'static str, settings: &[(&str, &str)]) -> Result<Contestant> {
         let home = self.home.join(name.replace(' ', "-"));
         let settings = [make.like_for_like(), settings].concat();
-        let broker = Broker::prepare_with(make, &home, &settings)?.start()?;
+        self.warmed_up(name, Broker::prepare_with(make, &home, &settings)?)
+    }
+
+    /// The bare loop, as if it were a broker.
+    pub fn bare(&self) -> Result<Contestant> {
+        self.warmed_up(
+            BARE,
+            Prepared::bare(&self.generator.bare(), &self.home.join("bare-loop"))?,
+        )
+    }
+
+    fn warmed_up(&self, name: &'static str, prepared: Prepared) -> Result<Contestant> {
+        let broker = prepared.start()?;
         self.generator.first_record(&[&broker])?;
         let contestant = Contestant { name, broker };
         let seconds = self.warm_up_seconds(2.0);

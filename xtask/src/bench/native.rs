@@ -69,6 +69,11 @@ impl Generator {
         Self { folder, scratch }
     }
 
+    /// The program of the bare loop.
+    pub fn bare(&self) -> PathBuf {
+        self.folder.join("bench-bare")
+    }
+
     /// Loads a broker and reads the counters of its processes before and after.
     pub fn run(&self, address: &str, processes: &[u32], load: &Load) -> Result<Run> {
         let mut command = self.command("bench-load", address, &load.arguments);

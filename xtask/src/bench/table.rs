@@ -29,7 +29,7 @@ use serde_json::json;
 pub(super) use latency::promptly;
 
 use super::machine::{self, Machine, rounds};
-use super::measuring::{Contestant, Measuring, Setup};
+use super::measuring::{BARE, Contestant, Measuring, Setup};
 use super::{programs, readme};
 
 /// How the table is measured.
@@ -107,11 +107,17 @@ pub fn run(options: &Options, root: &Path) -> Result<()> {
         start::measure(&mut measuring)?;
     }
     if OF_BOTH.into_iter().any(wanted) {
-        let contestants = measuring.contestants()?;
+        let mut contestants = measuring.contestants()?;
+        contestants.push(measuring.bare()?);
         let possible = |part: &Part| wanted(*part) && (strace || *part != Part::Calls);
         for part in OF_BOTH.into_iter().filter(possible) {
             tell(part);
-            measure(part, &mut measuring, &contestants, clients.as_ref())?;
+            // The bare loop is no broker: it has no settings and serves no client but the generator.
+            let brokers = match part {
+                Part::Durable | Part::Clients | Part::Control => 2,
+                _ => contestants.len(),
+            };
+            measure(part, &mut measuring, &contestants[..brokers], clients.as_ref())?;
         }
         for contestant in contestants {
             contestant.broker.kill()?;
@@ -186,7 +192,11 @@ fn versions(rivals: Option<&rivals::Installed>) -> String {
 
 fn text(measuring: &Measuring, machine: &Machine, versions: &str, minutes: f64) -> String {
     let figures = &measuring.figures;
-    let both = figures.table(&figures.rows(), &["riverrun", "kafka"], Some(("riverrun", "kafka")));
+    let both = figures.table(
+        &figures.rows(),
+        &["riverrun", "kafka", BARE],
+        Some(("riverrun", "kafka")),
+    );
     format!(
         "# Riverrun beside Apache Kafka 4.3.1\n\n{} Cells have the median, and the smallest and largest in brackets. {} It took \
          {minutes:.0} minutes. Versions: {versions}.\n\n{}\n## Goals\n\n{}{}\n{}## Figures\n\n{both}{}",

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::control;
 use crate::bench::figures::{Better, Figures, better, short};
+use crate::bench::measuring::BARE;
 
 /// What a figure is held against.
 enum Bar {
@@ -102,15 +103,16 @@ pub fn table(figures: &Figures) -> String {
             String::from("-")
         };
         lines.push(format!(
-            "| {number} | {row} | {} | {} | {ratio} | {} | {} | {verdict} |\n",
+            "| {number} | {row} | {} | {} | {ratio} | {} | {} | {verdict} | {} |\n",
             short(ours),
             short(kafkas),
             judged.goal,
             judged.reached,
+            bar.floor(figures, row),
         ));
     }
     let mut text = format!(
-        "{reached} of {} are met.\n\n| | what | Riverrun | Kafka | ratio | goal | reached | |\n|:--|:--|--:|--:|--:|:--|--:|:--|\n{}",
+        "{reached} of {} are met.\n\n| | what | Riverrun | Kafka | ratio | goal | reached | | bare loop |\n|:--|:--|--:|--:|--:|:--|--:|:--|--:|\n{}",
         lines.len(),
         lines.concat()
     );
@@ -153,6 +155,23 @@ impl Bar {
         };
         Some(Judged { goal, reached, met })
     }
+
+    /// What the bare loop has, and what it would reach if it were a broker; nothing if it was not measured.
+    fn floor(&self, figures: &Figures, row: &str) -> String {
+        let bare = figures.median(BARE, row);
+        if bare.is_nan() {
+            return String::new();
+        }
+        let reached = match *self {
+            TimesKafka(_) => better(row).ratio(bare, figures.median("kafka", row)),
+            TimesOwn(_, other) => bare / figures.median(BARE, other),
+            AtMost(_) | AtLeast(_) | PartOfOwn(..) => f64::NAN,
+        };
+        match reached.is_finite() {
+            true => format!("{} ({reached:.2}x)", short(bare)),
+            false => short(bare),
+        }
+    }
 }
 
 /// How far two brokers of one make are apart.
@@ -186,10 +205,11 @@ mod tests {
         figures.add("riverrun", ONE, 5.0);
         figures.add("kafka", ONE, 49.0);
         figures.add("riverrun", "idle memory, MiB", 14.0);
+        figures.add(BARE, ONE, 2.0);
         let text = table(&figures);
-        let line = "| 5.00 | 49.0 | 9.8x | >= 10x | 9.8x | **not met** |";
+        let line = "| 5.00 | 49.0 | 9.8x | >= 10x | 9.8x | **not met** | 2.00 (24.50x) |";
         assert!(text.contains(line), "{text}");
-        assert!(text.contains("| 14.0 | - | - | <= 14.3 | 14.0 | met |"), "{text}");
+        assert!(text.contains("| 14.0 | - | - | <= 14.3 | 14.0 | met |  |"), "{text}");
         assert!(text.starts_with("1 of 2 are met."), "{text}");
         assert!(text.contains("Not measured in this run: 2 ("), "{text}");
     }
