@@ -4,6 +4,7 @@
 //! With `RIVERRUN_STORIES_OF=kafka` in the environment the nodes are Apache Kafka's, which proves the tests.
 
 mod replication {
+    mod between_dirs;
     mod divergence;
     mod hints;
     mod in_sync;

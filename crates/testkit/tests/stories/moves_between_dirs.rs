@@ -1,5 +1,6 @@
 //! Replicas move between the log directories of a broker (KIP-113).
 
+use super::idempotence::producer_id;
 use super::two_dirs::{TwoDirs, describe, described};
 use anyhow::{Context, Result, ensure};
 use protocol::messages::alter_replica_log_dirs_request::{
@@ -7,11 +8,13 @@ use protocol::messages::alter_replica_log_dirs_request::{
 };
 use protocol::messages::describe_log_dirs_response::DescribeLogDirsPartition;
 use testkit::Talk;
-use testkit::talk::{LATEST, Resource, batch_of, records, until};
+use testkit::batch::{Batch, Record};
+use testkit::talk::{LATEST, Resource, batch_of, now_ms, records, until};
 
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 const INVALID_TOPIC: i16 = 17;
 const INVALID_REPLICA_ASSIGNMENT: i16 = 39;
+const OUT_OF_ORDER_SEQUENCE_NUMBER: i16 = 45;
 const LOG_DIR_NOT_FOUND: i16 = 57;
 const THROTTLE: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
 
@@ -168,7 +171,9 @@ fn a_slow_move_shows_how_far_it_is_and_can_be_given_up() -> Result<()> {
     }
     talk.set(Resource::AllBrokers, &[(THROTTLE, "50000")])?;
     until("the throttle is known", || {
-        Ok(talk.config(Resource::Broker("1"), THROTTLE)?.1 == 3)
+        Ok(talk
+            .config(Resource::AllBrokers, THROTTLE)
+            .is_ok_and(|(_, source)| source == 3))
     })?;
     begin(&two, &mut talk, to)?;
     let future = shown(&two, &mut talk, to, 0)?.context("the future replica shows at once")?;
@@ -202,7 +207,9 @@ fn a_slow_move_shows_how_far_it_is_and_can_be_given_up() -> Result<()> {
     // A topic that goes takes its future replica with it.
     talk.set(Resource::AllBrokers, &[(THROTTLE, "50000")])?;
     until("the throttle is known", || {
-        Ok(talk.config(Resource::Broker("1"), THROTTLE)?.1 == 3)
+        Ok(talk
+            .config(Resource::AllBrokers, THROTTLE)
+            .is_ok_and(|(_, source)| source == 3))
     })?;
     begin(&two, &mut talk, from)?;
     talk.delete_topic("t")?;
@@ -326,7 +333,9 @@ fn a_replica_whose_directory_is_lost_while_it_moves_does_not_begin_anew_in_the_o
     }
     talk.set(Resource::AllBrokers, &[(THROTTLE, "50000")])?;
     until("the throttle is known", || {
-        Ok(talk.config(Resource::Broker("1"), THROTTLE)?.1 == 3)
+        Ok(talk
+            .config(Resource::AllBrokers, THROTTLE)
+            .is_ok_and(|(_, source)| source == 3))
     })?;
     begin(&two, &mut talk, to)?;
     two.broker.kill9()?;
@@ -347,6 +356,28 @@ fn a_replica_whose_directory_is_lost_while_it_moves_does_not_begin_anew_in_the_o
     assert_eq!(talk.offset("t", 0, LATEST)?, 20);
     assert_eq!(talk.alter(Resource::AllBrokers, &[(THROTTLE, None)])?, 0);
     moved(&two, &mut talk, from, to)
+}
+
+#[test]
+fn a_producers_sequence_goes_on_after_a_move() -> Result<()> {
+    let two = TwoDirs::start()?;
+    let mut talk = Talk::to(&*two.broker)?;
+    talk.create_topic("t", 1, &[])?;
+    let producer = producer_id(&mut talk)?;
+    let send = |talk: &mut Talk, sequence: i32| -> Result<(i16, i64)> {
+        let batch = Batch::new(now_ms(), vec![Record::value("one")]).from_producer(producer, 0, sequence);
+        let answer = talk.produce("t", 0, -1, batch.encode())?;
+        Ok((answer.error_code, answer.base_offset))
+    };
+    assert_eq!(send(&mut talk, 0)?, (0, 0));
+    assert_eq!(send(&mut talk, 1)?, (0, 1));
+    let (from, to) = here_and_there(&two)?;
+    begin(&two, &mut talk, to)?;
+    moved(&two, &mut talk, from, to)?;
+    assert_eq!(send(&mut talk, 1)?, (0, 1), "it is known to be there");
+    assert_eq!(send(&mut talk, 3)?.0, OUT_OF_ORDER_SEQUENCE_NUMBER);
+    assert_eq!(send(&mut talk, 2)?, (0, 2));
+    Ok(())
 }
 
 /// What one of Kafka's own tools prints.
