@@ -271,6 +271,10 @@ impl Log {
 
     /// Notes how `flush` went: the recovery point moves, or the log goes offline.
     pub fn finish_flush(&mut self, flush: Flush, result: Result<(), StorageError>, now: Instant) {
+        if !Arc::ptr_eq(&flush.home, &self.home) {
+            // It is of the log that was moved away, and another disk did it, or failed to.
+            return;
+        }
         self.last_flush = Some(now);
         if result.is_ok() && !flush.unsynced.sealed.is_empty() {
             self.indexes_due = self.unsynced.sealed.first().map(|segment| self.end_of(segment));
