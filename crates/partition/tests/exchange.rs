@@ -2,33 +2,45 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use base::fs::RealFs;
-use base::{Instant, LeaderEpoch, NodeId, Offset, PartitionEpoch, Timestamp, TopicPartition, Uuid};
+use base::fs::{Fs, RealFs};
+use base::{Instant, LeaderEpoch, NodeId, Offset, PartitionEpoch, Rng, Timestamp, TopicPartition, Uuid};
 use bytes::Bytes;
 use partition::{Brokers, Leadership, NotExchangeable, Partition, RequiredAcks, Signal};
 use records::{BatchBuilder, ReplicatedBatches};
-use std::path::Path;
+use sim::Disk;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use storage::dirs::{self, name};
 use storage::{
-    AppendTerms, Durability, Log, LogConfig, LogOptions, MinOne, Origin, ReadRequest, StorageError, Verification,
+    AppendError, AppendTerms, Durability, Log, LogConfig, LogOptions, MinOne, Origin, ReadRequest, StorageError,
+    Verification,
 };
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
 fn log(dir: &Path) -> Log {
-    let mut options = LogOptions::new(Arc::new(RealFs), dir.to_owned(), TopicPartition::new("t", 0), NOW);
+    log_on(Arc::new(RealFs), dir).unwrap()
+}
+
+fn log_on(fs: Arc<dyn Fs>, dir: &Path) -> Result<Log, StorageError> {
+    let mut options = LogOptions::new(fs, dir.to_owned(), TopicPartition::new("t", 0), NOW);
     options.config = Arc::new(LogConfig {
         durability: Durability::Flush,
         ..LogConfig::default()
     });
-    Log::open(options).unwrap()
+    Log::open(options)
 }
 
 fn leading(dir: &Path) -> Partition {
+    leading_with(log(dir))
+}
+
+fn leading_with(log: Log) -> Partition {
     let brokers = Arc::new(Brokers::new(Duration::from_secs(30)));
-    let mut partition = Partition::new(Uuid::ONE, log(dir), Offset::ZERO, 1, brokers);
+    let mut partition = Partition::new(Uuid::ONE, log, Offset::ZERO, 1, brokers);
     let leadership = Leadership {
         node: NodeId(1),
         epoch: LeaderEpoch(5),
@@ -53,6 +65,10 @@ fn append(partition: &mut Partition) {
 
 /// Everything that the replica has and the other log lacks, on stable storage there.
 fn fill(future: &mut Log, partition: &Partition) {
+    try_to_fill(future, partition).unwrap();
+}
+
+fn try_to_fill(future: &mut Log, partition: &Partition) -> Result<(), AppendError> {
     let request = ReadRequest {
         from: future.log_end_offset(),
         max_bytes: u32::MAX,
@@ -62,9 +78,10 @@ fn fill(future: &mut Log, partition: &Partition) {
     let slice = partition.log().view().read(request).unwrap();
     let bytes = Bytes::from(slice.region.unwrap().read().unwrap());
     let records = ReplicatedBatches::verify(bytes).unwrap();
-    future.append_as_follower(&records, NOW).unwrap();
+    future.append_as_follower(&records, NOW)?;
     future.take_over_epochs(partition.log());
-    future.flush(Instant::ZERO).unwrap();
+    future.flush(Instant::ZERO)?;
+    Ok(())
 }
 
 fn is_raised(signal: &Signal) -> bool {
@@ -141,4 +158,67 @@ fn a_log_that_is_not_the_same_is_refused() {
     );
     future.flush(Instant::ZERO).unwrap();
     assert_eq!(partition.check_exchange(&future), Ok(()));
+}
+
+const RECORDS: i64 = 5;
+
+/// Fills a log in `/d/b` and puts it in the place of the one in `/d/a`, as far as the power lasts.
+fn move_over(disk: &Disk, partition: &mut Partition) -> Result<(), AppendError> {
+    let mut rng = Rng::from_seed(1);
+    let name = name::future(&TopicPartition::new("t", 0), &mut rng);
+    let mut future = log_on(Arc::new(disk.clone()), &Path::new("/d/b").join(name))?;
+    try_to_fill(&mut future, partition)?;
+    assert_eq!(partition.check_exchange(&future), Ok(()));
+    future.promote()?;
+    let (mut before, wakes) = partition.exchange(future);
+    wakes.fire();
+    before.rename_for_delete(&mut rng)?;
+    disk.sync_dir(Path::new("/d/a")).map_err(StorageError::from)?;
+    Ok(())
+}
+
+/// Where the partition lies, of `/d/a` and `/d/b`, by the names there.
+fn places(disk: &Disk) -> Vec<PathBuf> {
+    let current = |dir| dirs::scan(disk, Path::new(dir)).unwrap().current;
+    ["/d/a", "/d/b"]
+        .into_iter()
+        .flat_map(current)
+        .map(|found| found.path)
+        .collect()
+}
+
+#[test]
+fn a_power_cut_at_any_change_of_a_move_leaves_a_whole_log() {
+    let mut seen = BTreeSet::new();
+    for changes in 0.. {
+        for seed in 0..20 {
+            let context = format!("seed {seed}, cut after {changes} changes");
+            let disk = Disk::with_dir(Path::new("/d"));
+            for dir in ["/d/a", "/d/b"] {
+                disk.create_dir(Path::new(dir)).unwrap();
+            }
+            disk.sync_dir(Path::new("/d")).unwrap();
+            let first = log_on(Arc::new(disk.clone()), Path::new("/d/a/t-0")).unwrap();
+            let mut partition = leading_with(first);
+            (0..RECORDS).for_each(|_| append(&mut partition));
+            partition.log_mut().flush(Instant::ZERO).unwrap();
+            disk.cut_power_after(changes);
+            let moved = move_over(&disk, &mut partition);
+            drop(partition);
+            let disk = disk.after_power_cut(&mut Rng::from_seed(changes << 8 | seed));
+            let places = places(&disk);
+            seen.insert(places.clone());
+            assert!(!places.is_empty(), "{context}: no directory has the partition's name");
+            for place in &places {
+                let log = log_on(Arc::new(disk.clone()), place).unwrap_or_else(|error| panic!("{context}: {error}"));
+                assert_eq!(log.log_end_offset(), Offset(RECORDS), "{context}: {}", place.display());
+            }
+            if moved.is_ok() && seed == 19 {
+                let ways = [vec!["/d/a/t-0"], vec!["/d/a/t-0", "/d/b/t-0"], vec!["/d/b/t-0"]];
+                let ways = ways.map(|way| way.into_iter().map(PathBuf::from).collect::<Vec<_>>());
+                assert_eq!(seen, BTreeSet::from(ways), "each of them was met");
+                return;
+            }
+        }
+    }
 }
