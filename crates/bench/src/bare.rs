@@ -25,6 +25,7 @@ use peer::Peer;
 use protocol::ApiKey;
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
+use rustix::io::retry_on_intr;
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -69,7 +70,8 @@ fn main() -> Result<()> {
             tv_nsec: LOOK,
         };
         let timeout = (!bare.waiting.is_empty()).then_some(&look);
-        epoll::wait(&bare.epoll, spare_capacity(&mut events), timeout)?;
+        // A tracer that begins interrupts it.
+        retry_on_intr(|| epoll::wait(&bare.epoll, spare_capacity(&mut events), timeout))?;
         for event in events.drain(..) {
             match event.data.u64() {
                 LISTENER => bare.accept(&listener)?,

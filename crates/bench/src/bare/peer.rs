@@ -3,8 +3,9 @@
 use anyhow::{Context, Result};
 use protocol::wire::{Segment, Segments};
 use rustix::fs::sendfile;
-use rustix::net::{SendFlags, send};
-use std::io::{ErrorKind, Read, Write};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use std::io::Write;
 use std::net::TcpStream;
 use std::ops::Range;
 
@@ -47,13 +48,12 @@ impl Peer {
         if self.input.len() < wanted.max(self.have + READ / 4) {
             self.input.resize(wanted + READ, 0);
         }
-        match self.stream.read(&mut self.input[self.have..]) {
-            Ok(0) => Ok(false),
-            Ok(count) => {
+        match retry_on_intr(|| recv(&self.stream, &mut self.input[self.have..], RecvFlags::empty())) {
+            Ok((0, _)) | Err(Errno::CONNRESET) => Ok(false),
+            Ok((count, _)) => {
                 self.have += count;
                 Ok(true)
             }
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
@@ -88,7 +88,7 @@ impl Peer {
                     let (mut position, end) = (region.position, region.position + u64::from(region.len));
                     while position < end {
                         let left = usize::try_from(end - position)?;
-                        sendfile(&self.stream, file, Some(&mut position), left)?;
+                        retry_on_intr(|| sendfile(&self.stream, file, Some(&mut position), left))?;
                     }
                 }
             }
@@ -99,7 +99,7 @@ impl Peer {
     fn send_all(&mut self, flags: SendFlags) -> Result<()> {
         let mut sent = 0;
         while sent < self.output.len() {
-            sent += send(&self.stream, &self.output[sent..], flags)?;
+            sent += retry_on_intr(|| send(&self.stream, &self.output[sent..], flags))?;
         }
         self.output.clear();
         Ok(())

@@ -10,6 +10,8 @@ use crate::bench::native::{Load, Run};
 
 /// Records a second, and how many of them in a request.
 const RATES: [(u64, u64); 3] = [(500, 1), (5_000, 1), (50_000, 10)];
+/// Half as long has 25,000 records at the middle rate, so that 25 of them are above p99.9.
+const SECONDS: f64 = 10.0;
 const PERCENTILES: [(&str, &str); 4] = [("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"), ("p99.99", "p9999")];
 
 /// Every rate on both by turns.
@@ -18,7 +20,7 @@ pub fn measure(measuring: &mut Measuring, contestants: &[Contestant]) -> Result<
         for round in 0..measuring.rounds {
             for contestant in contestants {
                 let topic = format!("latency-{rate}-{round}");
-                let seconds = measuring.scaled(5.0).max(1.0);
+                let seconds = measuring.scaled(SECONDS).max(SECONDS / 2.0);
                 let words = format!(
                     "latency --topic {topic} --rate {rate} --records-per-request {per_request} --seconds {seconds} --answers later"
                 );
