@@ -135,11 +135,12 @@ impl Opening {
         Ok(())
     }
 
-    /// Checks the segments from the one that holds `from` on; after a bad batch nothing is kept.
+    /// Checks the segments from the one that holds the record before `from` on; after a bad batch nothing is kept. One that ends at
+    /// `from` may have been completed since, with indexes that were not synced any more.
     fn check(&mut self, from: Offset) -> Result<(), StorageError> {
         let first = self
             .segments
-            .partition_point(|segment| segment.base() <= from)
+            .partition_point(|segment| segment.base() < from)
             .saturating_sub(1);
         let mut rebuilt_from = self.segments[first].base();
         // What begins at or above is told by the batches: the file may be of before or after them.
