@@ -5,6 +5,7 @@
 use crate::clock::Timestamp;
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -101,6 +102,16 @@ pub trait File: Send + Sync + fmt::Debug {
     fn fd(&self) -> Option<BorrowedFd<'_>>;
 }
 
+/// Bytes of a file that were written over: the file's length, and the blocks that hold them, were on stable storage before, and
+/// the range covers all that was written to it since it was synced last.
+#[derive(Clone, Debug)]
+pub struct Overwritten {
+    /// The file.
+    pub file: Arc<dyn File>,
+    /// Where in it.
+    pub range: Range<u64>,
+}
+
 /// A file system.
 pub trait Fs: Send + Sync + fmt::Debug {
     /// Opens a file.
@@ -146,6 +157,21 @@ pub trait Fs: Send + Sync + fmt::Debug {
             self.sync_dir(dir)?;
         }
         Ok(())
+    }
+    /// As [`Fs::sync_together`], with files of which only what is overwritten has to reach stable storage: where the file system
+    /// writes in place, nothing is to be committed for those.
+    fn sync_overwritten(
+        &self,
+        files: &[Arc<dyn File>],
+        overwritten: &[Overwritten],
+        dirs: &[PathBuf],
+    ) -> io::Result<()> {
+        let all: Vec<_> = files
+            .iter()
+            .chain(overwritten.iter().map(|one| &one.file))
+            .cloned()
+            .collect();
+        self.sync_together(&all, dirs)
     }
     /// Takes the exclusive lock on the file at `path` (created if absent) or fails with `WouldBlock` if another holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use storage::StorageError;
 
-/// How many files are gathered at a time.
-const AT_ONCE: usize = 256;
+/// How many files are written at a time: what is flushed meanwhile waits behind them on the disk.
+const AT_ONCE: usize = 16;
 
 /// Writes those that lag behind in a directory.
 pub(crate) fn write(broker: &Broker, all: &[Arc<Hosted>], dir: &Arc<LogDir>) {

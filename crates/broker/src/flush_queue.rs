@@ -125,7 +125,7 @@ pub struct Taken<'a, T> {
 
 impl<T> Taken<'_, T> {
     /// What is to be flushed.
-    pub fn partitions(&self) -> &[Arc<T>] {
+    pub fn all(&self) -> &[Arc<T>] {
         &self.waiting
     }
 }

@@ -4,6 +4,7 @@
 //! (ADR 6).
 
 mod measures;
+mod rooms;
 
 use crate::Broker;
 use crate::flush_queue::{Due, FlushQueue, Looker};
@@ -14,6 +15,7 @@ use base::metric::Registry;
 use measures::Measures;
 use network::thread::{Patience, Turn, Worker};
 use partition::Wakes;
+use rooms::Wanted;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -28,6 +30,8 @@ const FOR_DESCRIPTORS: Duration = Duration::from_millis(100);
 pub struct FlushQueues {
     measures: Measures,
     queues: Vec<(Arc<LogDir>, Arc<FlushQueue<Hosted>>)>,
+    /// What wants room, by log directory likewise.
+    rooms: Vec<Arc<FlushQueue<Wanted>>>,
 }
 
 impl FlushQueues {
@@ -37,6 +41,15 @@ impl FlushQueues {
         Self {
             measures: Measures::new(metrics),
             queues: queues.collect(),
+            rooms: dirs.iter().map(|_| Arc::default()).collect(),
+        }
+    }
+
+    /// Leaves to the directory's other thread to make room.
+    fn want(&self, dir: &LogDir, wanted: Vec<Arc<Wanted>>) {
+        let mut known = self.queues.iter().zip(&self.rooms);
+        if let Some((_, rooms)) = known.find(|((known, _), _)| std::ptr::eq(Arc::as_ptr(known), dir)) {
+            rooms.push_all(wanted);
         }
     }
 
@@ -73,28 +86,40 @@ pub struct Flushers {
     threads: Vec<Worker>,
 }
 
-/// Starts a thread for each log directory.
+/// Starts two threads for each log directory: one that flushes, and one that makes room for that.
 pub fn start(broker: &Arc<Broker>) -> std::io::Result<Flushers> {
     let mut threads = Vec::new();
     for (at, (dir, queue)) in broker.flushes.queues.iter().enumerate() {
-        let (broker, dir, queue) = (Arc::clone(broker), Arc::clone(dir), Arc::clone(queue));
-        let thread = Worker::begin(format!("flush-{at}"), move |patience| {
-            let taken = match patience {
-                Patience::Wait => queue.take(&*broker.clock),
-                Patience::Look => queue.take_at_once(&*broker.clock),
-            };
-            match taken {
-                Some(taken) if taken.partitions().is_empty() => Turn::Nothing,
-                Some(taken) => {
-                    flush(&broker, &dir, taken.partitions());
-                    Turn::More
-                }
-                None => Turn::End,
-            }
-        })?;
-        threads.push(thread);
+        threads.push(work_on(format!("flush-{at}"), broker, dir, queue, flush)?);
+        let rooms = &broker.flushes.rooms[at];
+        threads.push(work_on(format!("room-{at}"), broker, dir, rooms, rooms::make)?);
     }
     Ok(Flushers { threads })
+}
+
+/// A thread that does with everything in a queue what is to be done, until the queue is closed.
+fn work_on<T: Send + Sync + 'static>(
+    name: String,
+    broker: &Arc<Broker>,
+    dir: &Arc<LogDir>,
+    queue: &Arc<FlushQueue<T>>,
+    work: fn(&Broker, &LogDir, &[Arc<T>]),
+) -> std::io::Result<Worker> {
+    let (broker, dir, queue) = (Arc::clone(broker), Arc::clone(dir), Arc::clone(queue));
+    Worker::begin(name, move |patience| {
+        let taken = match patience {
+            Patience::Wait => queue.take(&*broker.clock),
+            Patience::Look => queue.take_at_once(&*broker.clock),
+        };
+        match taken {
+            Some(taken) if taken.all().is_empty() => Turn::Nothing,
+            Some(taken) => {
+                work(&broker, &dir, taken.all());
+                Turn::More
+            }
+            None => Turn::End,
+        }
+    })
 }
 
 impl Flushers {
@@ -102,6 +127,9 @@ impl Flushers {
     pub fn stop(self, broker: &Broker) {
         for (_, queue) in &broker.flushes.queues {
             queue.close();
+        }
+        for rooms in &broker.flushes.rooms {
+            rooms.close();
         }
         for thread in self.threads {
             if thread.join().is_err() {
@@ -121,7 +149,7 @@ pub fn settle(broker: &Broker) {
         };
         match queue.settle(&*broker.clock, looker) {
             Due::Nothing => {}
-            Due::Flush(taken) => network::thread::in_place(|| flush(broker, dir, taken.partitions())),
+            Due::Flush(taken) => network::thread::in_place(|| flush(broker, dir, taken.all())),
             Due::Begin(partitions) => begin(broker, dir, &partitions),
         }
     }
@@ -144,7 +172,7 @@ fn begin(broker: &Broker, dir: &LogDir, partitions: &[Arc<Hosted>]) {
 pub fn flush_at_start(broker: &Broker) {
     for (dir, queue) in &broker.flushes.queues {
         if let Some(taken) = queue.take_at_once(&*broker.clock) {
-            flush(broker, dir, taken.partitions());
+            flush(broker, dir, taken.all());
         }
     }
 }
@@ -186,8 +214,16 @@ fn flush(broker: &Broker, dir: &LogDir, waiting: &[Arc<Hosted>]) {
             .measures
             .flushed(now.since(began), flushes.len(), records);
     }
+    let mut wanted = Vec::new();
     for (hosted, flush) in prepared.into_iter().zip(flushes) {
-        wakes.merge(hosted.lock().finish_flush(flush, result, now));
+        let mut locked = hosted.lock();
+        wakes.merge(locked.finish_flush(flush, result, now));
+        let room = locked.log_mut().wants_room();
+        wanted.extend(room.map(|room| {
+            let hosted = Arc::clone(hosted);
+            Arc::new(Wanted { hosted, room })
+        }));
+        drop(locked);
         dir.recovery_points_moved.store(true, Ordering::Release);
     }
     if let Err(error) = result {
@@ -195,6 +231,9 @@ fn flush(broker: &Broker, dir: &LogDir, waiting: &[Arc<Hosted>]) {
         wakes.merge(everyone_in(broker, dir));
     }
     wakes.fire();
+    if !wanted.is_empty() {
+        broker.flushes.want(dir, wanted);
+    }
 }
 
 /// Does what needs files opened; where no more can be, others give theirs back first. That nothing can be opened says nothing of

@@ -155,6 +155,11 @@ unsafe extern "C" fn fallocate(descriptor: c_int, mode: c_int, from: off64_t, le
 /// As for `openat`.
 unsafe fn open_at(dir: c_int, path: *const c_char, flags: c_int, mode: c_int) -> c_int {
     let begin = trace::now();
+    if crate::sync::is_hidden(path) {
+        // SAFETY: the address of this thread's error number.
+        unsafe { *libc::__errno_location() = libc::ENOENT };
+        return -1;
+    }
     // SAFETY: the caller's own arguments.
     let opened = trace::result(unsafe { libc::syscall(libc::SYS_openat, dir, path, flags, mode) });
     let changes = flags & (libc::O_CREAT | libc::O_TRUNC) != 0 && flags & libc::O_TMPFILE != libc::O_TMPFILE;

@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Link = 9,
     /// A file's written pages were waited for, without emptying the drive's cache or committing metadata.
     WriteOut = 10,
+    /// The same of a part of the file; the argument is where it begins, the data where it ends (u64).
+    WriteOutPart = 12,
     /// A file's times were set, so that the next flush has metadata to commit.
     Touch = 11,
 }

@@ -189,7 +189,8 @@ impl MetadataLog {
 
     /// Puts everything appended on stable storage.
     pub(crate) fn flush(&mut self) -> Result<(), QuorumError> {
-        Ok(self.log.flush(self.clock.now())?)
+        self.log.flush(self.clock.now())?;
+        self.make_room()
     }
 
     /// As [`MetadataLog::flush`], in two steps: what is to be synced, away from here. `None` if all is.
@@ -200,7 +201,17 @@ impl MetadataLog {
     /// The flush ended.
     pub(crate) fn finish_flush(&mut self, flush: Flush, result: Result<(), StorageError>) -> Result<(), QuorumError> {
         self.log.finish_flush(flush, result, self.clock.now());
-        Ok(result?)
+        result?;
+        self.make_room()
+    }
+
+    /// Room for the next flushes, now and then: a leader with nothing else to do writes a few bytes twice a second, and what that
+    /// costs is mostly the flush.
+    fn make_room(&mut self) -> Result<(), QuorumError> {
+        match self.log.wants_room() {
+            Some(room) => Ok(self.log.make_room_now(room)?),
+            None => Ok(()),
+        }
     }
 
     /// Drops what lies before `start`, a snapshot's end, as far as whole segments allow.

@@ -9,7 +9,7 @@ use crate::leader_epoch;
 use crate::log::Log;
 use crate::segment::Segment;
 use crate::unsynced::{Epochs, Names, Unsynced};
-use base::fs::{File, Fs, Open};
+use base::fs::{File, Fs, Open, Overwritten};
 use base::{Instant, Offset};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,8 +23,12 @@ pub struct Flush {
     home: Arc<Home>,
     /// The partition's directory when this was prepared; it has another name once the partition is deleted.
     dir: Arc<Path>,
-    /// The last segment's files.
+    /// The last segment's files, of which these are to be synced whole.
     active: Vec<Arc<dyn File>>,
+    /// And of this one only what was written over.
+    overwritten: Option<Overwritten>,
+    /// The last segment, and up to where its file of batches is made safe.
+    position: (Offset, u64),
     /// What else changed.
     unsynced: Unsynced,
     /// What `leader-epoch-checkpoint` is to hold, if it changed.
@@ -50,6 +54,18 @@ impl Flush {
         run_together(self.home.fs.as_ref(), std::slice::from_ref(self))
     }
 
+    /// How many of the last segment's files are synced whole.
+    #[cfg(test)]
+    pub(crate) fn synced_whole(&self) -> usize {
+        self.active.len()
+    }
+
+    /// Of which one only what was written over is.
+    #[cfg(test)]
+    pub(crate) fn overwritten(&self) -> Option<&Overwritten> {
+        self.overwritten.as_ref()
+    }
+
     /// Whether the partition's directory was renamed meanwhile: it is deleted, and nobody asks for its data.
     fn is_void(&self) -> bool {
         self.home.dir() != self.dir
@@ -57,6 +73,7 @@ impl Flush {
 
     fn collect(&self, work: &mut Work) -> io::Result<()> {
         work.files.extend(self.active.iter().cloned());
+        work.overwritten.extend(self.overwritten.iter().cloned());
         for segment in &self.unsynced.sealed {
             work.files.extend(segment.files_of_sealed()?);
         }
@@ -112,6 +129,7 @@ enum WithEpochs {
 #[derive(Debug, Default)]
 struct Work {
     files: Vec<Arc<dyn File>>,
+    overwritten: Vec<Overwritten>,
     replaced: Vec<(PathBuf, Vec<u8>)>,
     dirs: Vec<PathBuf>,
 }
@@ -144,7 +162,7 @@ fn try_together(fs: &dyn Fs, flushes: &[Flush], void: &mut usize) -> Result<(), 
     }
     work.dirs.sort();
     work.dirs.dedup();
-    Ok(fs.sync_together(&work.files, &work.dirs)?)
+    Ok(fs.sync_overwritten(&work.files, &work.overwritten, &work.dirs)?)
 }
 
 impl Log {
@@ -241,7 +259,7 @@ impl Log {
             return Err(StorageError::TooManyOpenFiles);
         }
         self.writing(|log| {
-            let active = opened?;
+            let mut active = opened?;
             match log.note_producers_if_due() {
                 // It is only for the next start's sake.
                 Err(error) if error.is_passing() => {}
@@ -256,10 +274,23 @@ impl Log {
                     None
                 }
             };
+            let segment = log.active_segment();
+            let position = (segment.base(), segment.size());
+            let overwritten = log
+                .ahead
+                .overwritten(position.0, position.1)
+                .filter(|_| !active.is_empty())
+                .map(|range| Overwritten {
+                    // The file of batches is the first.
+                    file: active.remove(0),
+                    range,
+                });
             Ok(Some(Flush {
                 home: Arc::clone(&log.home),
                 dir: log.home.dir(),
                 active,
+                overwritten,
+                position,
                 unsynced,
                 epochs,
                 from: log.recovery_point,
@@ -275,12 +306,15 @@ impl Log {
             // It is of the log that was moved away, and another disk did it, or failed to.
             return;
         }
-        self.last_flush = Some(now);
         if result.is_ok() && !flush.unsynced.sealed.is_empty() {
             self.indexes_due = self.unsynced.sealed.first().map(|segment| self.end_of(segment));
         }
+        let since = now.since(self.last_flush.replace(now).unwrap_or(now));
         match result {
             Ok(()) if flush.truncations == self.truncations => {
+                if flush.records() > 0 {
+                    self.ahead.flushed(flush.position.0, flush.position.1, since);
+                }
                 self.recovery_point = self.recovery_point.max(flush.up_to);
                 flush.unsynced.sealed.iter().for_each(|segment| segment.give_back());
             }
@@ -321,6 +355,11 @@ impl Log {
             } else {
                 segment.trim_log()?;
             }
+            if log.ahead.is_beyond(segment.base(), segment.size()) {
+                // The next start, and Kafka's, trusts the length.
+                segment.log()?.sync()?;
+            }
+            log.ahead.forget();
             for segment in log.segments.iter() {
                 segment.rest()?;
             }

@@ -6,6 +6,7 @@ use crate::error::StorageError;
 use crate::home::Home;
 use crate::leader_epoch::LeaderEpochCache;
 use crate::producer_state::ProducerStateManager;
+use crate::room::Ahead;
 use crate::segment::Segment;
 use crate::unsynced::Unsynced;
 use crate::view::LogView;
@@ -23,6 +24,8 @@ pub struct Log {
     /// Ascending, never empty; the last one is appended to.
     pub(crate) segments: Arc<Vec<Arc<Segment>>>,
     pub(crate) active: Active,
+    /// What lies ahead of its end.
+    pub(crate) ahead: Ahead,
     pub(crate) log_start: Offset,
     pub(crate) log_end: Offset,
     pub(crate) recovery_point: Offset,
@@ -180,7 +183,8 @@ impl Log {
         Ok(())
     }
 
-    fn cut_unfinished(&self) -> std::io::Result<()> {
+    fn cut_unfinished(&mut self) -> std::io::Result<()> {
+        self.ahead.forget();
         let segment = self.active_segment();
         segment.log()?.set_len(segment.size())
     }

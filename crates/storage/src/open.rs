@@ -11,6 +11,7 @@ use crate::names::SegmentFile;
 use crate::producer_state::ProducerStateManager;
 use crate::recovery::{rebuild_indexes, recover, recover_tail};
 use crate::replay::TransactionIndexes;
+use crate::room::Ahead;
 use crate::segment::Segment;
 use crate::unsynced::{Names, Unsynced};
 use base::fs::Fs;
@@ -271,6 +272,7 @@ impl Opening {
             config: options.config,
             segments: Arc::new(self.segments),
             active,
+            ahead: Ahead::default(),
             log_start,
             log_end: end,
             recovery_point,

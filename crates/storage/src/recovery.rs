@@ -9,7 +9,7 @@ use crate::scan::{HeaderScan, ScanError};
 use crate::segment::Segment;
 use base::Offset;
 use base::fs::File;
-use records::{BatchError, BatchHeader, BatchView};
+use records::{BatchError, BatchHeader, BatchView, HEADER_LEN};
 use std::sync::Arc;
 
 /// Bytes read at once; a larger batch is read whole.
@@ -150,7 +150,11 @@ fn check_from(
         valid += header.size() as u64;
     }
     if valid < size {
-        tracing::warn!(segment = %segment.base(), valid, size, "the tail of the segment is no batch and is cut off");
+        if is_room(&*file, valid)? {
+            tracing::debug!(segment = %segment.base(), valid, size, "the room ahead of the segment's end is cut off");
+        } else {
+            tracing::warn!(segment = %segment.base(), valid, size, "the tail of the segment is no batch and is cut off");
+        }
         file.set_len(valid)?;
         segment.set_size(valid);
     }
@@ -160,6 +164,13 @@ fn check_from(
         cut: size - valid,
         epochs: due,
     })
+}
+
+/// Whether nothing was ever written at `position`, where a batch would begin.
+fn is_room(file: &dyn File, position: u64) -> Result<bool, StorageError> {
+    let mut start = [0; HEADER_LEN];
+    let read = file.read_at(&mut start, position)?;
+    Ok(start[..read].iter().all(|byte| *byte == 0))
 }
 
 /// Reads batches whole and checks their checksums.

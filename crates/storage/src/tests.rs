@@ -10,6 +10,7 @@ mod recalling;
 mod renaming;
 mod retaining;
 mod rolling;
+mod room;
 mod transactions;
 
 use crate::{LastShutdown, Log, LogConfig, LogOptions, LogView, MinOne, Origin, ReadRequest};

@@ -30,6 +30,7 @@ impl Log {
             log.cut_active(offset, now)?;
             log.log_end = offset;
             log.truncations += 1;
+            log.ahead.forget();
             log.recovery_point = log.recovery_point.min(offset);
             log.first_dirty = log.first_dirty.map(|dirty| dirty.min(offset));
             log.log_start = log.log_start.min(offset);
@@ -51,6 +52,7 @@ impl Log {
             log.active = Active::new(offset, &log.config, now, log.jitter_seed);
             (log.log_start, log.log_end) = (offset, offset);
             log.truncations += 1;
+            log.ahead.forget();
             log.recovery_point = log.recovery_point.min(offset);
             log.first_dirty = None;
             log.forget_epochs_from(Offset::ZERO);

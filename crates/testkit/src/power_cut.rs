@@ -9,7 +9,7 @@ mod namespace;
 mod snapshot;
 mod trace;
 
-pub use cut::{Cut, Order};
+pub use cut::{Cut, Order, WrittenOver};
 pub use disk::Disk;
 pub use snapshot::{differences, files};
 
@@ -30,10 +30,43 @@ pub fn monotonic() -> u64 {
 /// What the recorded process is told of its file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Volume {
-    /// What is true.
-    AsItIs,
+    /// That it writes in place what is written over, and promises nothing else: ext4 without a journal.
+    InPlace,
     /// Nothing by which it is known, so that only what holds everywhere may be counted on.
     Unknown,
+    /// That it commits all metadata in one order: XFS.
+    Ordered,
+}
+
+impl Volume {
+    /// That of a recording: by turns each of them.
+    #[must_use]
+    pub fn of_recording(number: u64) -> Self {
+        match number % 3 {
+            1 => Self::InPlace,
+            2 => Self::Unknown,
+            _ => Self::Ordered,
+        }
+    }
+
+    /// What may then be counted on, besides what was flushed: `draw` chooses where the truth is one of several.
+    #[must_use]
+    pub fn promises(self, draw: u64) -> (Order, WrittenOver) {
+        match self {
+            Self::InPlace if draw.is_multiple_of(2) => (Order::Journal, WrittenOver::InPlace),
+            Self::InPlace => (Order::EachDirectory, WrittenOver::InPlace),
+            Self::Unknown if draw.is_multiple_of(2) => (Order::EachDirectory, WrittenOver::AsAny),
+            Self::Unknown | Self::Ordered => (Order::Journal, WrittenOver::AsAny),
+        }
+    }
+
+    fn told(self) -> &'static str {
+        match self {
+            Self::InPlace => "in-place",
+            Self::Unknown => "unknown",
+            Self::Ordered => "ordered",
+        }
+    }
 }
 
 /// The environment that makes a process record to `trace`.
@@ -42,14 +75,11 @@ pub enum Volume {
 /// If the shim was not built: it lies beside the binary that is tested.
 pub fn recording_to(trace: &Path, volume: Volume) -> anyhow::Result<Vec<(String, String)>> {
     let shim = shim()?;
-    let mut variables = vec![
+    Ok(vec![
         ("LD_PRELOAD".to_owned(), shim.display().to_string()),
         ("POWER_CUT_TRACE".to_owned(), trace.display().to_string()),
-    ];
-    if volume == Volume::Unknown {
-        variables.push(("POWER_CUT_PLAIN".to_owned(), "1".to_owned()));
-    }
-    Ok(variables)
+        ("POWER_CUT_VOLUME".to_owned(), volume.told().to_owned()),
+    ])
 }
 
 /// Waits until nothing is recorded any more, for a moment at least: a process that is killed between doing something and noting it

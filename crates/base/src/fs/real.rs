@@ -7,8 +7,9 @@
 )]
 
 mod together;
+mod volume;
 
-use super::{Descriptors, Entry, EntryKind, File, Fs, Lock, Open, Space};
+use super::{Descriptors, Entry, EntryKind, File, Fs, Lock, Open, Overwritten, Space};
 use crate::clock::Timestamp;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -266,6 +267,15 @@ impl Fs for RealFs {
 
     fn sync_together(&self, files: &[Arc<dyn File>], dirs: &[PathBuf]) -> io::Result<()> {
         together::sync(self, files, dirs)
+    }
+
+    fn sync_overwritten(
+        &self,
+        files: &[Arc<dyn File>],
+        overwritten: &[Overwritten],
+        dirs: &[PathBuf],
+    ) -> io::Result<()> {
+        together::sync_overwritten(self, files, overwritten, dirs)
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {

@@ -33,7 +33,7 @@ impl<'a, T> Due<'a, T> {
 }
 
 fn contents(taken: Option<Taken<'_, i32>>) -> Option<Vec<i32>> {
-    taken.map(|taken| taken.partitions().iter().map(|one| **one).collect())
+    taken.map(|taken| taken.all().iter().map(|one| **one).collect())
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn little_is_flushed_by_who_brought_it_and_what_comes_meanwhile_by_the_thread() 
         .settle(&clock, || Looker::Patient)
         .turn()
         .expect("the caller's turn");
-    assert_eq!(taken.partitions(), [Arc::new(1)]);
+    assert_eq!(taken.all(), [Arc::new(1)]);
     queue.put_off(Some(Arc::new(2)), 100);
     assert!(
         queue.settle(&clock, || Looker::Patient).turn().is_none(),

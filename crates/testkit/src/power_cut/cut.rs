@@ -20,6 +20,15 @@ pub enum Order {
     EachDirectory,
 }
 
+/// What holds of bytes that were written over ones that were safe, and written out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrittenOver {
+    /// They are safe with the next flush of anything: it empties the drive's cache, and there is nothing to commit.
+    InPlace,
+    /// The same as of any others.
+    AsAny,
+}
+
 /// One power cut.
 #[derive(Clone, Copy, Debug)]
 pub struct Cut {
@@ -27,6 +36,8 @@ pub struct Cut {
     pub at: u64,
     /// See [`Order`].
     pub order: Order,
+    /// See [`WrittenOver`].
+    pub written_over: WrittenOver,
 }
 
 /// What becomes of a file's changes that were not flushed.
@@ -134,7 +145,12 @@ impl Disk {
     fn content(&self, file: &File, committed: Option<u64>, cut: Cut, rng: &mut Rng) -> Vec<u8> {
         let safe = self.safe_until(file, committed, cut);
         let begun = file.changes.iter().filter(|change| change.begin <= cut.at);
-        let begun: Vec<(&FileChange, bool)> = begun.map(|change| (change, Some(change.end) <= safe)).collect();
+        let emptied =
+            latest(self.barriers.iter().copied(), cut.at).filter(|_| cut.written_over == WrittenOver::InPlace);
+        let is_safe = |change: &FileChange| {
+            Some(change.end) <= safe || change.written_over.is_some_and(|until| Some(until) <= emptied)
+        };
+        let begun: Vec<(&FileChange, bool)> = begun.map(|change| (change, is_safe(change))).collect();
         let open = begun.iter().filter(|(_, safe)| !safe).count();
         let luck = match rng.below(4) {
             0 => Luck::AllKept,
@@ -262,7 +278,11 @@ mod tests {
             } else {
                 Order::EachDirectory
             };
-            let cut = Cut { at, order };
+            let cut = Cut {
+                at,
+                order,
+                written_over: WrittenOver::InPlace,
+            };
             disk.write_after(cut, &mut Rng::from_seed(seed), target.path())
                 .expect("written");
             let found = files(target.path()).expect("read");
@@ -290,6 +310,28 @@ mod tests {
         assert_eq!(outcomes(&disk, 60), BTreeSet::from([flushed, whole]));
         // Within the flush nothing is promised yet: an empty file is possible.
         assert!(outcomes(&disk, 31).contains(&Some(Vec::new())));
+    }
+
+    #[test]
+    fn what_is_written_over_is_safe_with_the_next_flush_of_anything() {
+        let end = 7_u64.to_le_bytes();
+        let story: &[(u8, u64, u64, &str, &[u8])] = &[
+            (1, 7, 0o100, "f", b""),  // 10: create f
+            (2, 7, 0, "", b"......"), // 20: write
+            (7, 7, 0, "", b""),       // 30: flush the file
+            (7, 1, 0, ".", b""),      // 40: flush the directory
+            (2, 7, 1, "", b"over"),   // 50: write over it
+            (2, 7, 6, "", b"!"),      // 60: and beyond its end
+            (12, 7, 0, "", &end),     // 70: write all of that out
+            (7, 1, 0, ".", b""),      // 80: flush the directory
+        ];
+        let (_dir, disk) = recorded(story);
+        let (over, beyond) = (Some(b".over.".to_vec()), Some(b".over.!".to_vec()));
+        assert!(
+            outcomes(&disk, 78).contains(&Some(b"......".to_vec())),
+            "nothing emptied the cache"
+        );
+        assert_eq!(outcomes(&disk, 88), BTreeSet::from([over, beyond]));
     }
 
     #[test]

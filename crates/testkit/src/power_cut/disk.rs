@@ -19,6 +19,8 @@ pub(super) struct File {
     pub(super) written_out: Vec<(u64, u64)>,
     /// Whether the next flush has metadata to commit.
     is_touched: bool,
+    /// How much of it, from its beginning, is blocks and a length that the last flush made safe: what is written there is written over.
+    settled: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -26,6 +28,10 @@ pub(super) struct FileChange {
     pub(super) begin: u64,
     pub(super) end: u64,
     pub(super) edit: Edit,
+    /// The file's length afterwards.
+    len: u64,
+    /// If it only wrote over what was safe, when that was written out and waited for.
+    pub(super) written_over: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,6 +40,34 @@ pub(super) enum Edit {
     Write { at: u64, data: Range<usize> },
     /// Cut, or extended with zeros.
     SetLen(u64),
+}
+
+impl File {
+    fn len(&self) -> u64 {
+        self.changes.last().map_or(self.base.len() as u64, |change| change.len)
+    }
+
+    /// A flush that began then has ended.
+    fn settle(&mut self, begun: u64) {
+        let before = self.changes.iter().rev().find(|change| change.end <= begun);
+        let then = before.map_or(self.base.len() as u64, |change| change.len);
+        // It may have been cut since; and a flush that began later may have ended earlier.
+        self.settled = self.settled.max(then).min(self.len());
+    }
+
+    /// Pages of that part were written out and waited for.
+    fn write_out(&mut self, part: &Range<u64>, event: &Event) {
+        let end = part.end.min(self.settled);
+        for change in &mut self.changes {
+            if let Edit::Write { at, data } = &change.edit
+                && change.end <= event.begin
+                && part.start <= *at
+                && at + data.len() as u64 <= end
+            {
+                change.written_over.get_or_insert(event.end);
+            }
+        }
+    }
 }
 
 /// See the module.
@@ -48,9 +82,18 @@ pub struct Disk {
     pub(super) dir_syncs: Vec<(NodeId, u64, u64)>,
     /// When a flush committed metadata: on a file system with a journal, all that was changed before.
     pub(super) commits: Vec<(u64, u64)>,
+    /// When a flush, of whatever, emptied the drive's cache.
+    pub(super) barriers: Vec<(u64, u64)>,
 }
 
 impl Disk {
+    /// How many writes only wrote over what was safe, and were written out as that.
+    #[must_use]
+    pub fn writes_over(&self) -> usize {
+        let changes = self.files.values().flat_map(|file| &file.changes);
+        changes.filter(|change| change.written_over.is_some()).count()
+    }
+
     /// Takes a directory as it lies there before the recording begins: all of it counts as flushed.
     pub fn before(root: &Path) -> Result<Before> {
         let mut before = Before {
@@ -89,6 +132,7 @@ impl Before {
                 self.files.insert(
                     child,
                     File {
+                        settled: base.len() as u64,
                         base,
                         ..File::default()
                     },
@@ -113,6 +157,7 @@ impl Before {
                 names: Vec::new(),
                 dir_syncs: Vec::new(),
                 commits: Vec::new(),
+                barriers: Vec::new(),
             },
         };
         for event in &events {
@@ -170,8 +215,10 @@ impl Building {
             }
             Change::SyncFile { inode, metadata } => {
                 let time = (event.begin, event.end);
+                self.disk.barriers.push(time);
                 if let Some(file) = self.file(*inode) {
                     file.syncs.push(time);
+                    file.settle(event.begin);
                     if *metadata && std::mem::take(&mut file.is_touched) {
                         self.disk.commits.push(time);
                     }
@@ -182,12 +229,18 @@ impl Building {
                     file.written_out.push((event.begin, event.end));
                 }
             }
+            Change::WriteOutPart { inode, part } => {
+                if let Some(file) = self.file(*inode) {
+                    file.write_out(part, event);
+                }
+            }
             Change::Touch { inode } => {
                 if let Some(file) = self.file(*inode) {
                     file.is_touched = true;
                 }
             }
             Change::SyncDir { path } => {
+                self.disk.barriers.push((event.begin, event.end));
                 if let Some(dir) = below(path).and_then(|path| self.now.find(&path)) {
                     self.disk.dir_syncs.push((dir, event.begin, event.end));
                     if self.disk.names.last().is_some_and(|change| change.dir == dir) {
@@ -197,8 +250,10 @@ impl Building {
             }
             Change::SyncAll => {
                 self.disk.commits.push((event.begin, event.end));
+                self.disk.barriers.push((event.begin, event.end));
                 for file in self.disk.files.values_mut() {
                     file.syncs.push((event.begin, event.end));
+                    file.settle(event.begin);
                 }
                 let dirs: Vec<NodeId> = self.now.dirs.keys().copied().collect();
                 let syncs = dirs.into_iter().map(|dir| (dir, event.begin, event.end));
@@ -263,7 +318,20 @@ impl Building {
         let (begin, end) = (event.begin, event.end);
         if let Some(file) = self.file(inode) {
             file.is_touched = true;
-            file.changes.push(FileChange { begin, end, edit });
+            let len = match &edit {
+                Edit::Write { at, data } => file.len().max(at + data.len() as u64),
+                Edit::SetLen(len) => {
+                    file.settled = file.settled.min(*len);
+                    *len
+                }
+            };
+            file.changes.push(FileChange {
+                begin,
+                end,
+                edit,
+                len,
+                written_over: None,
+            });
         }
     }
 }

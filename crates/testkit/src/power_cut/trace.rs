@@ -52,6 +52,11 @@ pub(super) enum Change {
     WriteOut {
         inode: u64,
     },
+    /// A part of the file only.
+    WriteOutPart {
+        inode: u64,
+        part: Range<u64>,
+    },
     Touch {
         inode: u64,
     },
@@ -137,6 +142,10 @@ impl Reader<'_> {
             9 => Change::Link { from: path, to: other },
             10 => Change::WriteOut { inode },
             11 => Change::Touch { inode },
+            12 => Change::WriteOutPart {
+                inode,
+                part: argument..u64::from_le_bytes(self.bytes[data].try_into()?),
+            },
             kind => bail!("no event is of kind {kind}"),
         };
         Ok(Event { begin, end, change })

@@ -45,11 +45,7 @@ pub fn run(system: System, seed: u64, cuts: u64, per_recording: u64) -> Outcome 
     while done < cuts {
         recordings += 1;
         let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(recordings);
-        let volume = if recordings % 2 == 1 {
-            Volume::AsItIs
-        } else {
-            Volume::Unknown
-        };
+        let volume = Volume::of_recording(recordings);
         let mut recorded = record(system, seed, volume);
         let mut rng = Rng::from_seed(seed);
         for _ in 0..per_recording.min(cuts - done) {

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use testkit::power_cut::{Cut, Disk, Order, Volume, differences, monotonic, recording_to, until_at_rest};
+use testkit::power_cut::{Cut, Disk, Volume, differences, monotonic, recording_to, until_at_rest};
 use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
 
 /// How often a recording is tried.
@@ -158,12 +158,7 @@ impl Rig {
         while done < cuts {
             recordings += 1;
             let seed = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(recordings);
-            // By turns on a volume as it is, which may promise an order, and on one that promises nothing.
-            let volume = if recordings % 2 == 1 {
-                Volume::AsItIs
-            } else {
-                Volume::Unknown
-            };
+            let volume = Volume::of_recording(recordings);
             let recorded = self.record(seed, volume);
             let mut rng = Rng::from_seed(seed);
             for _ in 0..per_recording.min(cuts - done) {
@@ -211,6 +206,9 @@ impl Rig {
         if !missed.is_empty() {
             return Err(missed);
         }
+        if self.system == System::Riverrun && volume == Volume::InPlace && is_ext4(&root) {
+            assert!(disk.writes_over() > 0, "room is made ahead, and written over");
+        }
         Ok(Recorded {
             disk,
             history,
@@ -241,6 +239,12 @@ impl Rig {
     }
 }
 
+/// Whether the broker can find out that its volume writes in place.
+fn is_ext4(path: &Path) -> bool {
+    const EXT4: rustix::fs::FsWord = 0xef53;
+    rustix::fs::statfs(path).is_ok_and(|answer| answer.f_type == EXT4)
+}
+
 struct Recorded {
     disk: Disk,
     history: History,
@@ -265,10 +269,11 @@ impl Moments {
         } else {
             self.begun + rng.below(self.ended - self.begun)
         };
-        let order = match (self.volume, rng.below(2)) {
-            (Volume::Unknown, 0) => Order::EachDirectory,
-            _ => Order::Journal,
-        };
-        Cut { at, order }
+        let (order, written_over) = self.volume.promises(rng.below(2));
+        Cut {
+            at,
+            order,
+            written_over,
+        }
     }
 }

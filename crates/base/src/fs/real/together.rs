@@ -6,30 +6,20 @@
 //! the sizes and block maps of all, and the names of new files, and empties the drive's cache. Elsewhere nothing of the
 //! kind is promised, and every file is synced by itself, some at a time.
 
-use super::super::File;
+use super::super::{File, Overwritten};
 use super::RealFs;
+use super::volume::{self, Order};
 use crate::fs::Fs;
-use rustix::fs::{FsWord, Timespec, Timestamps};
+use rustix::fs::{Timespec, Timestamps};
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many files are synced at a time where each is synced by itself: enough for the drive's flushes to be merged.
 const AT_A_TIME: usize = 16;
-
-/// What a volume promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Promise {
-    /// Metadata is committed in the order of its changes.
-    Ordered,
-    /// Only what is synced is safe.
-    Each,
-}
-
-/// What is known of the volumes seen so far, by device number.
-static VOLUMES: Mutex<Vec<(u64, Promise)>> = Mutex::new(Vec::new());
 
 pub(super) fn sync(fs: &RealFs, files: &[Arc<dyn File>], dirs: &[PathBuf]) -> io::Result<()> {
     match (files, dirs) {
@@ -44,6 +34,39 @@ pub(super) fn sync(fs: &RealFs, files: &[Arc<dyn File>], dirs: &[PathBuf]) -> io
     }
 }
 
+/// As [`sync`], where of some files only what is overwritten has to be written: if the volume does that in place, they are done once
+/// the drive has it and its cache is emptied, whatever is committed.
+pub(super) fn sync_overwritten(
+    fs: &RealFs,
+    files: &[Arc<dyn File>],
+    overwritten: &[Overwritten],
+    dirs: &[PathBuf],
+) -> io::Result<()> {
+    let over = overwritten.iter().map(|one| &one.file);
+    let volume = match overwritten {
+        [] => None,
+        _ => volume::of_all(files.iter().chain(over.clone()), dirs)?,
+    };
+    let Some(barrier) = volume.and_then(|volume| volume.in_place) else {
+        let all: Vec<_> = files.iter().chain(over).cloned().collect();
+        return sync(fs, &all, dirs);
+    };
+    for handle in files.iter().filter_map(|file| file.fd()) {
+        range::start(handle)?;
+    }
+    let parts = || overwritten.iter().filter_map(|one| Some((one.file.fd()?, &one.range)));
+    if overwritten.len() > 1 {
+        parts().try_for_each(|(handle, part)| range::start_part(handle, part))?;
+    }
+    parts().try_for_each(|(handle, part)| range::finish_part(handle, part))?;
+    match (files, dirs) {
+        // Nothing of this directory is meant: ext4 empties the drive's cache with every sync.
+        ([], []) => Ok(rustix::fs::fdatasync(&*barrier)?),
+        // Likewise, and after what was waited for above.
+        _ => sync(fs, files, dirs),
+    }
+}
+
 /// Begins to write what is dirty.
 pub(super) fn begin(file: BorrowedFd<'_>) -> io::Result<()> {
     range::start(file)
@@ -51,62 +74,8 @@ pub(super) fn begin(file: BorrowedFd<'_>) -> io::Result<()> {
 
 /// Whether everything lies on one volume that commits in order.
 fn all_ordered(files: &[Arc<dyn File>], dirs: &[PathBuf]) -> io::Result<bool> {
-    let mut volume = None;
-    for file in files {
-        let Some(fd) = file.fd() else { return Ok(false) };
-        let found = rustix::fs::fstat(fd)?.st_dev;
-        if *volume.get_or_insert(found) != found {
-            return Ok(false);
-        }
-    }
-    for dir in dirs {
-        let found = rustix::fs::stat(dir)?.st_dev;
-        if *volume.get_or_insert(found) != found {
-            return Ok(false);
-        }
-    }
-    let Some(volume) = volume else { return Ok(false) };
-    let known = || VOLUMES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, promise)) = known().iter().find(|(device, _)| *device == volume) {
-        return Ok(*promise == Promise::Ordered);
-    }
-    let kind = match (files.first().and_then(|file| file.fd()), dirs.first()) {
-        (Some(fd), _) => rustix::fs::fstatfs(fd)?.f_type,
-        (None, Some(dir)) => rustix::fs::statfs(dir)?.f_type,
-        (None, None) => return Ok(false),
-    };
-    let promise = promise(kind, volume);
-    known().push((volume, promise));
-    Ok(promise == Promise::Ordered)
-}
-
-fn promise(kind: FsWord, volume: u64) -> Promise {
-    const EXT4: FsWord = 0xef53;
-    const XFS: FsWord = 0x5846_5342;
-    match kind {
-        XFS => Promise::Ordered,
-        EXT4 if has_journal(volume) => Promise::Ordered,
-        _ => Promise::Each,
-    }
-}
-
-/// Whether the ext4 volume has a journal: then the kernel shows the task that writes it, and `<none>` where it was made without one.
-/// ext2 and ext3 have the same magic number; the kernel shows them there too when ext4 drives them.
-fn has_journal(volume: u64) -> bool {
-    let (major, minor) = (rustix::fs::major(volume), rustix::fs::minor(volume));
-    let device = std::fs::read_link(format!("/sys/dev/block/{major}:{minor}"));
-    let Some(name) = device.ok().and_then(|path| Some(path.file_name()?.to_owned())) else {
-        return false;
-    };
-    let mut path = PathBuf::from("/sys/fs/ext4");
-    path.push(name);
-    path.push("journal_task");
-    std::fs::read_to_string(path).is_ok_and(|shown| is_task(&shown))
-}
-
-/// Whether what the kernel shows is the number of a task.
-fn is_task(shown: &str) -> bool {
-    shown.trim().parse::<u32>().is_ok()
+    let found = volume::of_all(files.iter(), dirs)?;
+    Ok(found.is_some_and(|volume| volume.order == Order::Ordered))
 }
 
 fn in_order(files: &[Arc<dyn File>], dirs: &[PathBuf]) -> io::Result<()> {
@@ -175,24 +144,42 @@ fn each(count: usize, sync: impl Fn(usize) -> io::Result<()> + Sync) -> io::Resu
 /// `sync_file_range`, for which there is no safe wrapper.
 #[allow(unsafe_code, reason = "the one system call that rustix does not wrap")]
 mod range {
-    use super::{AsRawFd, BorrowedFd, io};
+    use super::{AsRawFd, BorrowedFd, Range, io};
 
     /// Starts to write the file's dirty pages.
     pub(super) fn start(file: BorrowedFd<'_>) -> io::Result<()> {
-        call(file, libc::SYNC_FILE_RANGE_WRITE)
+        call(file, 0, 0, libc::SYNC_FILE_RANGE_WRITE)
     }
 
     /// Waits until all pages that were dirty are written; fails if a write did.
     pub(super) fn finish(file: BorrowedFd<'_>) -> io::Result<()> {
-        call(
-            file,
-            libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER,
-        )
+        call(file, 0, 0, WRITTEN)
     }
 
-    fn call(file: BorrowedFd<'_>, flags: u32) -> io::Result<()> {
+    /// As [`start`], of a part of the file.
+    pub(super) fn start_part(file: BorrowedFd<'_>, part: &Range<u64>) -> io::Result<()> {
+        call_for(file, part, libc::SYNC_FILE_RANGE_WRITE)
+    }
+
+    /// As [`finish`], of a part of the file.
+    pub(super) fn finish_part(file: BorrowedFd<'_>, part: &Range<u64>) -> io::Result<()> {
+        call_for(file, part, WRITTEN)
+    }
+
+    const WRITTEN: u32 =
+        libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER;
+
+    fn call_for(file: BorrowedFd<'_>, part: &Range<u64>, flags: u32) -> io::Result<()> {
+        if part.is_empty() {
+            return Ok(());
+        }
+        let number = |bytes: u64| i64::try_from(bytes).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
+        call(file, number(part.start)?, number(part.end - part.start)?, flags)
+    }
+
+    fn call(file: BorrowedFd<'_>, from: i64, len: i64, flags: u32) -> io::Result<()> {
         // SAFETY: the descriptor is open for as long as it is borrowed, and no memory is handed over.
-        match unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, flags) } {
+        match unsafe { libc::sync_file_range(file.as_raw_fd(), from, len, flags) } {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),
         }
@@ -227,10 +214,35 @@ mod tests {
     }
 
     #[test]
-    fn a_volume_without_a_journal_promises_no_order() {
-        assert!(is_task("173\n"));
-        assert!(!is_task("<none>\n"), "what ext4 shows where there is none");
-        assert!(!is_task(""));
+    fn what_is_overwritten_is_synced_beside_what_grew() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let open = |name: &str| {
+            let file = RealFs.open(&root.path().join(name), Open::Create).expect("created");
+            file.write_at(&[0; 40_000], 0).expect("written");
+            file.sync().expect("synced");
+            file
+        };
+        let over: Vec<Overwritten> = ["a", "b"]
+            .into_iter()
+            .map(|name| Overwritten {
+                file: open(name),
+                range: 5_000..25_000,
+            })
+            .collect();
+        for one in &over {
+            one.file.write_at(&[7; 20_000], 5_000).expect("written");
+        }
+        let grown = [open("c")];
+        let dirs = [root.path().to_owned()];
+        RealFs.sync_overwritten(&[], &over, &[]).expect("synced");
+        RealFs.sync_overwritten(&[], &over[..1], &[]).expect("synced");
+        RealFs.sync_overwritten(&grown, &over, &dirs).expect("synced");
+        RealFs.sync_overwritten(&grown, &[], &[]).expect("synced");
+        let nothing = Overwritten {
+            file: Arc::clone(&grown[0]),
+            range: 3..3,
+        };
+        RealFs.sync_overwritten(&[], &[nothing], &[]).expect("nothing to do");
     }
 
     #[test]

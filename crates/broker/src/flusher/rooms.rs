@@ -1,0 +1,85 @@
+//! Making room ahead of logs that are flushed often and little at a time (ADR 18), beside the flushes and never in their way.
+
+use super::everyone_in;
+use crate::Broker;
+use crate::log_dirs::LogDir;
+use crate::partitions::Hosted;
+use base::fs::File;
+use std::sync::Arc;
+use storage::{Room, RoomStep, StorageError, is_spacious};
+
+/// About so many bytes are written ahead at once: what is to be flushed meanwhile comes after them on the disk. Where more partitions
+/// wait than this, more: then it is worse that they go without.
+const TOGETHER: u64 = 512 << 10;
+const FEW: usize = 8;
+const MOST_TOGETHER: u64 = 4 << 20;
+
+/// A partition that wants room.
+#[derive(Debug)]
+pub struct Wanted {
+    pub(super) hosted: Arc<Hosted>,
+    pub(super) room: Room,
+}
+
+/// Makes the rooms that are wanted.
+pub(super) fn make(broker: &Broker, dir: &LogDir, wanted: &[Arc<Wanted>]) {
+    let together = (TOGETHER * (wanted.len() / FEW).max(1) as u64).min(MOST_TOGETHER);
+    let mut left = wanted;
+    while !left.is_empty() {
+        let mut bytes = 0;
+        let count = left.iter().take_while(|one| {
+            let fits = bytes < together;
+            bytes += one.room.bytes();
+            fits
+        });
+        let (some, later) = left.split_at(count.count());
+        left = later;
+        if dir.is_offline() || !is_spacious(broker.fs.as_ref(), &dir.path) {
+            some.iter().for_each(|one| one.failed());
+            continue;
+        }
+        make_some(broker, dir, some);
+    }
+}
+
+fn make_some(broker: &Broker, dir: &LogDir, wanted: &[Arc<Wanted>]) {
+    let (mut written, mut files) = (Vec::new(), Vec::new());
+    for one in wanted {
+        if let Some(file) = one.write() {
+            files.push(file);
+            written.push(one);
+        }
+    }
+    // At once, and not by the next flush: that is waited for. A sync that fails is the disk's failure (rule 8).
+    if let Err(error) = broker.fs.sync_together(&files, &[]) {
+        dir.take_offline(&StorageError::from(error));
+        everyone_in(broker, dir).fire();
+        return;
+    }
+    for one in written {
+        one.hosted.lock_quietly().log_mut().room_is_safe(&one.room);
+    }
+}
+
+impl Wanted {
+    /// Writes it, with the partition locked for a short piece at a time; the file to be synced.
+    fn write(&self) -> Option<Arc<dyn File>> {
+        loop {
+            let step = self.hosted.lock_quietly().log_mut().make_room(&self.room);
+            match step {
+                Ok(RoomStep::More) => {}
+                Ok(RoomStep::Written(file)) => return Some(file),
+                Ok(RoomStep::Void) => return None,
+                // There is no space for it, say; who appends learns of that by itself.
+                Err(_) => {
+                    self.failed();
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn failed(&self) {
+        self.hosted.lock_quietly().log_mut().room_failed(&self.room);
+    }
+}
