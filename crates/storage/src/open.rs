@@ -167,8 +167,8 @@ impl Opening {
             epochs_due |= found.epochs == Flush::Due;
             self.last = Some((found.active, found.end));
             let next = self.segments.get(number + 1);
-            if found.cut > 0 || next.is_some_and(|next| next.base() < found.end || self.is_hole(found.end, next.base()))
-            {
+            let is_cut = found.cut > 0 || (found.room > 0 && next.is_some_and(|next| next.base() != found.end));
+            if is_cut || next.is_some_and(|next| next.base() < found.end || self.is_hole(found.end, next.base())) {
                 for later in self.segments.drain(number + 1..) {
                     remove(&self.home, &later)?;
                 }

@@ -22,8 +22,10 @@ pub(crate) struct Recovered {
     pub(crate) active: Active,
     /// The offset after its last record.
     pub(crate) end: Offset,
-    /// Bytes that were cut off.
+    /// Bytes that were cut off, room apart.
     pub(crate) cut: u64,
+    /// Bytes of room that were cut off.
+    pub(crate) room: u64,
     /// Whether the epochs' file must be written.
     pub(crate) epochs: Flush,
 }
@@ -149,8 +151,10 @@ fn check_from(
         end = header.next_offset();
         valid += header.size() as u64;
     }
+    let mut room = 0;
     if valid < size {
-        if is_room(&*file, valid)? {
+        if is_room(&*file, valid, size)? {
+            room = size - valid;
             tracing::debug!(segment = %segment.base(), valid, size, "the room ahead of the segment's end is cut off");
         } else {
             tracing::warn!(segment = %segment.base(), valid, size, "the tail of the segment is no batch and is cut off");
@@ -161,16 +165,26 @@ fn check_from(
     Ok(Recovered {
         active,
         end,
-        cut: size - valid,
+        cut: size - valid - room,
+        room,
         epochs: due,
     })
 }
 
-/// Whether nothing was ever written at `position`, where a batch would begin.
-fn is_room(file: &dyn File, position: u64) -> Result<bool, StorageError> {
-    let mut start = [0; HEADER_LEN];
-    let read = file.read_at(&mut start, position)?;
-    Ok(start[..read].iter().all(|byte| *byte == 0))
+/// Whether there is nothing but zeros from `position` to `end`.
+fn is_room(file: &dyn File, mut position: u64, end: u64) -> Result<bool, StorageError> {
+    // Most of what is no room says so in its first bytes.
+    let mut buffer = vec![0; HEADER_LEN];
+    while position < end {
+        let read = file.read_at(&mut buffer, position)?;
+        if read == 0 || buffer[..read].iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        position += read as u64;
+        let left = usize::try_from(end.saturating_sub(position)).unwrap_or(CHUNK);
+        buffer.resize(left.min(CHUNK), 0);
+    }
+    Ok(true)
 }
 
 /// Reads batches whole and checks their checksums.

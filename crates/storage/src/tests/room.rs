@@ -161,6 +161,32 @@ fn a_crash_leaves_the_room_and_a_start_cuts_it_off() {
 }
 
 #[test]
+fn room_that_a_complete_segment_still_has_costs_nothing_that_follows_and_what_is_missing_does() {
+    let bench = Bench::new(LogConfig::default());
+    let mut log = bench.open();
+    flushes(&mut log, 30, 100);
+    log.roll(NOW).expect("rolled");
+    flushes(&mut log, 3, 100);
+    let size = log.size();
+    drop(log);
+    let path = bench.dir().join(crate::names::SegmentFile::Log.name(Offset(0)));
+    let file = RealFs.open(&path, base::fs::Open::Write).expect("there");
+    let len = file.len().expect("a length");
+    for point in [Offset::ZERO, Offset(30)] {
+        file.set_len(len + 3_000_000).expect("longer");
+        let mut options = bench.options.clone();
+        options.recovery_point = point;
+        let log = Log::open(options).expect("opened");
+        assert_eq!((log.segment_count(), log.size()), (2, size), "from {point}");
+        assert_eq!(file.len().expect("a length"), len);
+    }
+    // The last batch was never written.
+    file.write_at(&[0; 100], len - 100).expect("written");
+    file.set_len(len + 3_000_000).expect("longer");
+    assert_eq!(bench.open().segment_count(), 1);
+}
+
+#[test]
 fn what_is_complete_and_what_is_closed_has_no_room() {
     let bench = Bench::new(LogConfig::default());
     let mut log = bench.open();
