@@ -19,7 +19,7 @@ use super::measuring::{Contestant, Measuring, Setup};
 use super::native::{Load, Run};
 use super::table::promptly;
 use cell::{Cell, SYSTEMS, contestant, settle};
-use plain::FlushTimes;
+use plain::{FlushTimes, Window};
 
 /// How it is measured.
 #[derive(Args)]
@@ -53,7 +53,7 @@ struct Measured {
     throughputs: Runs<Cell>,
     latencies: Runs<u32>,
     /// How long the flush of what is in flight took, by row.
-    windows: BTreeMap<Cell, Vec<f64>>,
+    windows: BTreeMap<Cell, Vec<Window>>,
     flushes: Vec<FlushTimes>,
 }
 
@@ -174,11 +174,14 @@ impl Measured {
     /// MB a second of a producer that sends its window as fast as with `os`, and then waits until the disk has it.
     fn roof(&self, cell: Cell) -> f64 {
         let megabytes = cell.window() as f64 / 1e6;
-        megabytes / (megabytes / self.rate(cell, cell::OS) + self.window_seconds(cell))
+        let flush = self
+            .window_seconds(cell, |window| window.appended)
+            .min(self.window_seconds(cell, |window| window.over));
+        megabytes / (megabytes / self.rate(cell, cell::OS) + flush)
     }
 
-    fn window_seconds(&self, cell: Cell) -> f64 {
-        median(self.windows.get(&cell).cloned().unwrap_or_default())
+    fn window_seconds(&self, cell: Cell, of: fn(&Window) -> f64) -> f64 {
+        median(self.windows.get(&cell).into_iter().flatten().map(of).collect())
     }
 }
 
@@ -188,9 +191,10 @@ fn throughput_table(text: &mut String, measured: &Measured) -> Result<()> {
         "## Throughput\n\n\
          Closed loop, five requests of each producer under way, one batch in each. MB a second; the broker's CPU-seconds for a GB; \
          the 99th percentile of the time to an answer, in ms, which is mostly time in the producers' own queue. *Disk*: what a plain loop \
-         gets that appends as much as is in flight, to as many files, and makes it durable, one round after the other; nothing \
+         gets that appends as much as is in flight, to as many files, and makes it durable, one round after the other; then what it \
+         gets over blocks that were written before, as room is that somebody else has made (ADR 18); nothing \
          else is done. *Roof*: what is in flight, over the time that `os` takes to send and take that much plus the \
-         flush of that loop: what a producer can get that waits for both, one after the other. Where many producers take turns the two \
+         faster flush of that loop: what a producer can get that waits for both, one after the other. Where many producers take turns the two \
          overlap, and more is possible, up to *disk*. The last column is what there is to judge: the part of `os`, or \
          of the roof where the disk does not allow as much.\n"
     )?;
@@ -231,9 +235,13 @@ fn throughput_table(text: &mut String, measured: &Measured) -> Result<()> {
             measured.rate(cell, cell::OS),
             measured.roof(cell),
         );
-        let disk = cell.window() as f64 / 1e6 / measured.window_seconds(cell);
+        let disk = |of| cell.window() as f64 / 1e6 / measured.window_seconds(cell, of);
+        let (appended, over) = (disk(|window| window.appended), disk(|window| window.over));
         let (of_os, of_least) = (100.0 * flush / os, 100.0 * flush / os.min(roof));
-        writeln!(text, " {disk:.0} | {roof:.0} | {of_os:.0} % | {of_least:.0} % |")?;
+        writeln!(
+            text,
+            " {appended:.0}; {over:.0} | {roof:.0} | {of_os:.0} % | {of_least:.0} % |"
+        )?;
     }
     Ok(())
 }
