@@ -209,7 +209,7 @@ impl MetadataLog {
     /// costs is mostly the flush.
     fn make_room(&mut self) -> Result<(), QuorumError> {
         match self.log.wants_room() {
-            Some(room) => Ok(self.log.make_room_now(room)?),
+            Some(room) => Ok(self.log.make_room_now(&room)?),
             None => Ok(()),
         }
     }

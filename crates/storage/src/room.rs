@@ -5,13 +5,8 @@
 //! beside. A crash leaves them behind, as it does with Kafka's own `log.preallocate`: recovery ends at the first zeros, here and
 //! there. Completing the segment and closing the log cut them off.
 
-use crate::error::StorageError;
-use crate::log::Log;
 use base::Offset;
-use base::fs::{File, Fs};
 use std::ops::Range;
-use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -29,13 +24,7 @@ const LOOK_BACK: u32 = 8;
 const LEAST: u64 = 32 << 10;
 const MOST: u64 = 512 << 10;
 const FLUSHES: u64 = 16;
-/// Room is made only while at least this part of the volume is free, or this much.
-const FREE_PART: u64 = 8;
-const FREE: u64 = 4 << 30;
-/// What is written at once, while the partition is locked.
-const STEP: usize = 128 << 10;
 
-static ZEROS: [u8; STEP] = [0; STEP];
 /// The number of the next room.
 static NUMBERS: AtomicU64 = AtomicU64::new(0);
 
@@ -66,6 +55,17 @@ enum Making {
     Nobody,
     /// The room of that number.
     Somebody(u64),
+}
+
+/// What is to be written of a room.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// Zeros, there.
+    At(Range<u64>),
+    /// All of it is.
+    Nothing,
+    /// Nobody wants it any more.
+    Void,
 }
 
 /// Room that somebody makes.
@@ -126,34 +126,21 @@ impl Ahead {
         self.base == Some(room.base) && self.making == Making::Somebody(room.number)
     }
 
-    /// Whether the file of the segment at `base` may be longer than `size`.
-    pub(crate) fn is_beyond(&self, base: Offset, size: u64) -> bool {
-        self.base == Some(base) && self.written > size
-    }
-}
-
-impl Log {
-    /// The room to be made now: flushes have been small of late, and little is left. Whoever gets it makes it with [`Log::make_room`].
-    pub fn wants_room(&mut self) -> Option<Room> {
-        let segment = self.active_segment();
-        let (base, size) = (segment.base(), segment.size());
-        let ahead = &mut self.ahead;
-        let step = size.max(ahead.mean * FLUSHES).clamp(LEAST, MOST);
-        let is_wanted = ahead.base == Some(base)
-            && ahead.making == Making::Nobody
-            && ahead.flushes >= ENOUGH
-            && ahead.mean <= SMALL
-            && ahead.interval <= SELDOM
-            && ahead.safe < size + step / 2
-            && !self.config.preallocate
-            && !self.offline;
-        let until = (size + step).min(u64::from(self.config.segment_bytes));
-        if !is_wanted || until <= ahead.written.max(size) {
+    /// The room to be made now in the segment at `base`, which holds `size` bytes and may come to hold `most`.
+    pub(crate) fn wanted(&mut self, base: Offset, size: u64, most: u64) -> Option<Room> {
+        let step = size.max(self.mean * FLUSHES).clamp(LEAST, MOST);
+        let is_wanted = self.base == Some(base)
+            && self.making == Making::Nobody
+            && self.flushes >= ENOUGH
+            && self.mean <= SMALL
+            && self.interval <= SELDOM
+            && self.safe < size + step / 2;
+        let (from, until) = (self.written.max(size), (size + step).min(most));
+        if !is_wanted || until <= from {
             return None;
         }
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        ahead.making = Making::Somebody(number);
-        let from = ahead.written.max(size);
+        self.making = Making::Somebody(number);
         Some(Room {
             number,
             base,
@@ -162,84 +149,39 @@ impl Log {
         })
     }
 
-    /// Makes some of the room; the file to be synced once all of it is made. None if the log has gone on without it. An error concerns
-    /// the room only: the log is as it was.
-    pub fn make_room(&mut self, room: &Room) -> Result<RoomStep, StorageError> {
-        let segment = Arc::clone(self.active_segment());
-        if self.offline || segment.base() != room.base || !self.ahead.is_making(room) {
-            return Ok(RoomStep::Void);
+    /// Where the next piece of `room` is to be written, of which at most so many bytes at once, in the segment at `base` that holds
+    /// `size`; it counts as written from now on.
+    pub(crate) fn next_piece(&mut self, room: &Room, base: Offset, size: u64, most: u64) -> Piece {
+        if base != room.base || !self.is_making(room) {
+            return Piece::Void;
         }
-        let file = segment.log()?;
-        // Nobody appends meanwhile: the log is ours. What begins at the end or above belongs to no batch.
-        let from = self.ahead.written.max(segment.size());
+        let from = self.written.max(size);
         if from >= room.until {
-            return Ok(RoomStep::Written(file));
+            return Piece::Nothing;
         }
-        let len = usize::try_from(room.until - from).map_or(STEP, |left| left.min(STEP));
-        // What a failed write may have left is beyond the end as well.
-        self.ahead.written = from + len as u64;
-        file.write_at(&ZEROS[..len], from)?;
-        Ok(RoomStep::More)
+        // What a write that fails may leave is beyond the end as well.
+        self.written = room.until.min(from + most);
+        Piece::At(from..self.written)
     }
 
-    /// Makes the room at once and waits until it is safe: for who flushes with nobody beside. Where there is no space for it, nothing is
-    /// made.
-    ///
-    /// # Errors
-    /// If the sync fails: the log is offline then, as after any other that failed.
-    pub fn make_room_now(&mut self, room: Room) -> Result<(), StorageError> {
-        if !is_spacious(&*self.home.fs, &self.home.dir()) {
-            self.room_failed(&room);
-            return Ok(());
-        }
-        loop {
-            match self.make_room(&room) {
-                Ok(RoomStep::More) => {}
-                Ok(RoomStep::Written(file)) => {
-                    self.writing(|_| Ok(file.sync()?))?;
-                    self.room_is_safe(&room);
-                    return Ok(());
-                }
-                Ok(RoomStep::Void) => return Ok(()),
-                Err(_) => {
-                    self.room_failed(&room);
-                    return Ok(());
-                }
-            }
+    /// All of `room` is on stable storage.
+    pub(crate) fn is_safe(&mut self, room: &Room) {
+        if self.is_making(room) && self.written >= room.until {
+            self.safe = self.safe.max(room.until);
+            self.making = Making::Nobody;
         }
     }
 
-    /// The file of [`RoomStep::Written`] was synced.
-    pub fn room_is_safe(&mut self, room: &Room) {
-        let ahead = &mut self.ahead;
-        if ahead.is_making(room) && ahead.written >= room.until {
-            ahead.safe = ahead.safe.max(room.until);
-            ahead.making = Making::Nobody;
+    /// Nobody makes `room`, nor any other before some flushes have passed.
+    pub(crate) fn failed(&mut self, room: &Room) {
+        if self.is_making(room) {
+            self.making = Making::Nobody;
+            self.flushes = 0;
         }
     }
 
-    /// There was no space for it, or no descriptor: nobody tries again before some flushes have passed.
-    pub fn room_failed(&mut self, room: &Room) {
-        if self.ahead.is_making(room) {
-            self.ahead.making = Making::Nobody;
-            self.ahead.flushes = 0;
-        }
+    /// Whether the file of the segment at `base` may be longer than `size`.
+    pub(crate) fn is_beyond(&self, base: Offset, size: u64) -> bool {
+        self.base == Some(base) && self.written > size
     }
-}
-
-/// Whether the volume has space enough that room may be made: it must not be what fills it.
-pub fn is_spacious(fs: &dyn Fs, path: &Path) -> bool {
-    fs.space(path)
-        .is_ok_and(|space| space.usable >= FREE.min(space.total / FREE_PART))
-}
-
-/// How far room is made.
-#[derive(Clone, Debug)]
-pub enum RoomStep {
-    /// Not all of it.
-    More,
-    /// All of it, and this file is to be synced.
-    Written(Arc<dyn File>),
-    /// Nobody wants it any more.
-    Void,
 }
