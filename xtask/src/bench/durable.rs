@@ -196,7 +196,7 @@ fn throughput_table(text: &mut String, measured: &Measured) -> Result<()> {
          else is done. *Roof*: what is in flight, over the time that `os` takes to send and take that much plus the \
          faster flush of that loop: what a producer can get that waits for both, one after the other. Where many producers take turns the two \
          overlap, and more is possible, up to *disk*. The last column is what there is to judge: the part of `os`, or \
-         of the roof where the disk does not allow as much.\n"
+         of the roof where the disk does not allow as much. Where the time goes: [flush-path.md](flush-path.md).\n"
     )?;
     let names = SYSTEMS.map(|(name, ..)| name).join(" | ");
     writeln!(
