@@ -28,6 +28,10 @@ pub(super) fn sync(fs: &RealFs, files: &[Arc<dyn File>], dirs: &[PathBuf]) -> io
         ([], [dir]) => fs.sync_dir(dir),
         _ if all_ordered(files, dirs)? => in_order(files, dirs),
         _ => {
+            // The drive has all to do at once. It is a hint: what it does not do, or cannot, the sync does, or tells.
+            for handle in files.iter().filter_map(|file| file.fd()) {
+                _ = range::start(handle);
+            }
             each(files.len(), |at| files[at].sync())?;
             each(dirs.len(), |at| fs.sync_dir(&dirs[at]))
         }
