@@ -71,6 +71,9 @@ pub fn apply(broker: &Arc<Broker>, old: &MetadataImage, newer: &Published, remov
             }
         }
     }
+    if old.brokers != new.brokers {
+        changes.wakes.merge(standings::look_again(broker));
+    }
     changes.tasks.extend(opening::open_all(broker, new, &created));
     replication::assign(broker, changes.tasks);
     changes.wakes.fire();

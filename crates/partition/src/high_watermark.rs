@@ -3,7 +3,7 @@
 use crate::leadership::{Leading, Role};
 use crate::partition::Partition;
 use crate::wakes::Wakes;
-use base::Offset;
+use base::{Instant, Offset};
 
 impl Partition {
     /// Records below this are on all in-sync replicas.
@@ -16,6 +16,15 @@ impl Partition {
         self.log
             .first_unstable_offset()
             .map_or(self.high_watermark, |first| first.min(self.high_watermark))
+    }
+
+    /// Time has passed, or a broker is no longer at work: a replica out of sync that held the high watermark back, as it kept up, may
+    /// do so no more. At a partition where nothing is appended nobody else looks.
+    pub fn look_again(&mut self, now: Instant) -> Wakes {
+        if let Ok(leading) = self.role.leading_mut() {
+            leading.tell_time(now);
+        }
+        self.advance_high_watermark()
     }
 
     /// Moves the high watermark as far as the replicas allow: never back.

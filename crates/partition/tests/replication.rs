@@ -494,3 +494,25 @@ fn a_log_that_was_cut_counts_nothing_above_before_the_checkpoint_knows_it() {
     pair.leader.cut_noted(cut).fire();
     assert_eq!(pair.leader.high_watermark(), Offset(5));
 }
+
+#[test]
+fn who_left_the_in_sync_replicas_holds_nothing_back_once_it_is_gone_or_too_late() {
+    for (state, now) in [(BrokerState::Fenced, 1), (BrokerState::Active, 30_001)] {
+        let mut pair = Pair::new(Durability::Os);
+        pair.lead_from(5, &[L, F]);
+        pair.append(batch(1));
+        pair.round();
+        pair.round();
+        pair.append(batch(1));
+        pair.leader.lead(led_by(L, 5, 6, &[L]), at(0)).unwrap().fire();
+        assert_eq!(
+            pair.leader.high_watermark(),
+            Offset(1),
+            "it keeps up, and may come into sync next"
+        );
+        // Nothing is appended any more, and nobody fetches.
+        pair.registered(F, 20, state);
+        pair.leader.look_again(at(now)).fire();
+        assert_eq!(pair.leader.high_watermark(), Offset(2), "{state:?} at {now}");
+    }
+}

@@ -22,7 +22,12 @@ fn shrink(broker: &Broker) {
     let now = broker.clock.now();
     for topic in broker.partitions.topics() {
         for (index, hosted) in topic.partitions() {
-            if hosted.lock().shrink_isr(now).is_some() {
+            let (shrinks, wakes) = {
+                let mut partition = hosted.lock();
+                (partition.shrink_isr(now).is_some(), partition.look_again(now))
+            };
+            wakes.fire();
+            if shrinks {
                 broker.measures.replication.isr_shrinks.add(1);
                 broker.alterations.ask(PartitionId { topic: topic.id, index }, hosted);
             }
