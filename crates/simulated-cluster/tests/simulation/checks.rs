@@ -45,6 +45,11 @@ fn look(node: usize, broker: &Broker, told: &mut Told, leaders: &mut Leaders) {
     for topic in broker.partitions.topics() {
         for (index, hosted) in topic.partitions() {
             let partition = hosted.lock_quietly();
+            let start = partition.log().view().log_start_offset();
+            if start != Offset::ZERO {
+                // Nobody deletes records.
+                told.wrong(format!("node {node} has {}-{index} from {start} on", topic.name));
+            }
             let Ok(leadership) = partition.leadership() else {
                 continue;
             };

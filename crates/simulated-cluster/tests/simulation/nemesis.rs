@@ -15,6 +15,8 @@ enum Fault {
     Frozen(usize),
     /// The network or a disk is not well; all of that ends together.
     Trouble,
+    /// Every disk is slow, until the power goes everywhere.
+    Doom,
 }
 
 /// See the module.
@@ -70,6 +72,7 @@ impl Nemesis {
 
     /// Nothing is broken any more.
     pub fn rest(&mut self, cluster: &mut Cluster, history: &History) {
+        self.under_way.retain(|(_, fault)| !matches!(fault, Fault::Doom));
         for (_, fault) in std::mem::take(&mut self.under_way) {
             self.ends(cluster, history, fault);
         }
@@ -86,6 +89,7 @@ impl Nemesis {
             }
             Fault::Frozen(node) => cluster.thaw(node),
             Fault::Trouble => cluster.heal(),
+            Fault::Doom => self.all_go_down(cluster, history),
         }
     }
 
@@ -99,7 +103,7 @@ impl Nemesis {
     fn down(&self) -> Vec<usize> {
         let down = |(_, fault): &(u64, Fault)| match fault {
             Fault::Down(node) | Fault::Broken(node) => Some(*node),
-            Fault::Frozen(_) | Fault::Trouble => None,
+            Fault::Frozen(_) | Fault::Trouble | Fault::Doom => None,
         };
         self.under_way.iter().filter_map(down).collect()
     }
@@ -117,7 +121,7 @@ impl Nemesis {
         let other = (node + 1 + self.draw(cluster.nodes() - 1)) % cluster.nodes();
         let until = cluster.now() + 300 + self.rng.below(6000);
         self.faults += 1;
-        match self.rng.below(21) {
+        match self.rng.below(24) {
             kind @ 0..=5 => self.one_goes_down(cluster, history, (node, kind % 2 == 0), until),
             kind @ 6..=13 => {
                 self.troubles(cluster, history, kind, (node, other));
@@ -134,9 +138,16 @@ impl Nemesis {
                 self.under_way.push((until, Fault::Frozen(node)));
             }
             17 => self.all_go_down(cluster, history),
-            18 => self.fills_disks(cluster, history, node, until),
-            19 => self.breaks_disk(cluster, history, node, until),
-            _ => self.restart(cluster, history, node, until),
+            18 | 19 => self.fills_disks(cluster, history, node, until),
+            20 => self.breaks_disk(cluster, history, node, until),
+            21 => self.slows_and_goes_down(cluster, history),
+            22 => self.restart(cluster, history, node, until),
+            _ => {
+                // Nobody hears that it stops.
+                self.troubles(cluster, history, 8, (node, other));
+                self.under_way.push((until, Fault::Trouble));
+                self.restart(cluster, history, node, until);
+            }
         }
     }
 
@@ -196,6 +207,16 @@ impl Nemesis {
         }
     }
 
+    /// Much is on its way to the disks when the power goes.
+    fn slows_and_goes_down(&mut self, cluster: &mut Cluster, history: &History) {
+        history.note(format_args!("every disk is slow"));
+        for node in 0..cluster.nodes() {
+            cluster.slow_disk(node, Pace { least: 20, most: 300 });
+        }
+        let until = cluster.now() + 50 + self.rng.below(800);
+        self.under_way.push((until, Fault::Doom));
+    }
+
     /// All at once; each comes back when it likes.
     fn all_go_down(&mut self, cluster: &mut Cluster, history: &History) {
         history.note(format_args!("all go down, power {:?}", self.power));
@@ -205,6 +226,8 @@ impl Nemesis {
             let until = cluster.now() + 100 + self.rng.below(3000);
             self.under_way.push((until, Fault::Down(node)));
         }
+        // The disks are not slow for ever.
+        self.under_way.push((cluster.now() + 100, Fault::Trouble));
     }
 
     fn fills_disks(&mut self, cluster: &mut Cluster, history: &History, node: usize, until: u64) {
@@ -230,7 +253,8 @@ impl Nemesis {
     pub fn one_trouble(&mut self, cluster: &mut Cluster, history: &History) {
         let node = self.draw(cluster.nodes());
         let others: Vec<usize> = (0..cluster.nodes()).filter(|other| *other != node).collect();
-        let kind = self.rng.below(9);
+        // The last three are one: two that do not hear each other, and a third that hears both.
+        let kind = self.rng.below(11).min(8);
         history.note(format_args!("trouble {kind} with {node}"));
         let fault = match kind {
             0 => {
@@ -250,7 +274,7 @@ impl Nemesis {
                 Fault::Broken(node)
             }
             _ => {
-                let others = if kind == 4 { &others[..1] } else { &others[..] };
+                let others = if kind == 8 { &others[..1] } else { &others[..] };
                 for other in others {
                     if kind != 5 {
                         cluster.cut(node, *other);
@@ -259,7 +283,7 @@ impl Nemesis {
                         cluster.cut(*other, node);
                     }
                 }
-                if kind == 8 {
+                if kind == 7 {
                     cluster.cut_from_clients(node);
                 }
                 Fault::Trouble

@@ -73,6 +73,28 @@ pub fn are_equal(cluster: &Cluster) -> bool {
     })
 }
 
+/// Where every replica is, for whoever wants to know why something does not come about.
+pub fn picture(cluster: &Cluster) -> String {
+    let mut lines = Vec::new();
+    for (name, index) in names(cluster) {
+        for node in 0..cluster.nodes() {
+            let broker = cluster.broker(node);
+            let Some(hosted) = broker.and_then(|broker| broker.partitions.get(&name, index)) else {
+                lines.push(format!("{name}-{index} is not on node {node}"));
+                continue;
+            };
+            let partition = hosted.lock_quietly();
+            let (log, watermark) = (partition.log(), partition.high_watermark());
+            let (end, flushed) = (log.view().log_end_offset(), log.recovery_point());
+            let leads = partition.leadership();
+            lines.push(format!(
+                "{name}-{index} on node {node}: to {end}, flushed to {flushed}, watermark {watermark}, leads {leads:?}"
+            ));
+        }
+    }
+    lines.join("\n")
+}
+
 /// Whether every partition has a leader that has all its replicas in sync.
 pub fn are_in_sync(cluster: &Cluster) -> bool {
     if !cluster.now().is_multiple_of(100) || (0..cluster.nodes()).any(|node| cluster.broker(node).is_none()) {
@@ -103,14 +125,15 @@ pub fn is_all_read(history: &History) -> bool {
 /// Asks what the group without members has committed, and then until the offsets within transactions are there.
 pub async fn look(work: Work, found: Arc<AtomicBool>) {
     let cluster = work.cluster("looks");
-    let found_there = committed(&work, &cluster, "commits").await;
-    {
-        let mut told = work.history.lock();
-        for ((group, place), (committed, tried)) in told.commits.clone() {
-            let there = offset_at(&found_there, place);
-            if there < committed || there > tried {
-                told.wrong(format!(
-                    "{group} has {there} of {place:?}: {committed} was committed, {tried} was tried"
+    let commits = work.history.lock().commits.clone();
+    let groups: BTreeSet<&String> = commits.keys().map(|(group, _)| group).collect();
+    for group in groups {
+        let found_there = committed(&work, &cluster, group).await;
+        for ((of, place), (committed, tried)) in commits.iter().filter(|((of, _), _)| of == group) {
+            let there = offset_at(&found_there, *place);
+            if there < *committed || there > *tried {
+                work.history.lock().wrong(format!(
+                    "{of} has {there} of {place:?}: {committed} was committed, {tried} was tried"
                 ));
             }
         }

@@ -89,7 +89,7 @@ pub fn live(seed: u64) -> Lived {
     } else {
         ("os", Power::Lasts)
     };
-    let roll_ms = if rng.below(2) == 0 { 1_000_000 } else { 2500 };
+    let roll_ms = [1_000_000, 2500, 300][usize::try_from(rng.below(3)).unwrap()];
     let wire = Pace {
         least: 1,
         most: 1 + rng.below(4),
@@ -140,7 +140,9 @@ impl Story {
     fn until(&mut self, what: &str, patience: u64, is_so: impl Fn(&Self) -> bool) {
         let limit = self.cluster.now() + patience;
         while !is_so(self) {
-            assert!(self.cluster.now() < limit, "not within {patience} ms: {what}");
+            if self.cluster.now() >= limit {
+                panic!("not within {patience} ms: {what}\n{}", settled::picture(&self.cluster));
+            }
             self.tick();
         }
         self.history.note(format_args!("{what}"));

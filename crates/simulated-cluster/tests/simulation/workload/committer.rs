@@ -1,4 +1,5 @@
-//! Offsets of a group without members, committed one after the other: the last that was acknowledged is never forgotten.
+//! Offsets of groups without members, committed one after the other: the last that was acknowledged is never forgotten. There are many
+//! groups, so that what was forgotten is seldom hidden by what was committed later.
 
 use super::{PARTITIONS, PLAIN, Stage, Work, pause};
 use base::Rng;
@@ -10,22 +11,25 @@ use protocol::messages::offset_commit_request::{
 
 /// The last version that names topics.
 const BY_NAME: i16 = 9;
+/// How many groups there are.
+const GROUPS: u64 = 60;
 
-pub async fn run(work: Work, group: &'static str, mut rng: Rng) {
-    let cluster = work.cluster(group);
+pub async fn run(work: Work, who: &'static str, mut rng: Rng) {
+    let cluster = work.cluster(who);
     let mut offset = 0;
     while work.stage() == Stage::All {
         let partition = i32::try_from(rng.below(PARTITIONS as u64)).unwrap();
-        let key = (group.to_owned(), (PLAIN, partition));
+        let group = format!("{who}-{}", rng.below(GROUPS));
+        let key = (group.clone(), (PLAIN, partition));
         offset += 1;
         work.history.lock().commits.entry(key.clone()).or_insert((-1, -1)).1 = offset;
-        match commit(&cluster, group, partition, offset).await {
+        match commit(&cluster, &group, partition, offset).await {
             Ok(()) => {
                 let mut told = work.history.lock();
                 told.note(format_args!("{group} has committed {offset} of {partition}"));
                 told.commits.entry(key).or_insert((-1, -1)).0 = offset;
             }
-            Err(error) => work.history.lock().fails(group, "committing", &error),
+            Err(error) => work.history.lock().fails(who, "committing", &error),
         }
         pause(&mut rng, 300).await;
     }

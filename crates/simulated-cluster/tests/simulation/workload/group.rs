@@ -18,6 +18,8 @@ pub async fn run(work: Work, who: &'static str, protocol: GroupProtocol, mut rng
     settings.protocol = protocol;
     settings.session_timeout = Duration::from_secs(10);
     settings.heartbeat_interval = Duration::from_secs(1);
+    // Also how long an answer to JoinGroup is waited for, which never comes from a coordinator whose power went.
+    settings.max_poll_interval = Duration::from_secs(20);
     settings.auto_commit = AutoCommit::Every(Duration::from_millis(700));
     while work.stage() < Stage::Nothing {
         let subscription = Subscription::Named(vec![PLAIN.to_owned()]);

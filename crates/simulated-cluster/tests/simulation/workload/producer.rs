@@ -13,7 +13,7 @@ pub async fn run(work: Work, who: &'static str, mut rng: Rng) {
         ..ProducerSettings::default()
     };
     let producer = Producer::start(work.cluster(who), settings);
-    let mut sequence = 0;
+    let (mut sequence, mut hurries) = (0, 0);
     while work.stage() == Stage::All {
         let partition = i32::try_from(rng.below(PARTITIONS as u64)).unwrap();
         let (place, value) = ((PLAIN, partition), format!("{who}:{sequence:05}"));
@@ -38,7 +38,12 @@ pub async fn run(work: Work, who: &'static str, mut rng: Rng) {
             }
             Err(error) => work.history.lock().fails(who, "sending", &error),
         }
-        pause(&mut rng, 60).await;
+        // At times more than one batch is on its way.
+        if rng.below(30) == 0 {
+            hurries = 1 + rng.below(25);
+        }
+        hurries = hurries.saturating_sub(1);
+        pause(&mut rng, if hurries > 0 { 4 } else { 60 }).await;
     }
     producer.flush().await;
     producer.close().await;
