@@ -338,6 +338,20 @@ fn targets_are_computed_once_in_an_interval() {
     );
 }
 
+/// The next coordinator's clock is a minute behind.
+#[test]
+fn a_target_from_the_future_keeps_nobody_waiting() {
+    let mut host = Host::new(settings());
+    host.see(picture());
+    host.advance(Duration::from_secs(60));
+    let (mut alice, mut bob) = (Client::new("alice"), Client::new("bob"));
+    alice.beat(&mut host);
+    let mut host = Host::load(settings(), host.log, 1_000, 2);
+    host.see(picture());
+    settle(&mut host, &mut [&mut alice, &mut bob]);
+    assert_eq!((alice.partitions().len(), bob.partitions().len()), (2, 2));
+}
+
 #[test]
 fn a_group_has_room_for_so_many() {
     let mut settings = eager();

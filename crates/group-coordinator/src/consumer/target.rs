@@ -23,12 +23,14 @@ pub(crate) fn update(desk: &Desk, draft: &mut Draft) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Targets are computed at most once in an interval: many members that come together make one rebalance.
+/// Targets are computed at most once in an interval: many members that come together make one rebalance. A last time that is yet
+/// to come was told by a clock ahead of this one, another coordinator's say, and keeps nobody waiting.
 fn may_compute(desk: &Desk, draft: &Draft) -> bool {
     let last = draft.group.assignment_timestamp;
     let interval = desk.assignment_interval(&draft.id).as_millis();
     let interval = i64::try_from(interval).unwrap_or(i64::MAX);
-    last == 0 || interval == 0 || desk.moment.wall.0 >= last.saturating_add(interval)
+    let now = desk.moment.wall.0;
+    last == 0 || interval == 0 || now < last || now >= last.saturating_add(interval)
 }
 
 /// The assignor that most members ask for, or the first.
