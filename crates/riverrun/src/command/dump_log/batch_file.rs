@@ -9,6 +9,8 @@ use std::sync::Arc;
 /// Up to and with the magic number; a tail shorter than this is no batch.
 const HEAD: usize = 17;
 const OVERHEAD: u64 = 12;
+/// What is looked through at a time.
+const PIECE: usize = 64 << 10;
 /// The shortest batch of the oldest format.
 const SHORTEST: i32 = 14;
 
@@ -45,13 +47,17 @@ impl BatchFile {
         Ok(())
     }
 
-    /// The next whole batch; none at the end, or at a tail that is no whole batch.
+    /// The next whole batch; none at the end, or at a tail that is no whole batch or nothing but zeros.
     pub fn next(&mut self) -> anyhow::Result<Option<BatchView<'_>>> {
         let mut head = [0; HEAD];
         if self.position + HEAD as u64 > self.end || self.file.read_at(&mut head, self.position)? < HEAD {
             return Ok(None);
         }
         let length = i32::from_be_bytes(*head[8..].first_chunk().expect("the head has 17 bytes"));
+        if length == 0 && self.only_zeros_follow()? {
+            // Room ahead of a log that is not closed.
+            return Ok(None);
+        }
         if length < SHORTEST {
             bail!(
                 "Found record size {length} smaller than minimum record overhead ({SHORTEST}) in file {}",
@@ -69,5 +75,18 @@ impl BatchFile {
         self.position += size;
         let (batch, _) = BatchView::split(&self.buffer).with_context(|| format!("batch at position {position}"))?;
         Ok(Some(batch))
+    }
+
+    fn only_zeros_follow(&mut self) -> anyhow::Result<bool> {
+        self.buffer.resize(PIECE, 0);
+        let mut at = self.position;
+        while at < self.end {
+            match self.file.read_at(&mut self.buffer, at)? {
+                0 => break,
+                read if self.buffer[..read].iter().all(|byte| *byte == 0) => at += read as u64,
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 }

@@ -233,7 +233,15 @@ fn torn_and_foreign_files_are_said_to_be() {
         "{}",
         at_the_end.out
     );
-    let zeros = [fixture!("transactions.log"), &[0; 100]].concat();
+    let room = [fixture!("transactions.log"), &[0; 100]].concat();
+    let room = dumped(&[(SEGMENT, &room)], &format!("--files DIR/{SEGMENT}"));
+    assert!(
+        room.out
+            .ends_with(&format!("Found 100 invalid bytes at the end of {SEGMENT}\n")),
+        "{}",
+        room.out
+    );
+    let zeros = [fixture!("transactions.log"), &[0; 100], b"!".as_slice()].concat();
     let refused = dumped(&[(SEGMENT, &zeros)], &format!("--files DIR/{SEGMENT}"));
     let message = "Found record size 0 smaller than minimum record overhead (14) in file";
     assert_eq!(refused.failed, Some(format!("{SEGMENT}: {message} {SEGMENT}")));
