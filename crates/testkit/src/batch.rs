@@ -274,6 +274,25 @@ impl Reader<'_> {
     }
 }
 
+/// A segment's file without the room ahead of it: where nothing but zeros follows the last batch, they are left out.
+#[must_use]
+pub fn without_room(segment: &[u8]) -> &[u8] {
+    const LENGTH: std::ops::Range<usize> = 8..12;
+    let mut end = 0;
+    while let Some(length) = segment[end..].get(LENGTH) {
+        let length = u32::from_be_bytes(length.try_into().expect("four bytes"));
+        if length == 0 {
+            break;
+        }
+        end = (end + LENGTH.end + length as usize).min(segment.len());
+    }
+    if segment[end..].iter().all(|byte| *byte == 0) {
+        &segment[..end]
+    } else {
+        segment
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,9 @@
 //! The replicas of a partition, once all is quiet: the same bytes everywhere.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use testkit::batch::without_room;
 
 /// A partition's folder and what its log holds, segment by segment joined.
 fn logs(data: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
@@ -24,24 +25,11 @@ fn logs(data: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
         segments.sort();
         let mut bytes = Vec::new();
         for segment in segments {
-            bytes.extend(batches(&std::fs::read(&segment)?).with_context(|| segment.display().to_string())?);
+            bytes.extend(without_room(&std::fs::read(&segment)?));
         }
         logs.insert(name, bytes);
     }
     Ok(logs)
-}
-
-/// The file without the room that may be kept behind its last batch.
-fn batches(file: &[u8]) -> Result<&[u8]> {
-    let mut end = 0;
-    while let Some(header) = file.get(end..end + 12) {
-        let length = i32::from_be_bytes(header[8..12].try_into()?);
-        if length <= 0 {
-            break;
-        }
-        end += 12 + usize::try_from(length)?;
-    }
-    file.get(..end).context("the last batch is cut short")
 }
 
 /// Where two replicas differ.

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use testkit::batch::without_room;
 use testkit::{dependencies, kafka_broker};
 
 /// Whether a record may follow another with a gap in between.
@@ -42,28 +43,9 @@ pub fn judge_logs(data_dir: &Path, offsets: Offsets) -> Result<()> {
     for log in files(data_dir, &["log"])? {
         let copy = copies.path().join(log.strip_prefix(data_dir)?);
         std::fs::create_dir_all(copy.parent().expect("it lies in its partition's directory"))?;
-        let bytes = std::fs::read(log)?;
-        std::fs::write(copy, &bytes[..end_of_batches(&bytes)])?;
+        std::fs::write(copy, without_room(&std::fs::read(log)?))?;
     }
     judge(&at_logs(copies.path())?, offsets)
-}
-
-/// Where room begins: nothing but zeros follows the last batch.
-fn end_of_batches(bytes: &[u8]) -> usize {
-    const LENGTH: std::ops::Range<usize> = 8..12;
-    let mut at = 0;
-    while let Some(length) = bytes[at..].get(LENGTH) {
-        let length = u32::from_be_bytes(length.try_into().expect("four bytes"));
-        if length == 0 {
-            break;
-        }
-        at = (at + LENGTH.end + length as usize).min(bytes.len());
-    }
-    if bytes[at..].iter().all(|byte| *byte == 0) {
-        at
-    } else {
-        bytes.len()
-    }
 }
 
 /// The logs, each with the decoder that it wants.

@@ -1,9 +1,10 @@
 //! What two replicas of a partition have on disk.
 
 use anyhow::{Context, Result};
+use testkit::batch::without_room;
 use testkit::{Cluster, Node};
 
-/// The bytes of all segments of a partition's log, in order.
+/// The bytes of all segments of a partition's log, in order; each but for the room ahead of it.
 pub fn log_bytes(node: &Node, partition: &str) -> Result<Vec<u8>> {
     let dir = node.data_dir().join(partition);
     let mut segments = Vec::new();
@@ -16,7 +17,7 @@ pub fn log_bytes(node: &Node, partition: &str) -> Result<Vec<u8>> {
     segments.sort();
     let mut bytes = Vec::new();
     for segment in segments {
-        bytes.extend(std::fs::read(segment)?);
+        bytes.extend(without_room(&std::fs::read(segment)?));
     }
     Ok(bytes)
 }
