@@ -48,11 +48,12 @@ fn measure_one(measuring: &mut Measuring, contestant: &Contestant, factor: &Fact
     for (at, point) in factor.points.iter().enumerate() {
         let bytes = kept * PARTITIONS * if at == 0 { BELOW } else { PAST };
         let records = format!("--records {:.0}", bytes / point.record);
+        // All of it: what is deleted keeps its memory for as long as `file.delete.delay.ms`, longer than this takes.
         let load = Load::new(super::BASE)
             .with(point.words)
             .with(&records)
             .with(&topic)
-            .filling(bytes.min(kept * PARTITIONS));
+            .filling(bytes);
         let run = contestant.run(measuring, &load)?;
         add(measuring, contestant.name, factor, point, &run);
         let answer = row(factor, point, "answer p99 ms");
