@@ -12,7 +12,7 @@ mod throttle;
 pub use measures::Measures;
 
 use crate::Broker;
-use crate::housekeeping::Removals;
+use crate::removals::Removals;
 use base::TopicPartition;
 use base::metric::Registry;
 use std::collections::{BTreeMap, BTreeSet};

@@ -12,9 +12,9 @@ mod swap;
 pub use resume::resume;
 
 use crate::Broker;
-use crate::housekeeping::Removals;
 use crate::log_dirs::LogDir;
 use crate::partitions::Hosted;
+use crate::removals::Removals;
 use crate::replication::PartitionId;
 use base::{Offset, TopicPartition};
 use config::BrokerConfig;

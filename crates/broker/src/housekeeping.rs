@@ -1,113 +1,18 @@
-//! What a broker does now and then: retention, flushes, checkpoints, expiry, removing what was deleted.
+//! What a broker does now and then: retention, flushes, checkpoints, expiry.
 
 use crate::Broker;
-use crate::log_dirs::LogDir;
 use crate::partitions::Hosted;
-use crate::{epoch_files, flusher, open_files};
-use base::{Clock, Instant, Offset, TopicPartition};
-use partition::Wakes;
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use crate::removals::Removals;
+use crate::{checkpoints, flusher, open_files};
+use base::Clock;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
-use storage::checkpoint::OffsetCheckpoint;
-use storage::{Doomed, StorageError};
-use tokio::sync::mpsc;
-use tracing::{debug, warn};
+use storage::StorageError;
+use tracing::warn;
 
 /// The recovery points are written at least that often, whatever is configured: a start reads again what was flushed since, and
 /// the file costs little.
 const RECOVERY_POINTS_EVERY: Duration = Duration::from_secs(5);
-/// How many removals may wait; more wait for the queue.
-const REMOVALS: usize = 100_000;
-
-/// Something to be removed once its delay is over.
-#[derive(Debug)]
-enum Removal {
-    Directory(PathBuf),
-    Files(Doomed),
-}
-
-/// The queue of what is to be removed later.
-#[derive(Clone, Debug)]
-pub struct Removals {
-    queue: mpsc::Sender<(Instant, Removal)>,
-    clock: Arc<dyn Clock>,
-}
-
-impl Removals {
-    /// A queue, and the end from which [`remove_when_due`] takes.
-    pub fn new(clock: Arc<dyn Clock>) -> (Self, Due) {
-        let (queue, due) = mpsc::channel(REMOVALS);
-        (Self { queue, clock }, Due { queue: due })
-    }
-
-    /// A partition's directory, already renamed away.
-    pub fn directory(&self, path: PathBuf, delay_ms: i64) {
-        self.push(Removal::Directory(path), delay_ms);
-    }
-
-    /// Segment files, already renamed away.
-    pub fn files(&self, doomed: Doomed, delay_ms: i64) {
-        if !doomed.files.is_empty() {
-            self.push(Removal::Files(doomed), delay_ms);
-        }
-    }
-
-    fn push(&self, removal: Removal, delay_ms: i64) {
-        let due = self
-            .clock
-            .now()
-            .plus(Duration::from_millis(u64::try_from(delay_ms).unwrap_or(0)));
-        if let Err(error) = self.queue.try_send((due, removal)) {
-            // Names with `.deleted` and `-delete` are removed at the next start.
-            warn!(%error, "too much waits to be removed; it stays until the next start");
-        }
-    }
-}
-
-/// The far end of [`Removals`].
-#[derive(Debug)]
-pub struct Due {
-    queue: mpsc::Receiver<(Instant, Removal)>,
-}
-
-/// Removes what is due, as long as anyone can ask for more.
-pub async fn remove_when_due(broker: Arc<Broker>, mut due: Due) {
-    let mut waiting: BTreeMap<Instant, Vec<Removal>> = BTreeMap::new();
-    loop {
-        let first = waiting.keys().next();
-        let wait = first.map_or(Duration::MAX, |at| at.since(broker.clock.now()));
-        tokio::select! {
-            asked = due.queue.recv() => match asked {
-                Some((at, removal)) => waiting.entry(at).or_default().push(removal),
-                None => return,
-            },
-            () = tokio::time::sleep(wait) => {
-                if let Some((_, removals)) = waiting.pop_first() {
-                    remove(&broker, removals).await;
-                }
-            }
-        }
-    }
-}
-
-async fn remove(broker: &Broker, removals: Vec<Removal>) {
-    for removal in removals {
-        let fs = Arc::clone(&broker.fs);
-        let removed = network::thread::beside(move || match &removal {
-            Removal::Directory(path) => fs.remove_dir(path).map_err(|error| error.to_string()),
-            Removal::Files(doomed) => doomed.remove(fs.as_ref()).map_err(|error| error.to_string()),
-        });
-        if let Ok(Err(error)) = removed.await {
-            warn!(%error, "deleted files cannot be removed");
-        }
-    }
-}
-
 /// Runs `duty` after `log.initial.task.delay.ms` and then every `interval` (asked anew each time) until the broker stops, if
 /// `is_due` says so; the disk may make it wait, so it has a thread of its own while it runs.
 async fn every(
@@ -145,18 +50,18 @@ pub fn start(broker: &Arc<Broker>, removals: &Removals) {
             let configured = broker.config.load().log.log_flush_offset_checkpoint_interval;
             configured.min(RECOVERY_POINTS_EVERY)
         },
-        have_recovery_points_moved,
-        checkpoint_moved_recovery_points,
+        checkpoints::have_recovery_points_moved,
+        checkpoints::write_moved_recovery_points,
     );
     spawn(
         |broker| broker.config.load().log.log_flush_start_offset_checkpoint_interval,
         |_| true,
-        checkpoint_log_starts,
+        checkpoints::write_log_starts,
     );
     spawn(
         |broker| broker.config.load().log.replica_high_watermark_checkpoint_interval,
         |_| true,
-        checkpoint_high_watermarks,
+        checkpoints::write_high_watermarks,
     );
     spawn(
         |broker| broker.config.load().log.producer_id_expiration_check_interval,
@@ -248,173 +153,11 @@ fn expire_producers(broker: &Broker) {
     }
 }
 
-/// Writes `recovery-point-offset-checkpoint` in every directory.
-pub fn checkpoint_recovery_points(broker: &Broker) {
-    let all = broker.partitions.all();
-    for dir in broker.log_dirs.dirs.iter().filter(|dir| !dir.is_offline()) {
-        epoch_files::write(broker, &all, dir);
-        checkpoint_recovery_points_in(broker, &all, dir);
-    }
-}
-
-/// Writes `recovery-point-offset-checkpoint` in the directories that flushed something since: an idle broker writes
-/// nothing.
-pub fn checkpoint_moved_recovery_points(broker: &Broker) {
-    let mut all = None;
-    for dir in &broker.log_dirs.dirs {
-        if !dir.is_offline() && dir.recovery_points_moved.load(Ordering::Acquire) {
-            let all = all.get_or_insert_with(|| broker.partitions.all());
-            epoch_files::write(broker, all, dir);
-            checkpoint_recovery_points_in(broker, all, dir);
-        }
-    }
-}
-
-fn have_recovery_points_moved(broker: &Broker) -> bool {
-    let mut dirs = broker.log_dirs.dirs.iter();
-    dirs.any(|dir| dir.recovery_points_moved.load(Ordering::Acquire))
-}
-
-/// Writes `recovery-point-offset-checkpoint` in one directory: after a log in it was cut back, before anything is appended to it
-/// again. What the file says is on stable storage is not read at the next start.
-pub fn checkpoint_recovery_points_of(broker: &Broker, dir: &Arc<LogDir>) {
-    if !dir.is_offline() {
-        checkpoint_recovery_points_in(broker, &broker.partitions.all(), dir);
-    }
-}
-
-fn checkpoint_recovery_points_in(broker: &Broker, all: &[Arc<Hosted>], dir: &Arc<LogDir>) {
-    // Those that move while this reads are for the next time.
-    dir.recovery_points_moved.store(false, Ordering::Release);
-    let cut = RefCell::new(Vec::new());
-    checkpoint_dir(broker, all, dir, OffsetCheckpoint::RecoveryPoint, |partition| {
-        let noted = partition
-            .unnoted_cut()
-            .map(|cut| (partition.topic_partition().clone(), cut));
-        cut.borrow_mut().extend(noted);
-        Some(partition.log().noted_recovery_point())
-    });
-    let mut wakes = Wakes::none();
-    for (at, cut) in cut.into_inner() {
-        // One that is gone since needs nothing any more.
-        if let Some(hosted) = broker
-            .partitions
-            .get(&at.topic, at.partition)
-            .filter(|_| !dir.is_offline())
-        {
-            wakes.merge(hosted.lock().cut_noted(cut));
-        }
-    }
-    wakes.fire();
-}
-
-/// Writes `replication-offset-checkpoint` in every directory.
-pub fn checkpoint_high_watermarks(broker: &Broker) {
-    checkpoint(broker, OffsetCheckpoint::HighWatermark, |partition| {
-        Some(partition.high_watermark())
-    });
-}
-
-/// Writes `log-start-offset-checkpoint` in every directory: logs that start at 0 are left out.
-pub fn checkpoint_log_starts(broker: &Broker) {
-    checkpoint(broker, OffsetCheckpoint::LogStart, log_start);
-}
-
-/// Writes `log-start-offset-checkpoint` in one directory: before the answer to a DeleteRecords, so that no crash brings back
-/// what was deleted.
-pub fn checkpoint_log_starts_of(broker: &Broker, dir: &Arc<LogDir>) {
-    if !dir.is_offline() {
-        checkpoint_dir(
-            broker,
-            &broker.partitions.all(),
-            dir,
-            OffsetCheckpoint::LogStart,
-            log_start,
-        );
-    }
-}
-
-fn log_start(partition: &partition::Partition) -> Option<Offset> {
-    Some(partition.log().log_start_offset()).filter(|start| *start > Offset::ZERO)
-}
-
-/// Writes `cleaner-offset-checkpoint` in one directory: the logs that were never cleaned are left out.
-pub fn checkpoint_cleaner(broker: &Broker, dir: &Arc<LogDir>) {
-    if !dir.is_offline() {
-        let all = broker.partitions.all();
-        checkpoint_dir(broker, &all, dir, OffsetCheckpoint::Cleaner, |partition| {
-            partition
-                .log()
-                .first_dirty_offset()
-                .filter(|_| partition.log().config().compact)
-        });
-    }
-}
-
-fn checkpoint(broker: &Broker, which: OffsetCheckpoint, read: impl Fn(&partition::Partition) -> Option<Offset>) {
-    let all = broker.partitions.all();
-    for dir in broker.log_dirs.dirs.iter().filter(|dir| !dir.is_offline()) {
-        checkpoint_dir(broker, &all, dir, which, &read);
-    }
-}
-
-fn checkpoint_dir(
-    broker: &Broker,
-    all: &[Arc<Hosted>],
-    dir: &Arc<LogDir>,
-    which: OffsetCheckpoint,
-    read: impl Fn(&partition::Partition) -> Option<Offset>,
-) {
-    // What is read is written before anybody else reads: the file never goes back.
-    let mut written = dir
-        .checkpoints
-        .lock()
-        .expect("no code panics while it writes a checkpoint");
-    let mut offsets: Vec<(TopicPartition, Offset)> = Vec::new();
-    for hosted in all.iter().filter(|hosted| Arc::ptr_eq(&hosted.dir(), dir)) {
-        let partition = hosted.lock();
-        if let Some(offset) = read(&partition) {
-            offsets.push((partition.topic_partition().clone(), offset));
-        }
-    }
-    offsets.extend(broker.future_replicas.offsets_in(dir, which));
-    let contents = digest(&offsets);
-    if written.get(&which) == Some(&contents) {
-        return;
-    }
-    written.remove(&which);
-    if write(broker, dir, which, &offsets) {
-        written.insert(which, contents);
-    }
-}
-
-/// An idle broker's checkpoints stay as they are: what would be the same again is not written, and not flushed, every few
-/// seconds.
-fn digest(offsets: &[(TopicPartition, Offset)]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    offsets.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// Answers whether it was written.
-fn write(broker: &Broker, dir: &LogDir, which: OffsetCheckpoint, offsets: &[(TopicPartition, Offset)]) -> bool {
-    let entries = offsets.iter().map(|(partition, offset)| (partition, *offset));
-    match which.write(broker.fs.as_ref(), &dir.path, entries) {
-        Ok(()) => {
-            debug!(dir = %dir.path.display(), file = which.file_name(), "checkpoint written");
-            true
-        }
-        Err(error) => {
-            dir.failed(&error.into());
-            false
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::partitions::watched::Watched;
+    use crate::removals::Removal;
     use base::Timestamp;
     use base::clock::SystemClock;
     use records::BatchBuilder;
@@ -445,7 +188,7 @@ mod tests {
         assert!(watched.done() >= 5 * BITE, "the files were renamed");
         assert_eq!(watched.under_lock(), Vec::<String>::new());
         let mut bites = 0;
-        while let Ok((_, removal)) = due.queue.try_recv() {
+        while let Some(removal) = due.next() {
             let Removal::Files(doomed) = removal else {
                 panic!("{removal:?}")
             };

@@ -7,16 +7,17 @@ use crate::coordinators::transactions::markers;
 use crate::fetch_session::FetchSessions;
 use crate::flusher::{self, FlushQueues, Flushers};
 use crate::future_replicas::{self, FutureReplicas};
-use crate::housekeeping::{self, Removals};
 use crate::lifecycle::{self, LifecycleError, Registration, Wish};
 use crate::log_dirs::{LogDirError, LogDirs, Unusable};
 use crate::measures::{self, Measures};
 use crate::partitions::Partitions;
 use crate::peers::Peers;
 use crate::producer_ids::ProducerIds;
+use crate::removals::{self, Removals};
 use crate::replication::{self, Alterations, Fetchers, Throttles};
 use crate::service::BrokerService;
 use crate::{Broker, log_config, opening, publisher, replica_dirs, scrub};
+use crate::{checkpoints, housekeeping};
 use arc_swap::ArcSwap;
 use base::fs::Fs;
 use base::metric::Registry;
@@ -114,7 +115,7 @@ pub async fn start(
     let first = from_quorum.borrow_and_update().clone();
     take_first_image(&broker, first, &applied, &removals);
     let flushers = flusher::start(&broker).map_err(StartError::Thread)?;
-    tokio::spawn(housekeeping::remove_when_due(Arc::clone(&broker), due));
+    tokio::spawn(removals::remove_when_due(Arc::clone(&broker), due));
     tokio::spawn(markers::dispatch(Arc::clone(&broker)));
     tokio::spawn(publisher::follow(
         Arc::clone(&broker),
@@ -290,9 +291,9 @@ fn close(broker: &Broker) {
             hosted.dir().take_offline(&error);
         }
     }
-    housekeeping::checkpoint_recovery_points(broker);
-    housekeeping::checkpoint_high_watermarks(broker);
-    housekeeping::checkpoint_log_starts(broker);
+    checkpoints::write_recovery_points(broker);
+    checkpoints::write_high_watermarks(broker);
+    checkpoints::write_log_starts(broker);
     let marker = CleanShutdown {
         broker_epoch: Some(broker.epoch.load(Ordering::Acquire)),
     };

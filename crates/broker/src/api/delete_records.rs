@@ -9,7 +9,7 @@ use super::list_offsets::absent;
 use crate::log_dirs::LogDir;
 use crate::partitions::Hosted;
 use crate::waiting::{self, Woken};
-use crate::{Broker, housekeeping};
+use crate::{Broker, checkpoints};
 use base::Offset;
 use network::RequestContext;
 use partition::Signal;
@@ -81,7 +81,7 @@ async fn settle(broker: &Arc<Broker>, answers: &[(String, Vec<Answer>)]) {
     let for_disk = Arc::clone(broker);
     let wanted = dirs.clone();
     let written = network::thread::beside(move || {
-        wanted.iter().for_each(|dir| housekeeping::checkpoint_log_starts_of(&for_disk, dir));
+        wanted.iter().for_each(|dir| checkpoints::write_log_starts_of(&for_disk, dir));
     });
     if written.await.is_err() {
         dirs.iter().for_each(|dir| dir.take_offline(&"the log starts could not be written"));

@@ -3,8 +3,9 @@
 use super::choose::Chosen;
 use super::is_wanted;
 use crate::Broker;
-use crate::housekeeping::{self, Removals};
+use crate::checkpoints;
 use crate::partitions::Hosted;
+use crate::removals::Removals;
 use base::Offset;
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,7 +124,7 @@ fn is_hosted(broker: &Broker, hosted: &Arc<Hosted>, partition: &base::TopicParti
 /// Notes how far the log is clean, here and in `cleaner-offset-checkpoint`.
 fn note_progress(broker: &Broker, hosted: &Hosted, end: Offset) {
     hosted.lock().log_mut().set_first_dirty_offset(end);
-    housekeeping::checkpoint_cleaner(broker, &hosted.dir());
+    checkpoints::write_first_dirty(broker, &hosted.dir());
 }
 
 fn failed(broker: &Broker, hosted: &Arc<Hosted>, error: &CleaningError) {

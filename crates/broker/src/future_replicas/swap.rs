@@ -6,7 +6,7 @@
 
 use super::Move;
 use super::copy::{Copied, CopyError, Source, copy, copy_on};
-use crate::{Broker, housekeeping};
+use crate::{Broker, checkpoints};
 use partition::{NotExchangeable, Wakes};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,8 +45,8 @@ pub(super) fn swap(broker: &Broker, moving: &Move) -> Result<Swapped, CopyError>
         log.flush(broker.clock.now())?;
     }
     // A recovery point of an earlier life there must not be trusted, and a start that was asked for not be forgotten.
-    housekeeping::checkpoint_recovery_points_of(broker, &moving.dir);
-    housekeeping::checkpoint_log_starts_of(broker, &moving.dir);
+    checkpoints::write_recovery_points_of(broker, &moving.dir);
+    checkpoints::write_log_starts_of(broker, &moving.dir);
     if moving.dir.is_offline() || moving.is_cancelled() {
         return Ok(Swapped::NotYet);
     }
@@ -59,8 +59,8 @@ pub(super) fn swap(broker: &Broker, moving: &Move) -> Result<Swapped, CopyError>
         let delay = broker.config.load().topic_defaults.file_delete_delay_ms;
         broker.future_replicas.removals.directory(path, delay);
     }
-    housekeeping::checkpoint_recovery_points_of(broker, &moving.dir);
-    housekeeping::checkpoint_log_starts_of(broker, &moving.dir);
+    checkpoints::write_recovery_points_of(broker, &moving.dir);
+    checkpoints::write_log_starts_of(broker, &moving.dir);
     Ok(Swapped::Yes)
 }
 

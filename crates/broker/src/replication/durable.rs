@@ -1,7 +1,7 @@
 //! A follower acknowledges records by asking for the next: it must not before they are on stable storage.
 
 use crate::Broker;
-use crate::housekeeping;
+use crate::checkpoints;
 use crate::log_dirs::LogDir;
 use crate::partitions::{Hosted, request_flushes};
 use crate::waiting;
@@ -53,7 +53,7 @@ fn note_cuts(broker: &Broker, cut: &[&Arc<Hosted>]) {
         }
     }
     for dir in &dirs {
-        housekeeping::checkpoint_recovery_points_of(broker, dir);
+        checkpoints::write_recovery_points_of(broker, dir);
     }
     let mut wakes = Wakes::none();
     for hosted in cut.iter().filter(|hosted| !hosted.dir().is_offline()) {

@@ -4,7 +4,7 @@ use super::fetcher;
 use super::lane::{Follow, Lane};
 use super::session::PartitionId;
 use crate::Broker;
-use crate::housekeeping::Removals;
+use crate::removals::Removals;
 use base::NodeId;
 use metadata::MetadataImage;
 use rustc_hash::FxHashMap;
