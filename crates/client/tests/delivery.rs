@@ -9,7 +9,7 @@ use client::consume::{Consumer, ConsumerSettings, OffsetReset, StartAt};
 use client::produce::{NewRecord, Producer, ProducerSettings};
 use client::{Cluster as Connected, Settings as ClientSettings};
 use records::compression::Codec;
-use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
+use testkit::{Cluster, Maker, Settings, SingleNode};
 
 const PARTITIONS: i32 = 3;
 const RECORDS: i32 = 6000;
@@ -20,13 +20,13 @@ const PATIENCE: Duration = Duration::from_secs(240);
 
 #[test]
 fn a_killed_riverrun_loses_and_doubles_nothing() {
-    let broker = RiverrunBroker::start(&Settings::default()).expect("Riverrun starts");
+    let broker = SingleNode::start(Maker::Riverrun, &Settings::default()).expect("Riverrun starts");
     survive_kill(broker);
 }
 
 #[test]
 fn a_killed_kafka_loses_and_doubles_nothing() {
-    let broker = KafkaBroker::start(&Settings::default()).expect("Kafka starts");
+    let broker = SingleNode::start(Maker::Kafka, &Settings::default()).expect("Kafka starts");
     survive_kill(broker);
 }
 

@@ -9,7 +9,7 @@ use client::consume::group::{GroupConsumer, GroupProtocol, GroupSettings, Subscr
 use client::consume::{ConsumerSettings, OffsetReset};
 use client::produce::{NewRecord, Producer, ProducerSettings};
 use client::{Cluster as Connected, Settings as ClientSettings};
-use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
+use testkit::{Cluster, Maker, Settings, SingleNode};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -25,14 +25,14 @@ type Seen = Arc<Mutex<BTreeMap<(i32, i64), usize>>>;
 
 #[test]
 fn members_of_a_group_at_kafka_read_every_record_once() {
-    let broker = KafkaBroker::start(&settings()).expect("Kafka starts");
+    let broker = SingleNode::start(Maker::Kafka, &settings()).expect("Kafka starts");
     share(&broker, GroupProtocol::Classic);
     share(&broker, GroupProtocol::Consumer);
 }
 
 #[test]
 fn members_of_a_group_at_riverrun_read_every_record_once() {
-    let broker = RiverrunBroker::start(&settings()).expect("Riverrun starts");
+    let broker = SingleNode::start(Maker::Riverrun, &settings()).expect("Riverrun starts");
     share(&broker, GroupProtocol::Classic);
     share(&broker, GroupProtocol::Consumer);
 }

@@ -15,7 +15,7 @@ use protocol::messages::find_coordinator_request::FindCoordinatorRequest;
 use protocol::messages::init_producer_id_request::InitProducerIdRequest;
 use protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use testkit::batch::{Batch, Record};
-use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings, Wire};
+use testkit::{Cluster, Maker, Settings, SingleNode, Wire};
 
 /// One tool a line, which gets `--bootstrap-server`, or the broker's address where `@` stands; a line that begins with `<` is the stdin of the next one, its lines separated by `|`. A tool after
 /// `until TEXT =>` or `without TEXT =>` is called until it prints the text, or no longer does: brokers take settings over a
@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn the_tools_print_the_same_with_apache_kafka() {
-    let kafka = KafkaBroker::start(&settings()).expect("Kafka starts");
+    let kafka = SingleNode::start(Maker::Kafka, &settings()).expect("Kafka starts");
     expect_file!["tools/transcript.txt"].assert_eq(&play(&kafka, SCRIPT));
     expect_file!["tools/groups-transcript.txt"].assert_eq(&play(&kafka, GROUPS));
     expect_file!["tools/cluster-transcript.txt"].assert_eq(&without_progress(&play(&kafka, CLUSTER)));
@@ -46,7 +46,7 @@ fn the_tools_print_the_same_with_apache_kafka() {
 
 #[test]
 fn the_tools_print_the_same_with_riverrun() {
-    let riverrun = RiverrunBroker::start(&settings()).expect("Riverrun starts");
+    let riverrun = SingleNode::start(Maker::Riverrun, &settings()).expect("Riverrun starts");
     expect_file!["tools/transcript.txt"].assert_eq(&play(&riverrun, SCRIPT));
     expect_file!["tools/groups-transcript.txt"].assert_eq(&play(&riverrun, GROUPS));
     expect_file!["tools/cluster-transcript.txt"].assert_eq(&without_progress(&play(&riverrun, CLUSTER)));

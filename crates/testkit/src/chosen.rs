@@ -3,7 +3,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::{Cluster, KafkaBroker, Maker, RiverrunBroker, Settings, ThreeNodes};
+use crate::{Cluster, Maker, Settings, SingleNode, ThreeNodes};
 
 /// How many nodes there are in the place of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub fn start(settings: &Settings) -> Result<Box<dyn Cluster>> {
 /// Starts one broker: for what is about a single process and its directory, however many there are beside it.
 pub fn start_one(settings: &Settings) -> Result<Box<dyn Cluster>> {
     match Maker::chosen() {
-        Maker::Kafka => Ok(Box::new(KafkaBroker::start(settings)?)),
-        Maker::Riverrun => Ok(Box::new(RiverrunBroker::start(settings)?)),
+        Maker::Kafka => Ok(Box::new(SingleNode::start(Maker::Kafka, settings)?)),
+        Maker::Riverrun => Ok(Box::new(SingleNode::start(Maker::Riverrun, settings)?)),
     }
 }

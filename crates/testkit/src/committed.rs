@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail};
 use protocol::messages::offset_fetch_request::{OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 
-use crate::{Cluster, Talk, dependencies, kafka_broker, suite};
+use crate::{Cluster, Talk, dependencies, java, suite};
 
 /// The offsets that a group has committed of a topic's first partitions; those under a pending transaction are left out.
 pub fn offsets(broker: &dyn Cluster, group: &str, topic: &str, partitions: i32) -> Result<BTreeMap<i32, i64>> {
@@ -47,7 +47,7 @@ pub struct Found {
 /// All committed records of a topic, each partition in order, once there are at least `count` of them or no hope for more.
 pub fn records(broker: &dyn Cluster, topic: &str, count: usize) -> Result<Vec<Found>> {
     let classes = dependencies::part("java")?.join("classes");
-    let mut java = kafka_broker::java_with(&["-Xmx256m"], &[&classes])?;
+    let mut java = java::java_with(&["-Xmx256m"], &[&classes])?;
     java.args(["ReadCommitted", topic, &count.to_string()]);
     java.env("BOOTSTRAP", broker.bootstrap());
     let printed = suite::run("ReadCommitted", &mut java)?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::cluster::Cluster;
-use crate::{dependencies, kafka_broker};
+use crate::{dependencies, java};
 
 /// How long one suite may take.
 const DEADLINE: Duration = Duration::from_secs(600);
@@ -45,7 +45,7 @@ impl Suite {
         Ok(match self {
             Suite::Java => {
                 let classes = dependencies::part("java")?.join("classes");
-                let mut java = kafka_broker::java_with(&["-Xmx512m"], &[&classes])?;
+                let mut java = java::java_with(&["-Xmx512m"], &[&classes])?;
                 java.arg("Suite");
                 java
             }

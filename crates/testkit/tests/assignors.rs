@@ -9,7 +9,7 @@ use group_coordinator::assignor::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
-use testkit::kafka_broker;
+use testkit::java;
 
 /// How many groups live, each for several rebalances.
 const GROUPS: u64 = 120;
@@ -197,7 +197,7 @@ fn shown(assignment: &GroupAssignment) -> String {
 }
 
 fn kafkas(input: &str) -> Vec<String> {
-    let text = kafka_broker::answers("Assignors.java", input).unwrap();
+    let text = java::answers("Assignors.java", input).unwrap();
     text.split_terminator("end\n").map(str::to_owned).collect()
 }
 

@@ -1,10 +1,10 @@
 //! The brokers that other tests use can be started, stopped, killed and started again.
 
-use testkit::{Cluster, KafkaBroker, Maker, Nodes, Plan, Settings, Voters, Wire};
+use testkit::{Cluster, Maker, Nodes, Plan, Settings, SingleNode, Voters, Wire};
 
 #[test]
 fn kafka_starts_stops_and_restarts() {
-    let mut kafka = KafkaBroker::start(&Settings::default()).expect("Kafka starts");
+    let mut kafka = SingleNode::start(Maker::Kafka, &Settings::default()).expect("Kafka starts");
     kafka.kill9().expect("it dies");
     assert!(Wire::connect(kafka.bootstrap()).is_err(), "nobody listens");
     kafka.restart().expect("it starts again");

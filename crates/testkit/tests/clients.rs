@@ -2,7 +2,7 @@
 //! three replicas of everything.
 
 use testkit::suite::Suite;
-use testkit::{Cluster, KafkaBroker, Nodes, Plan, RiverrunBroker, Settings};
+use testkit::{Cluster, Maker, Nodes, Plan, Settings, SingleNode};
 
 /// Room for records of 10 MB, and heartbeats as often as the clients of the classic protocol send theirs.
 fn settings() -> Settings {
@@ -31,12 +31,12 @@ fn run_all(cluster: &dyn Cluster) {
 
 #[test]
 fn every_stock_client_works_with_kafka() {
-    run_all(&KafkaBroker::start(&settings()).expect("Kafka starts"));
+    run_all(&SingleNode::start(Maker::Kafka, &settings()).expect("Kafka starts"));
 }
 
 #[test]
 fn every_stock_client_works_with_riverrun() {
-    run_all(&RiverrunBroker::start(&settings()).expect("Riverrun starts"));
+    run_all(&SingleNode::start(Maker::Riverrun, &settings()).expect("Riverrun starts"));
 }
 
 /// The same settings; ours, or Kafka with `RIVERRUN_STORIES_OF=kafka` in the environment, which proves the test. With

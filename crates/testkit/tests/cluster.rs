@@ -7,7 +7,7 @@ use protocol::messages::describe_cluster_request::DescribeClusterRequest;
 use testkit::batch::{Batch, Record};
 use testkit::nodes::TopicsView;
 use testkit::talk::{Resource, batch_of, until};
-use testkit::{Cluster, Maker, Nodes, Plan, Voters, kafka_broker};
+use testkit::{Cluster, Maker, Nodes, Plan, Voters, java};
 
 /// Three brokers' worth of waiting for a session is long: these are short.
 fn plan(plan: Plan) -> Plan {
@@ -107,7 +107,7 @@ fn texts(cluster: &Nodes, topic: &str) -> Vec<String> {
 /// What the Java clients say of the cluster, line by line.
 fn told_by_java(cluster: &Nodes, topic: &str, replicas: usize) -> Vec<String> {
     let input = format!("{}\n{topic}\n{replicas}\n", cluster.bootstrap());
-    let told = kafka_broker::answers("ClusterAdmin.java", &input);
+    let told = java::answers("ClusterAdmin.java", &input);
     let told = told.unwrap_or_else(|error| panic!("{error:#}\n{}", cluster.log_tails()));
     told.lines().map(str::to_owned).collect()
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use testkit::port::free_ports;
 use testkit::process::{Process, tail};
-use testkit::{Cluster, Settings, Talk, chosen, committed, kafka_broker};
+use testkit::{Cluster, Settings, Talk, chosen, committed, java};
 
 const TOPIC: &str = "file-lines";
 /// How long a worker may take to start or to find its feet, on a busy machine.
@@ -59,7 +59,7 @@ impl Worker {
         let text: String = settings.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
         let file = dir.join("worker.properties");
         std::fs::write(&file, text).expect("a temporary directory");
-        let mut java = kafka_broker::java_with(&["-Xmx512m"], &[]).expect("Kafka is installed");
+        let mut java = java::java_with(&["-Xmx512m"], &[]).expect("Kafka is installed");
         java.arg("org.apache.kafka.connect.cli.ConnectDistributed").arg(file);
         let process = Process::start(&mut java, &dir.join("worker.log")).expect("the worker starts");
         Worker {

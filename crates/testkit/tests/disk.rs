@@ -13,7 +13,7 @@ mod disk {
 
 use disk::producer::IdempotentProducer;
 use disk::{compacted, dump, offsets, workload};
-use testkit::{Cluster, KafkaBroker, Settings, chosen};
+use testkit::{Cluster, Maker, Settings, SingleNode, chosen};
 
 /// How a broker goes away before the other one takes the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ enum Turn {
 impl Turn {
     fn start(self, settings: &Settings) -> Box<dyn Cluster> {
         match self {
-            Turn::Kafka(_) => Box::new(KafkaBroker::start(settings).expect("Kafka starts")),
+            Turn::Kafka(_) => Box::new(SingleNode::start(Maker::Kafka, settings).expect("Kafka starts")),
             Turn::Riverrun(_) => chosen::start(settings).expect("Riverrun starts"),
         }
     }

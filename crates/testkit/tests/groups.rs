@@ -12,7 +12,7 @@ use protocol::messages::offset_fetch_request::{OffsetFetchRequest, OffsetFetchRe
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings, Wire, chosen, dependencies, kafka_broker, suite};
+use testkit::{Cluster, Maker, Settings, SingleNode, Wire, chosen, dependencies, java, suite};
 
 const TOPIC: &str = "read-by-groups";
 const GROUP: &str = "survivors";
@@ -172,9 +172,9 @@ fn a_consumer_group_lives_on_under_either_broker() {
     let mut part = None;
     for round in 0..4 {
         let mut broker: Box<dyn Cluster> = if round % 2 == 0 {
-            Box::new(RiverrunBroker::start(&settings).expect("Riverrun starts"))
+            Box::new(SingleNode::start(Maker::Riverrun, &settings).expect("Riverrun starts"))
         } else {
-            Box::new(KafkaBroker::start(&settings).expect("Kafka starts"))
+            Box::new(SingleNode::start(Maker::Kafka, &settings).expect("Kafka starts"))
         };
         let mut wire = connect(&*broker);
         if round == 0 {
@@ -222,9 +222,9 @@ fn kafka_goes_on_with_our_groups_and_we_with_kafkas() {
     let settings = Settings::default().on(dir.path().join("data"));
     for round in 0..4 {
         let mut broker: Box<dyn Cluster> = if round % 2 == 0 {
-            Box::new(RiverrunBroker::start(&settings).expect("Riverrun starts"))
+            Box::new(SingleNode::start(Maker::Riverrun, &settings).expect("Riverrun starts"))
         } else {
-            Box::new(KafkaBroker::start(&settings).expect("Kafka starts"))
+            Box::new(SingleNode::start(Maker::Kafka, &settings).expect("Kafka starts"))
         };
         if round > 0 {
             tell(&*broker, "find", round - 1);
@@ -258,7 +258,7 @@ fn dumped_alike(data_dir: &Path) {
         "--files",
         &list.join(","),
     ];
-    let mut kafka = kafka_broker::java_with(&["-Xmx256m"], &[]).expect("Kafka is installed");
+    let mut kafka = java::java_with(&["-Xmx256m"], &[]).expect("Kafka is installed");
     kafka.arg("org.apache.kafka.tools.DumpLogSegments").args(options);
     let by_kafka = printed(&mut kafka);
     let mut ours = Command::new(dependencies::riverrun().expect("riverrun is built"));

@@ -17,7 +17,7 @@ use internal_topics::transaction::{End, Producer, describe, until_state};
 use protocol::messages::offset_fetch_request::{OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use std::collections::BTreeMap;
 use testkit::talk::until;
-use testkit::{Cluster, KafkaBroker, Settings, Talk, chosen, committed};
+use testkit::{Cluster, Maker, Settings, SingleNode, Talk, chosen, committed};
 
 const TOPIC: &str = "written-in-transactions";
 /// An offset is committed in a transaction that is not done.
@@ -202,7 +202,7 @@ fn tell() -> Result<()> {
     for turn in 0..3 {
         let mut broker: Box<dyn Cluster> = match turn {
             1 => chosen::start(&settings)?,
-            _ => Box::new(KafkaBroker::start(&settings)?),
+            _ => Box::new(SingleNode::start(Maker::Kafka, &settings)?),
         };
         let outcome = take_turn(&mut *broker, turn, left.take());
         left = Some(outcome.with_context(|| format!("turn {turn}, of {}: {}", broker.name(), broker.log_tail()))?);

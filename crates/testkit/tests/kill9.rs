@@ -12,7 +12,7 @@ use protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic
 use protocol::messages::init_producer_id_request::InitProducerIdRequest;
 use protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use testkit::batch::{Batch, Record, values};
-use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings, Wire};
+use testkit::{Cluster, Maker, Settings, SingleNode, Wire};
 
 const TOPIC: &str = "survivors";
 
@@ -261,7 +261,7 @@ fn run(cluster: &mut dyn Cluster, rounds: usize, seed: u64) {
 #[test]
 fn nothing_acknowledged_is_lost_by_kafka() {
     run(
-        &mut KafkaBroker::start(&Settings::default()).expect("Kafka starts"),
+        &mut SingleNode::start(Maker::Kafka, &Settings::default()).expect("Kafka starts"),
         2,
         0x9_0001,
     );
@@ -271,7 +271,7 @@ fn nothing_acknowledged_is_lost_by_kafka() {
 fn nothing_acknowledged_is_lost_by_riverrun() {
     for seed in [0x9_0002, 0x9_0003] {
         run(
-            &mut RiverrunBroker::start(&Settings::default()).expect("Riverrun starts"),
+            &mut SingleNode::start(Maker::Riverrun, &Settings::default()).expect("Riverrun starts"),
             12,
             seed,
         );

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use testkit::batch::{Batch, Record};
 use testkit::talk::{now_ms, until};
-use testkit::{Cluster, Nodes, Plan, RiverrunBroker, Settings, Talk};
+use testkit::{Cluster, Maker, Nodes, Plan, Settings, SingleNode, Talk};
 
 const CORRUPT_MESSAGE: i16 = 2;
 
@@ -20,7 +20,7 @@ fn flip(file: &Path, at: u64) {
 #[test]
 fn rot_in_a_closed_segment_is_named_with_file_and_offset_and_served_to_nobody() {
     let settings = Settings::default().with("riverrun.scrub.interval.ms", 1);
-    let mut broker = RiverrunBroker::start(&settings).unwrap();
+    let mut broker = SingleNode::start(Maker::Riverrun, &settings).unwrap();
     let mut talk = Talk::to(&broker).unwrap();
     talk.create_topic("t", 1, &[("segment.bytes", "1048576")]).unwrap();
     // Each fills more than half of a segment.

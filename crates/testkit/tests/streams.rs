@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use testkit::batch::{Batch, Record};
 use testkit::process::{Process, tail};
 use testkit::talk::{now_ms, until};
-use testkit::{Cluster, Nodes, Plan, Settings, Talk, chosen, committed, dependencies, kafka_broker};
+use testkit::{Cluster, Nodes, Plan, Settings, Talk, chosen, committed, dependencies, java};
 
 const INPUT: &str = "lines";
 const OUTPUT: &str = "counts";
@@ -83,7 +83,7 @@ impl Text {
 
 fn start(bootstrap: &str, dir: &Path) -> Process {
     let classes = dependencies::part("java").expect("Kafka is installed").join("classes");
-    let mut java = kafka_broker::java_with(&["-Xmx256m"], &[&classes]).expect("Kafka is installed");
+    let mut java = java::java_with(&["-Xmx256m"], &[&classes]).expect("Kafka is installed");
     java.args(["WordCount", APPLICATION, INPUT, OUTPUT])
         .arg(dir.join("state"))
         .env("BOOTSTRAP", bootstrap);

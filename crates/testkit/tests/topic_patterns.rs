@@ -5,7 +5,7 @@
 
 use base::Rng;
 use group_coordinator::regex::TopicRegex;
-use testkit::kafka_broker;
+use testkit::java;
 
 const RANDOM_PATTERNS: u64 = 20_000;
 
@@ -258,7 +258,7 @@ fn ours(pattern: &str) -> String {
 }
 
 fn theirs(input: &str) -> Vec<String> {
-    let text = kafka_broker::answers("TopicPatterns.java", input).unwrap();
+    let text = java::answers("TopicPatterns.java", input).unwrap();
     text.lines().map(str::to_owned).collect()
 }
 

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use testkit::suite::{python, run};
 use testkit::wire::Flexible;
-use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings, Wire, dependencies};
+use testkit::{Cluster, Maker, Settings, SingleNode, Wire, dependencies};
 
-fn kafka() -> KafkaBroker {
-    KafkaBroker::start(&Settings::default()).expect("Kafka starts")
+fn kafka() -> SingleNode {
+    SingleNode::start(Maker::Kafka, &Settings::default()).expect("Kafka starts")
 }
 
-fn riverrun() -> RiverrunBroker {
-    RiverrunBroker::start(&Settings::default()).expect("Riverrun starts")
+fn riverrun() -> SingleNode {
+    SingleNode::start(Maker::Riverrun, &Settings::default()).expect("Riverrun starts")
 }
 
 /// PASS or what went wrong, by message and version.
@@ -98,8 +98,11 @@ fn answers_come_in_the_order_of_the_requests() {
 
 #[test]
 fn a_frame_over_the_limit_closes_the_connection() {
-    let broker =
-        RiverrunBroker::start(&Settings::default().with("socket.request.max.bytes", 10_000)).expect("it starts");
+    let broker = SingleNode::start(
+        Maker::Riverrun,
+        &Settings::default().with("socket.request.max.bytes", 10_000),
+    )
+    .expect("it starts");
     let mut wire = Wire::connect(broker.bootstrap()).expect("the broker accepts");
     wire.send_bytes(&10_001_i32.to_be_bytes()).expect("four bytes fit");
     assert!(

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{ChildStdin, Command};
 use testkit::process::Process;
-use testkit::{dependencies, kafka_broker, suite};
+use testkit::{dependencies, java, suite};
 
 /// Which of the two group protocols a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Client {
         Ok(match self.program {
             Program::Java => {
                 let classes = dependencies::part("java")?.join("classes");
-                let mut java = kafka_broker::java_with(&["-Xmx128m"], &[&classes])?;
+                let mut java = java::java_with(&["-Xmx128m"], &[&classes])?;
                 java.arg("ChurnMember");
                 java
             }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use testkit::batch::without_room;
-use testkit::{dependencies, kafka_broker};
+use testkit::{dependencies, java};
 
 /// Whether a record may follow another with a gap in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +122,7 @@ fn files(data_dir: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
 /// What Kafka's tool prints at each look, with a line `;` between them: all in one process, which is slow to start.
 fn kafka(looks: &[Look], offsets: Offsets) -> Result<String> {
     let classes = dependencies::part("java")?.join("classes");
-    let mut command = kafka_broker::java_with(&["-Xmx512m"], &[&classes])?;
+    let mut command = java::java_with(&["-Xmx512m"], &[&classes])?;
     command.arg("Dumps");
     for (number, (options, files)) in looks.iter().enumerate() {
         if number > 0 {

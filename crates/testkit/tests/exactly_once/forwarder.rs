@@ -3,7 +3,7 @@
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use testkit::process::Process;
-use testkit::{dependencies, kafka_broker};
+use testkit::{dependencies, java};
 
 /// What all programs of a run are told.
 pub struct Program {
@@ -22,7 +22,7 @@ impl Program {
     /// Starts one that thinks better of some transactions, as its seed says.
     pub fn start(&self, name: &str, seed: u64) -> Result<Process> {
         let classes = dependencies::part("java")?.join("classes");
-        let mut java = kafka_broker::java_with(&["-Xmx128m"], &[&classes])?;
+        let mut java = java::java_with(&["-Xmx128m"], &[&classes])?;
         java.arg("ExactlyOnce")
             .args([name, &self.group, &self.input, &self.output, &seed.to_string()])
             .args(&self.settings)

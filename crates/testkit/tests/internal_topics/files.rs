@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use testkit::{dependencies, kafka_broker};
+use testkit::{dependencies, java};
 
 /// One of the internal topics, and how it is decoded.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,7 @@ impl Internal {
 
     /// What Kafka's tool prints of it.
     pub fn dumped_by_kafka(self, data_dir: &Path) -> Result<String> {
-        let mut kafka = kafka_broker::java_with(&["-Xmx256m"], &[])?;
+        let mut kafka = java::java_with(&["-Xmx256m"], &[])?;
         kafka.arg("org.apache.kafka.tools.DumpLogSegments");
         self.printed(kafka, data_dir)
     }

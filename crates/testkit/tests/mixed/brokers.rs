@@ -3,7 +3,7 @@
 use super::files::{leader_epochs, log_bytes};
 use testkit::batch::{Batch, Record};
 use testkit::talk::{now_ms, until};
-use testkit::{Cluster, Maker, Nodes, Plan, committed, kafka_broker};
+use testkit::{Cluster, Maker, Nodes, Plan, committed, java};
 
 const KAFKA: i32 = 1;
 const OURS: i32 = 2;
@@ -37,7 +37,7 @@ fn append(cluster: &Nodes, text: &str) {
 /// Every codec, and transactions, by Kafka's own producer through both brokers; answers how many records are committed.
 fn write_each_way(cluster: &Nodes, id: &str) -> usize {
     let topics = TOPICS.map(|(topic, _)| topic).join("\n");
-    let told = kafka_broker::answers(
+    let told = java::answers(
         "WriteEachWay.java",
         &format!("{}\n{id}\n{topics}\n", cluster.bootstrap()),
     );

@@ -22,7 +22,7 @@ fn start(first: Maker, joining: Maker) -> Nodes {
 
 /// Runs one of Kafka's tools against the controllers.
 fn quorum_tool(cluster: &Nodes, arguments: &[&str]) -> String {
-    let mut java = testkit::kafka_broker::java_with(&["-Xmx256m"], &[]).expect("Kafka is installed");
+    let mut java = testkit::java::java_with(&["-Xmx256m"], &[]).expect("Kafka is installed");
     java.args(["org.apache.kafka.tools.MetadataQuorumCommand", "--bootstrap-controller"]);
     java.arg(cluster.bootstrap_controllers()).args(arguments);
     let told = suite::run("kafka-metadata-quorum", &mut java);

@@ -5,7 +5,7 @@ use super::files::{common_prefix, log_bytes};
 use std::collections::BTreeMap;
 use testkit::batch::{Batch, Record};
 use testkit::talk::{eventually, now_ms, until};
-use testkit::{Cluster, Maker, Nodes, Plan, committed, kafka_broker};
+use testkit::{Cluster, Maker, Nodes, Plan, committed, java};
 
 const NODES: [i32; 3] = [1, 2, 3];
 const TOPIC: &str = "swapped";
@@ -19,7 +19,7 @@ fn append(cluster: &Nodes, text: &str) {
 
 /// Kafka's own producer, each codec and a transaction; the transactional id is the same each time.
 fn write_each_way(cluster: &Nodes) -> usize {
-    let told = kafka_broker::answers(
+    let told = java::answers(
         "WriteEachWay.java",
         &format!("{}\nswap\n{TOPIC}\n", cluster.bootstrap()),
     );
@@ -29,7 +29,7 @@ fn write_each_way(cluster: &Nodes) -> usize {
 
 /// A topic of its own is created, written and read by a group.
 fn read_by_a_group(cluster: &Nodes, topic: &str) {
-    let told = kafka_broker::answers("ClusterAdmin.java", &format!("{}\n{topic}\n3\n", cluster.bootstrap()));
+    let told = java::answers("ClusterAdmin.java", &format!("{}\n{topic}\n3\n", cluster.bootstrap()));
     let told = told.unwrap_or_else(|error| panic!("{topic}: {error:#}\n{}", cluster.log_tails()));
     assert!(told.contains("brokers [1, 2, 3]"), "{told}");
     assert!(told.contains("voters [1, 2, 3]"), "{told}");

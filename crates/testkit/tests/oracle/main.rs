@@ -15,10 +15,10 @@ mod tree;
 use std::path::PathBuf;
 
 use pair::Pair;
-use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
+use testkit::{Cluster, Maker, Settings, SingleNode};
 
 fn kafka() -> Box<dyn Cluster> {
-    Box::new(KafkaBroker::start(&settings()).expect("Kafka starts"))
+    Box::new(SingleNode::start(Maker::Kafka, &settings()).expect("Kafka starts"))
 }
 
 /// Quick to notice that a topic is deleted, so that the script can wait for it. Groups assign at once, not a second
@@ -39,7 +39,7 @@ fn kafka_answers_as_kafka() {
 
 #[test]
 fn riverrun_answers_as_kafka() {
-    let riverrun = Box::new(RiverrunBroker::start(&settings()).expect("Riverrun starts"));
+    let riverrun = Box::new(SingleNode::start(Maker::Riverrun, &settings()).expect("Riverrun starts"));
     let mut pair = Pair::new([kafka(), riverrun]);
     cases::run(&mut pair);
     pair.finish(&known::read(&differences_file()));

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use testkit::power_cut::{Cut, Disk, Volume, differences, monotonic, recording_to, until_at_rest};
-use testkit::{Cluster, KafkaBroker, RiverrunBroker, Settings};
+use testkit::{Cluster, Maker, Settings, SingleNode};
 
 /// How often a recording is tried.
 const TRIES: usize = 3;
@@ -69,8 +69,8 @@ impl System {
 
     fn start(self, settings: &Settings) -> anyhow::Result<Box<dyn Cluster>> {
         Ok(match self.is_kafka() {
-            true => Box::new(KafkaBroker::start(settings)?),
-            false => Box::new(RiverrunBroker::start(settings)?),
+            true => Box::new(SingleNode::start(Maker::Kafka, settings)?),
+            false => Box::new(SingleNode::start(Maker::Riverrun, settings)?),
         })
     }
 

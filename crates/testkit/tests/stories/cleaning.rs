@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
 use testkit::batch::{Batch, Record};
 use testkit::talk::{Resource, now_ms, until};
-use testkit::{Cluster, RiverrunBroker, Settings, Talk};
+use testkit::{Cluster, Maker, Settings, SingleNode, Talk};
 
 /// Bytes of each value.
 const SIZE: usize = 10_000;
@@ -53,7 +53,7 @@ fn the_cleaner_keeps_to_its_pace_and_a_change_of_it_holds_at_once() -> Result<()
     let settings = Settings::default()
         .with("log.cleaner.backoff.ms", 100)
         .with("log.cleaner.io.max.bytes.per.second", RATE);
-    let broker = RiverrunBroker::start(&settings)?;
+    let broker = SingleNode::start(Maker::Riverrun, &settings)?;
     let mut talk = Talk::to(&broker)?;
     let began = Instant::now();
     dirty(&mut talk, "slow")?;
@@ -81,7 +81,7 @@ fn as_many_threads_clean_as_are_configured() -> Result<()> {
     let settings = Settings::default()
         .with("log.cleaner.backoff.ms", 100)
         .with("log.cleaner.threads", 2);
-    let broker = RiverrunBroker::start(&settings)?;
+    let broker = SingleNode::start(Maker::Riverrun, &settings)?;
     let mut talk = Talk::to(&broker)?;
     let tasks = format!("/proc/{}/task", broker.pid().context("it runs")?);
     let threads = || -> Result<usize> {

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use testkit::port::free_ports;
 use testkit::talk::records;
-use testkit::{Cluster, RiverrunBroker, Settings, Talk};
+use testkit::{Cluster, Maker, Settings, SingleNode, Talk};
 
 /// The page's lines, by name and labels.
 fn scrape(address: &str) -> Result<BTreeMap<String, f64>> {
@@ -29,7 +29,7 @@ fn what_happens_shows_in_the_metrics() -> Result<()> {
     let [port] = free_ports::<1>()?;
     let address = format!("127.0.0.1:{port}");
     let settings = Settings::default().with("riverrun.metrics.listeners", &address);
-    let broker = RiverrunBroker::start(&settings)?;
+    let broker = SingleNode::start(Maker::Riverrun, &settings)?;
     let mut talk = Talk::to(&broker)?;
     talk.create_topic("measured", 2, &[("retention.bytes", "1000")])?;
     for _ in 0..3 {

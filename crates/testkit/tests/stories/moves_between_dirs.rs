@@ -382,7 +382,7 @@ fn a_producers_sequence_goes_on_after_a_move() -> Result<()> {
 
 /// What one of Kafka's own tools prints.
 fn tool(two: &TwoDirs, class: &str, arguments: &[&str]) -> Result<String> {
-    let mut java = testkit::kafka_broker::java_with(&["-Xmx128m"], &[])?;
+    let mut java = testkit::java::java_with(&["-Xmx128m"], &[])?;
     java.arg(class)
         .args(["--bootstrap-server", two.broker.bootstrap()])
         .args(arguments);

@@ -7,7 +7,7 @@ use protocol::messages::delete_records_response::DeleteRecordsPartitionResult;
 use std::path::Path;
 use testkit::batch::{Batch, Record};
 use testkit::talk::{EARLIEST, LATEST, batch_of, fetch_request, now_ms, produce_request, until};
-use testkit::{Cluster, RiverrunBroker, Settings, Talk};
+use testkit::{Cluster, Maker, Settings, SingleNode, Talk};
 
 const OFFSET_OUT_OF_RANGE: i16 = 1;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
@@ -271,7 +271,7 @@ fn directories_that_the_cluster_does_not_know_are_put_aside() -> Result<()> {
 #[test]
 fn what_was_deleted_by_request_stays_deleted_when_the_broker_is_killed() -> Result<()> {
     // Kafka writes its checkpoint once a minute, and would show the records again.
-    let mut broker = RiverrunBroker::start(&Settings::default())?;
+    let mut broker = SingleNode::start(Maker::Riverrun, &Settings::default())?;
     let mut talk = Talk::to(&broker)?;
     talk.create_topic("t", 1, &[])?;
     for _ in 0..5 {

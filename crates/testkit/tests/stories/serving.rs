@@ -9,7 +9,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use tempfile::TempDir;
 use testkit::process::{Process, tail};
 use testkit::talk::{LATEST, batch_of, eventually, fetch_request};
-use testkit::{Cluster, RiverrunBroker, Settings, Talk, dependencies};
+use testkit::{Cluster, Maker, Settings, SingleNode, Talk, dependencies};
 
 /// What Kafka's distribution ships as config/server.properties, without its comments.
 const KAFKAS_SERVER_PROPERTIES: &str = "\
@@ -190,7 +190,7 @@ fn kafkas_own_properties_are_read_unchanged() -> Result<()> {
 
 #[test]
 fn a_stop_answers_what_waits_and_loses_nothing() -> Result<()> {
-    let mut broker = RiverrunBroker::start(&Settings::default())?;
+    let mut broker = SingleNode::start(Maker::Riverrun, &Settings::default())?;
     let mut talk = Talk::to(&broker)?;
     talk.create_topic("t", 1, &[])?;
     talk.create_topic("quiet", 1, &[])?;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use base::Rng;
 use side::{NONE, Producer, Said, Side, Step, Way};
 use std::collections::BTreeMap;
-use testkit::{KafkaBroker, Settings, chosen};
+use testkit::{Maker, Settings, SingleNode, chosen};
 
 const TOPIC: &str = "walked";
 const PARTITIONS: u64 = 3;
@@ -239,7 +239,7 @@ fn walk_all(settings: &Settings, tells_v2: bool, wear: Wear) {
         .with("transaction.state.log.num.partitions", 2)
         .with("transaction.abort.timed.out.transaction.cleanup.interval.ms", 200);
     let mut sides = [
-        Side::new(Box::new(KafkaBroker::start(&settings).unwrap())).unwrap(),
+        Side::new(Box::new(SingleNode::start(Maker::Kafka, &settings).unwrap())).unwrap(),
         Side::new(chosen::start(&settings).unwrap()).unwrap(),
     ];
     let walks = std::env::var("RIVERRUN_WALKS").map_or(WALKS, |walks| walks.parse().unwrap());
