@@ -57,19 +57,3 @@ fn resolve(topic: &TopicConfig) -> PartitionSettings {
         throttled_followers: topic.follower_replication_throttled_replicas.clone(),
     }
 }
-
-/// The dynamic configs that concern one broker, from the image.
-pub fn dynamic(image: &MetadataImage, node: NodeId) -> config::broker::DynamicConfigs {
-    let collect = |found: Option<&std::sync::Arc<metadata::image::ConfigurationImage>>| {
-        let entries = found.map(|entries| entries.iter());
-        entries
-            .into_iter()
-            .flatten()
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect()
-    };
-    config::broker::DynamicConfigs {
-        broker: collect(image.configs.broker(node)),
-        cluster: collect(image.configs.all_brokers()),
-    }
-}

@@ -14,8 +14,6 @@ use crate::removals::Removals;
 use crate::replication::{self, PartitionId, Task};
 use crate::standings;
 use base::{TopicPartition, Uuid};
-use config::broker::DynamicConfigs;
-use config::synonym::broker_key;
 use group_coordinator::GroupCoordinator;
 use metadata::delta::{TopicChange, changed_partitions, changed_topics};
 use metadata::image::{ConfigResourceType, TopicImage};
@@ -166,11 +164,13 @@ fn delete(broker: &Broker, topic: &TopicImage, removals: &Removals, changes: &mu
 
 /// Takes over dynamic broker settings; answers whether any changed.
 fn update_settings(broker: &Arc<Broker>, old: &MetadataImage, new: &MetadataImage) -> bool {
-    let wanted = log_config::dynamic(new, broker.node);
-    if wanted == log_config::dynamic(old, broker.node) {
+    if new.configs.dynamic_is_same(&old.configs, broker.node) {
         return false;
     }
-    warn_of_no_effect(&wanted, &broker.config.load().dynamic);
+    let wanted = new.configs.dynamic(broker.node);
+    for notice in wanted.notices(&broker.config.load().dynamic) {
+        warn!("{notice}");
+    }
     let (config, refused) = broker.config.load().with_usable_dynamic(wanted);
     for reason in refused {
         warn!(reason, "a dynamic broker config cannot be applied");
@@ -189,18 +189,6 @@ fn update_settings(broker: &Arc<Broker>, old: &MetadataImage, new: &MetadataImag
         }
     }
     true
-}
-
-/// Says which of the values that are new tune what is not built.
-fn warn_of_no_effect(wanted: &DynamicConfigs, before: &DynamicConfigs) {
-    for (wanted, before) in [(&wanted.cluster, &before.cluster), (&wanted.broker, &before.broker)] {
-        for (name, value) in wanted.iter().filter(|(name, value)| before.get(*name) != Some(value)) {
-            let notice = broker_key(name).and_then(|key| config::layer::notice(key, value));
-            if let Some(notice) = notice {
-                warn!("{notice}");
-            }
-        }
-    }
 }
 
 /// Takes over topic settings where they, or the broker's defaults for them, changed.

@@ -16,7 +16,7 @@ use crate::producer_ids::ProducerIds;
 use crate::removals::{self, Removals};
 use crate::replication::{self, Alterations, Fetchers, Throttles};
 use crate::service::BrokerService;
-use crate::{Broker, log_config, opening, publisher, replica_dirs, scrub};
+use crate::{Broker, opening, publisher, replica_dirs, scrub};
 use crate::{checkpoints, housekeeping};
 use arc_swap::ArcSwap;
 use base::fs::Fs;
@@ -177,7 +177,7 @@ fn assemble(
         &cluster_id,
         opening::threads_per_dir(&config),
     )?;
-    let (config, refused) = config.with_usable_dynamic(log_config::dynamic(&published.borrow().image, config.node_id));
+    let (config, refused) = config.with_usable_dynamic(published.borrow().image.configs.dynamic(config.node_id));
     for reason in refused {
         warn!(reason, "a dynamic broker config cannot be applied");
     }

@@ -14,6 +14,7 @@ mod client_metrics;
 mod tests;
 
 pub use broker::check_broker;
+pub(crate) use broker::check_each;
 pub use client_metrics::check_client_metrics;
 
 /// What an incremental alteration does to a key.

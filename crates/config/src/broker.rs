@@ -5,7 +5,7 @@ use crate::layer::Layered;
 use crate::listener::{Endpoint, ListenerName};
 use crate::quorum::{BootstrapServer, Voter};
 use crate::settings::{Originals, Settings, settings};
-use crate::synonym::{broker_key, broker_synonyms, listener_key};
+use crate::synonym::{broker_synonyms, listener_key};
 use crate::table::BROKER;
 use crate::topic::TopicConfig;
 use base::NodeId;
@@ -14,7 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod check;
+mod dynamic;
 mod endpoints;
+
+pub use dynamic::DynamicConfigs;
 
 /// Names the log directories that get no new partitions.
 const CORDONED: &str = "cordoned.log.dirs";
@@ -246,15 +249,6 @@ settings! {
     }
 }
 
-/// The dynamic configs of the cluster that concern one broker, as the metadata image holds them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DynamicConfigs {
-    /// Of the broker itself (resource name: its id).
-    pub broker: Originals,
-    /// Of all brokers (empty resource name).
-    pub cluster: Originals,
-}
-
 /// A node's settings: immutable, and replaced whole when a dynamic config changes.
 #[derive(Clone, Debug)]
 pub struct BrokerConfig {
@@ -345,31 +339,6 @@ impl BrokerConfig {
     /// This node's settings with other dynamic configs.
     pub fn with_dynamic(&self, dynamic: DynamicConfigs) -> Result<Self, ConfigError> {
         Self::new(self.originals.clone(), dynamic)
-    }
-
-    /// As [`BrokerConfig::with_dynamic`], without the values that cannot be used, and with what is wrong with them: what
-    /// another version's controller let through must not keep a broker from its other configs. Where the rest together
-    /// cannot be used, the settings stay as they are.
-    pub fn with_usable_dynamic(&self, dynamic: DynamicConfigs) -> (Self, Vec<String>) {
-        let mut refused = Vec::new();
-        let mut usable = dynamic;
-        for layer in [&mut usable.cluster, &mut usable.broker] {
-            layer.retain(|name, text| {
-                let checked = broker_key(name).map_or(Ok(()), |key| {
-                    key.parse(text).and_then(|value| key.valid.check(key.name, &value))
-                });
-                let is_usable = checked.is_ok();
-                refused.extend(checked.err().map(|error| error.to_string()));
-                is_usable
-            });
-        }
-        match self.with_dynamic(usable) {
-            Ok(config) => (config, refused),
-            Err(error) => {
-                refused.push(error.to_string());
-                (self.clone(), refused)
-            }
-        }
     }
 
     fn new(originals: Originals, dynamic: DynamicConfigs) -> Result<Self, ConfigError> {

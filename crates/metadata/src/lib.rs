@@ -7,6 +7,7 @@
 pub mod apply;
 pub mod bootstrap;
 pub mod delta;
+pub mod describe_configs;
 pub mod feature;
 pub mod image;
 pub mod loader;

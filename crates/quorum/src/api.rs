@@ -5,6 +5,7 @@ network::apis! { crate::Entrance;
     ApiVersions, 0..=4 => raw api_versions;
     CreateTopics, 2..=7 => create_topics;
     DeleteTopics, 1..=6 => delete_topics;
+    DescribeConfigs, 1..=4 => describe_configs;
     AlterConfigs, 0..=2 => alter_configs;
     CreatePartitions, 0..=3 => create_partitions;
     ElectLeaders, 0..=2 => elect_leaders;

@@ -113,7 +113,8 @@ fn write(
         dir: dir.to_owned(),
         id: SnapshotId::BOOTSTRAP,
         header: SnapshotHeader {
-            last_contained_timestamp: Timestamp(0),
+            // Kafka's tool dates the snapshot that holds the voters, and not the first records.
+            last_contained_timestamp: if voters.is_some() { now } else { Timestamp(0) },
             kraft_version: if voters.is_some() { 1 } else { 0 },
             voters,
         },

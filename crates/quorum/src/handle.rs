@@ -5,6 +5,7 @@ use crate::driver::Command;
 use crate::operation::{Asked, Decision, Refused};
 use crate::replica::Replica;
 use bytes::Bytes;
+use config::BrokerConfig;
 use controller::{ControllerState, OpContext, Origin};
 use metadata::Published;
 use network::{Admission, Alarm, ConnectionContext, Principal, Reply, RequestContext, Service};
@@ -25,6 +26,8 @@ pub struct Quorum {
     pub(crate) listener: String,
     /// The committed metadata.
     pub(crate) published: watch::Receiver<Published>,
+    /// This node's settings, with what of the committed dynamic configs concerns it.
+    pub(crate) settings: watch::Receiver<Arc<BrokerConfig>>,
     /// The ends of the log as they move, for fetches that wait: the log's end and the high watermark.
     pub(crate) log_ends: watch::Receiver<crate::driver::LogEnds>,
     pub(crate) commands: mpsc::Sender<Command>,

@@ -32,6 +32,7 @@ mod pulse;
 mod registrar;
 mod registration;
 mod replica;
+mod settings_in_force;
 mod silence;
 mod snapshots;
 mod snapshotter;

@@ -16,6 +16,7 @@ use crate::publisher::Publisher;
 use crate::registrar::Registrar;
 use crate::registration::Registration;
 use crate::replica::Replica;
+use crate::settings_in_force::SettingsInForce;
 use crate::snapshotter::Snapshotter;
 use base::fs::Fs;
 use base::{Clock, NodeId, Rng, Uuid};
@@ -54,6 +55,8 @@ pub struct QuorumOptions {
 pub struct QuorumNode {
     /// The committed metadata; replaced whole whenever it changes.
     pub published: watch::Receiver<Published>,
+    /// This node's settings, with what of the committed dynamic configs concerns it.
+    pub settings: watch::Receiver<Arc<BrokerConfig>>,
     /// Who is the active controller.
     pub active: watch::Receiver<ActiveController>,
     /// The controller.
@@ -131,10 +134,17 @@ pub fn start(
     let mut replica = Replica::new(raft, log, peers, Arc::clone(&clock), effects)?;
     replica.bytes_since_snapshot = bytes_since_snapshot;
     replica.last_timestamp = last_timestamp;
-    let (publisher, published) = Publisher::new();
+    let (in_force, settings_in_force) = SettingsInForce::new(Arc::clone(&config));
+    let (publisher, published) = Publisher::new(in_force);
     let (commands, queue) = mpsc::channel(QUEUE);
     let (log_ends, ends) = watch::channel(LogEnds::NONE);
     let (announced, active) = watch::channel(ActiveController::UNKNOWN);
+    let shown = Shown {
+        published,
+        settings: settings_in_force,
+        active,
+        log_ends: ends,
+    };
     let mut driver = Driver {
         clock: Arc::clone(&clock),
         replica,
@@ -160,13 +170,13 @@ pub fn start(
     };
     let registrar = config.roles.controller.then(|| Registrar {
         request: driver.registration.request().clone(),
-        published: published.clone(),
-        active: active.clone(),
+        published: shown.published.clone(),
+        active: shown.active.clone(),
         settings: outgoing(&config),
     });
     driver.settle()?;
     let ended = spawn(driver, &tokio)?;
-    let mut node = assemble(options, published, active, ends, commands, ended);
+    let mut node = assemble(options, shown, commands, ended);
     node.beside
         .extend(registrar.map(|registrar| tokio.spawn(registrar.run())));
     if node.service.quorum.broker_probes == BrokerProbes::On && config.roles.controller {
@@ -219,16 +229,21 @@ fn spawn(
     Ok(ended)
 }
 
-fn assemble(
-    options: QuorumOptions,
+/// What the driver shows the rest of the node.
+struct Shown {
     published: watch::Receiver<Published>,
+    settings: watch::Receiver<Arc<BrokerConfig>>,
     active: watch::Receiver<ActiveController>,
     log_ends: watch::Receiver<LogEnds>,
+}
+
+fn assemble(
+    options: QuorumOptions,
+    shown: Shown,
     commands: mpsc::Sender<crate::driver::Command>,
     ended: oneshot::Receiver<Result<(), QuorumError>>,
 ) -> QuorumNode {
     let (own, is_controller) = (options.config.node_id, options.config.roles.controller);
-    let ends = log_ends.clone();
     let broker_probes = match options.config.quorum.riverrun_broker_probe_enable {
         true => BrokerProbes::On,
         false => BrokerProbes::Off,
@@ -236,19 +251,21 @@ fn assemble(
     let quorum = Arc::new(Quorum {
         cluster_id: options.cluster_id,
         listener: listener(&options.config),
-        published: published.clone(),
-        log_ends,
+        published: shown.published.clone(),
+        settings: shown.settings.clone(),
+        log_ends: shown.log_ends.clone(),
         commands: commands.clone(),
         broker_probes,
     });
     QuorumNode {
-        published,
-        active,
+        published: shown.published,
+        settings: shown.settings,
+        active: shown.active,
         service: Arc::new(Entrance::new(&quorum, Origin::Direct)),
         controller: ControllerHandle { quorum },
         own,
         is_controller,
-        log_ends: ends,
+        log_ends: shown.log_ends,
         commands,
         ended,
         beside: Vec::new(),

@@ -1,5 +1,6 @@
 //! Shows the committed metadata to the rest of the node.
 
+use crate::settings_in_force::SettingsInForce;
 use base::Offset;
 use controller::ControllerState;
 use metadata::Published;
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub(crate) struct Publisher {
     published: watch::Sender<Published>,
+    settings: SettingsInForce,
     /// The end of the last write that changes the image.
     changed_up_to: Offset,
     /// Everything below is in the image shown.
@@ -19,10 +21,11 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     /// Shows nothing: what is committed is not known before a leader says so.
-    pub(crate) fn new() -> (Self, watch::Receiver<Published>) {
+    pub(crate) fn new(settings: SettingsInForce) -> (Self, watch::Receiver<Published>) {
         let (published, receiver) = watch::channel(Published::nothing());
         let publisher = Self {
             published,
+            settings,
             changed_up_to: Offset::ZERO,
             shown_up_to: Offset::NONE,
         };
@@ -48,6 +51,11 @@ impl Publisher {
             self.shown_up_to = end.min(self.changed_up_to);
             Arc::new(state.published().clone())
         });
+        if let Some(image) = &changed {
+            // Before the image: who finds a config there finds it in force.
+            let before = Arc::clone(&self.published.borrow().image);
+            self.settings.follow(&before, image);
+        }
         self.published.send_if_modified(|shown| {
             let is_news = changed.is_some() || shown.kraft_version != kraft_version;
             shown.image = changed.unwrap_or_else(|| Arc::clone(&shown.image));

@@ -9,6 +9,10 @@ use testkit::nodes::TopicsView;
 use testkit::talk::{Resource, batch_of, until};
 use testkit::{Cluster, Maker, Nodes, Plan, Voters, java};
 
+mod cluster {
+    mod controller_configs;
+}
+
 /// Three brokers' worth of waiting for a session is long: these are short.
 fn plan(plan: Plan) -> Plan {
     plan.with("broker.session.timeout.ms", 6_000)

@@ -6,6 +6,7 @@
 mod disk {
     pub mod compacted;
     pub mod dump;
+    mod formatted;
     pub mod offsets;
     pub mod producer;
     pub mod workload;

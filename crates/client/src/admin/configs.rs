@@ -5,12 +5,12 @@ use crate::cluster::Cluster;
 use crate::error::ClientError;
 use crate::settings::Entrance;
 use base::NodeId;
-use protocol::Request;
 use protocol::messages::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
 use protocol::messages::describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsSynonym};
 use protocol::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
 };
+use protocol::messages::incremental_alter_configs_response::IncrementalAlterConfigsResponse;
 use std::fmt;
 
 /// What kind of thing has settings.
@@ -139,7 +139,7 @@ pub enum ConfigChange {
     },
 }
 
-/// The settings of several things, each in the broker's order. Brokers are asked themselves.
+/// The settings of several things, each in the broker's order. Brokers, and controllers, are asked themselves.
 pub async fn describe_configs(
     cluster: &Cluster,
     resources: &[Resource],
@@ -157,7 +157,10 @@ pub async fn describe_configs(
             include_synonyms: true,
             include_documentation: false,
         };
-        let answer = call(cluster, "describeConfigs", node, &request).await?;
+        let answer = match node {
+            Some(node) => cluster.call_node("describeConfigs", node, &request).await?,
+            None => cluster.call("describeConfigs", &request).await?,
+        };
         for result in answer.results {
             let asked = together
                 .iter()
@@ -226,22 +229,19 @@ pub async fn alter_configs(
         }],
         validate_only: false,
     };
-    let answer = call(cluster, "incrementalAlterConfigs", resource.only_at(), &request).await?;
+    let what = "incrementalAlterConfigs";
+    let answer = match (cluster.settings().entrance, resource.only_at()) {
+        (Entrance::Brokers, Some(node)) => cluster.call_node(what, node, &request).await?,
+        (Entrance::Brokers, None) => cluster.call(what, &request).await?,
+        (Entrance::Controllers, _) => cluster.call_controller(what, &request, first_code).await?,
+    };
     answer
         .responses
         .into_iter()
         .try_for_each(|each| outcome(each.error_code, said(each.error_message)))
 }
 
-async fn call<R: Request>(
-    cluster: &Cluster,
-    what: &'static str,
-    node: Option<NodeId>,
-    request: &R,
-) -> Result<R::Response, ClientError> {
-    match (cluster.settings().entrance, node) {
-        (Entrance::Brokers, Some(node)) => cluster.call_node(what, node, request).await,
-        (Entrance::Brokers, None) => cluster.call(what, request).await,
-        (Entrance::Controllers, _) => cluster.call_controller(what, request, |_| 0).await,
-    }
+/// The only answer's code.
+fn first_code(answer: &IncrementalAlterConfigsResponse) -> i16 {
+    answer.responses.first().map_or(0, |response| response.error_code)
 }

@@ -12,6 +12,17 @@ use std::collections::BTreeSet;
 
 /// Refuses a change of a broker's dynamic configs; `configs` is all that the resource would have then.
 pub fn check_broker(broker: &BrokerConfig, configs: &Originals, scope: Scope) -> Result<(), AlterError> {
+    check_each(broker, configs, scope)?;
+    let mut dynamic = broker.dynamic.clone();
+    match scope {
+        Scope::Broker => dynamic.broker = configs.clone(),
+        Scope::Cluster => dynamic.cluster = configs.clone(),
+    }
+    check_whole(broker, dynamic)
+}
+
+/// Refuses what no node takes from the dynamic configs of this scope, or not this value of it.
+pub(crate) fn check_each(broker: &BrokerConfig, configs: &Originals, scope: Scope) -> Result<(), AlterError> {
     let is_read_only = |name: &str| BROKER.get(name).is_some_and(|key| key.mode == UpdateMode::ReadOnly);
     refuse_all(configs, is_read_only, "Cannot update these configs dynamically")?;
     let is_security = |name: &str| SECURITY_KEYS.contains(&name);
@@ -25,13 +36,7 @@ pub fn check_broker(broker: &BrokerConfig, configs: &Originals, scope: Scope) ->
         let message = "Cannot update these configs at default cluster level, broker id must be specified";
         refuse_all(configs, of_one, message)?;
     }
-    check_built(broker, configs)?;
-    let mut dynamic = broker.dynamic.clone();
-    match scope {
-        Scope::Broker => dynamic.broker = configs.clone(),
-        Scope::Cluster => dynamic.cluster = configs.clone(),
-    }
-    check_whole(broker, dynamic)
+    check_built(broker, configs)
 }
 
 /// Stores and keys of TLS: dynamic only for a listener.

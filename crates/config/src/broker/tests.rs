@@ -387,3 +387,33 @@ fn what_is_wrong_among_dynamic_configs_does_not_spoil_the_rest() {
     let (config, refused) = config.with_usable_dynamic(dynamic);
     assert_eq!((config.topic_defaults.retention_ms, refused.len()), (2000, 2));
 }
+
+#[test]
+fn what_no_node_takes_dynamically_is_left_out() {
+    let config = node("log.retention.ms=1000").unwrap();
+    let mut dynamic = DynamicConfigs::default();
+    // Of one node only.
+    dynamic.cluster.insert("ssl.client.auth".to_owned(), "none".to_owned());
+    for (key, value) in [
+        ("node.id", "7"),
+        ("ssl.keystore.location", "/tmp/keys"),
+        ("metric.reporters", "com.example.Reporter"),
+        ("log.retention.ms", "2000"),
+    ] {
+        dynamic.broker.insert(key.to_owned(), value.to_owned());
+    }
+    let (config, refused) = config.with_usable_dynamic(dynamic);
+    assert_eq!(config.node_id.0, 1);
+    assert_eq!(config.dynamic.cluster.len(), 0);
+    assert_eq!(config.dynamic.broker.keys().collect::<Vec<_>>(), ["log.retention.ms"]);
+    assert_eq!(
+        refused,
+        [
+            "Cannot update these configs at default cluster level, broker id must be specified: [ssl.client.auth]",
+            "metric.reporters cannot be changed while the broker runs: that is not supported yet",
+            "Cannot update these configs dynamically: [node.id]",
+            "These security configs can be dynamically updated only per-listener using the listener prefix: \
+             [ssl.keystore.location]",
+        ]
+    );
+}

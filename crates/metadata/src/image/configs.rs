@@ -1,6 +1,7 @@
 //! Dynamic configuration: what was set per topic, per broker, for all brokers, per client-metrics subscription, per group.
 
 use base::NodeId;
+use config::broker::DynamicConfigs;
 use imbl::OrdMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -116,6 +117,20 @@ impl ConfigurationsImage {
     /// What is set for all brokers, if anything.
     pub fn all_brokers(&self) -> Option<&Arc<ConfigurationImage>> {
         self.get(&ConfigResource::all_brokers())
+    }
+
+    /// What is set dynamically for the node: for it alone, and for all nodes.
+    pub fn dynamic(&self, id: NodeId) -> DynamicConfigs {
+        let set = |values: Option<&Arc<ConfigurationImage>>| values.map(|values| values.as_ref().clone());
+        DynamicConfigs {
+            broker: set(self.broker(id)).unwrap_or_default(),
+            cluster: set(self.all_brokers()).unwrap_or_default(),
+        }
+    }
+
+    /// Whether the same is set dynamically for the node here and in `other`: no values are compared if they are shared.
+    pub fn dynamic_is_same(&self, other: &Self, id: NodeId) -> bool {
+        self.broker(id) == other.broker(id) && self.all_brokers() == other.all_brokers()
     }
 
     /// What is set for the group, if anything.

@@ -4,6 +4,7 @@ use super::entity::{Entities, EntityType};
 use crate::command::Form;
 use crate::command::connection::LOCAL;
 use crate::command::options::{Options, Refusal};
+use client::Entrance;
 
 /// Refuses what Kafka's script refuses, in the same order.
 pub fn check(options: &Options, entities: &Entities, form: Form) -> Result<(), Refusal> {
@@ -33,12 +34,14 @@ pub fn check(options: &Options, entities: &Entities, form: Form) -> Result<(), R
     }
 }
 
-/// The addresses to ask first.
-pub fn addresses(options: &Options, form: Form) -> Result<String, Refusal> {
-    let controller = options.value("bootstrap-controller")?;
-    match options.value("bootstrap-server")?.or(controller) {
-        Some(addresses) => Ok(addresses.to_owned()),
-        None if form == Form::Subcommand => Ok(LOCAL.to_owned()),
+/// The addresses to ask first, and whose they are.
+pub fn addresses(options: &Options, form: Form) -> Result<(String, Entrance), Refusal> {
+    if let Some(controllers) = options.value("bootstrap-controller")? {
+        return Ok((controllers.to_owned(), Entrance::Controllers));
+    }
+    match options.value("bootstrap-server")? {
+        Some(brokers) => Ok((brokers.to_owned(), Entrance::Brokers)),
+        None if form == Form::Subcommand => Ok((LOCAL.to_owned(), Entrance::Brokers)),
         None => plain("Either --bootstrap-server or --bootstrap-controller must be specified."),
     }
 }

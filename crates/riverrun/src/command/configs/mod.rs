@@ -7,7 +7,7 @@ mod describe;
 mod entity;
 
 use super::Invocation;
-use super::connection::{admin_cluster, block_on};
+use super::connection::{admin_settings, block_on};
 use super::options::{BadFlags, Options, Syntax, switch, valued};
 use client::{ClientError, Cluster};
 use entity::Entities;
@@ -74,8 +74,10 @@ pub fn run(call: Invocation) -> anyhow::Result<ExitCode> {
     SYNTAX.run(call, |options, form| {
         let entities = Entities::read(options)?;
         check::check(options, &entities, form)?;
-        let addresses = check::addresses(options, form)?;
-        let cluster = admin_cluster(options, &addresses, "riverrun-configs")?;
+        let (addresses, entrance) = check::addresses(options, form)?;
+        let mut settings = admin_settings(options, &addresses, "riverrun-configs")?;
+        settings.entrance = entrance;
+        let cluster = Cluster::new(settings);
         let done = block_on(&format!("waiting for {addresses}"), act(&cluster, options, &entities))?;
         Ok(match done {
             Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,5 @@
 //! How many connections are taken: by the settings at the start, and again whenever a dynamic config changes them.
 
-use broker::Broker;
 use config::BrokerConfig;
 use network::ConnectionLimits;
 use std::sync::Arc;
@@ -28,23 +27,19 @@ pub(super) async fn resolve(config: &BrokerConfig) -> ConnectionLimits {
     limits
 }
 
-/// Keeps the listeners' limits those of the broker's settings, until the listeners are gone.
-pub(super) async fn follow(broker: Arc<Broker>, limits: watch::Sender<ConnectionLimits>) {
-    let mut image = broker.image.clone();
-    let mut known = None;
+/// Keeps the limits of all listeners, those for clients and those for controllers, what the node's settings say, until
+/// the listeners or the node are gone.
+pub(super) async fn follow(mut settings: watch::Receiver<Arc<BrokerConfig>>, limits: watch::Sender<ConnectionLimits>) {
     loop {
-        let config = broker.config.load_full();
-        if known.as_ref().is_none_or(|known| !Arc::ptr_eq(known, &config)) {
-            let wanted = resolve(&config).await;
-            limits.send_if_modified(|limits| {
-                let differ = *limits != wanted;
-                *limits = wanted;
-                differ
-            });
-            known = Some(config);
-        }
+        let config = Arc::clone(&settings.borrow_and_update());
+        let wanted = resolve(&config).await;
+        limits.send_if_modified(|limits| {
+            let differ = *limits != wanted;
+            *limits = wanted;
+            differ
+        });
         tokio::select! {
-            changed = image.changed() => if changed.is_err() { return },
+            changed = settings.changed() => if changed.is_err() { return },
             () = limits.closed() => return,
         }
     }

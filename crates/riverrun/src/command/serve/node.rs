@@ -167,6 +167,7 @@ pub async fn start(parts: Parts) -> Result<Node> {
     let quorum =
         network::thread::in_place(|| quorum::start(options, quorum_fs, quorum_clock, Rng::from_seed(seed), tokio))?;
     quorum.show(&metrics);
+    tokio::spawn(connection_limits::follow(quorum.settings.clone(), limits));
     // Before the broker starts: the other controllers need this one to elect the one that it registers with.
     let controllers = controllers
         .into_iter()
@@ -201,7 +202,6 @@ pub async fn start(parts: Parts) -> Result<Node> {
     };
     match started {
         Ok(broker) => {
-            tokio::spawn(connection_limits::follow(Arc::clone(&broker.broker), limits));
             node.broker = Some(broker);
             Ok(node)
         }
