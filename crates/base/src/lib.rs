@@ -9,6 +9,7 @@ pub mod fs;
 pub mod id;
 pub mod metric;
 pub mod offset;
+pub mod rate;
 pub mod rng;
 pub mod uuid;
 
@@ -16,5 +17,6 @@ pub use clock::{Clock, Instant, Timestamp};
 pub use epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch, ProducerEpoch};
 pub use id::{NodeId, ProducerId, TopicPartition};
 pub use offset::Offset;
+pub use rate::{Rate, Windows};
 pub use rng::Rng;
 pub use uuid::Uuid;

@@ -5,6 +5,7 @@ use crate::channel::{ControllerError, OnBehalfOf};
 use bytes::Bytes;
 use network::api::respond_encoded;
 use network::{Reply, RequestContext};
+use protocol::ApiKey;
 use protocol::wire::{Message, Reader, Request};
 use std::time::Duration;
 use tracing::warn;
@@ -22,6 +23,7 @@ pub async fn forward(broker: &Broker, context: &RequestContext, body: Bytes) -> 
     {
         Ok(answer) => {
             catch_up(broker).await;
+            hold_back(context, &answer);
             respond_encoded(context, answer)
         }
         Err(error) => {
@@ -34,6 +36,24 @@ pub async fn forward(broker: &Broker, context: &RequestContext, body: Bytes) -> 
             })
         }
     }
+}
+
+/// A client that the controller tells to wait (KIP-599) is held back by the broker that it talks to (KIP-219).
+fn hold_back(context: &RequestContext, answer: &Bytes) {
+    if let Some(time) = throttle_time(context.api_key, answer) {
+        context.connection.throttle.hold(time);
+    }
+}
+
+/// What an answer says first, where it says that.
+fn throttle_time(api_key: ApiKey, answer: &Bytes) -> Option<Duration> {
+    let is_counted = matches!(
+        api_key,
+        ApiKey::CreateTopics | ApiKey::DeleteTopics | ApiKey::CreatePartitions
+    );
+    let first = answer.first_chunk::<4>().filter(|_| is_counted)?;
+    let millis = u64::try_from(i32::from_be_bytes(*first)).ok()?;
+    Some(Duration::from_millis(millis))
 }
 
 /// Has the controller answer a request that was taken apart here, on behalf of the client that sent it.
@@ -63,5 +83,51 @@ async fn catch_up(broker: &Broker) {
     let applied = image.wait_for(|applied| applied.covers(&committed));
     if tokio::time::timeout(CATCH_UP, applied).await.is_err() {
         warn!(committed = %committed.end, "this broker lags behind the committed metadata");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::messages::create_partitions_response::CreatePartitionsResponse;
+    use protocol::messages::create_topics_response::CreateTopicsResponse;
+    use protocol::messages::delete_topics_response::DeleteTopicsResponse;
+    use protocol::messages::describe_quorum_response::DescribeQuorumResponse;
+
+    #[test]
+    fn what_the_controller_tells_a_client_to_wait_is_found_in_every_version() {
+        let wait = Some(Duration::from_millis(7));
+        for range in crate::api::APIS {
+            for version in range.min..=range.max {
+                let throttle_time_ms = 7;
+                let answer = match range.api_key {
+                    ApiKey::CreateTopics => CreateTopicsResponse {
+                        throttle_time_ms,
+                        ..Default::default()
+                    }
+                    .to_bytes(version),
+                    ApiKey::DeleteTopics => DeleteTopicsResponse {
+                        throttle_time_ms,
+                        ..Default::default()
+                    }
+                    .to_bytes(version),
+                    ApiKey::CreatePartitions => CreatePartitionsResponse {
+                        throttle_time_ms,
+                        ..Default::default()
+                    }
+                    .to_bytes(version),
+                    _ => continue,
+                };
+                assert_eq!(
+                    throttle_time(range.api_key, &answer.unwrap()),
+                    wait,
+                    "{:?} {version}",
+                    range.api_key
+                );
+            }
+        }
+        let other = DescribeQuorumResponse::default().to_bytes(1).unwrap();
+        assert_eq!(throttle_time(ApiKey::DescribeQuorum, &other), None);
+        assert_eq!(throttle_time(ApiKey::CreateTopics, &Bytes::from_static(&[0, 0])), None);
     }
 }

@@ -31,6 +31,7 @@ pub mod partitions;
 pub mod peers;
 pub mod producer_ids;
 pub mod publisher;
+pub mod quota;
 mod refused;
 pub mod removals;
 pub mod replica_dirs;
@@ -99,6 +100,8 @@ pub struct Broker {
     pub future_replicas: future_replicas::FutureReplicas,
     /// What holds back replicas that catch up.
     pub throttles: replication::Throttles,
+    /// What clients may use.
+    pub quotas: quota::ClientQuotas,
     /// The log cleaner.
     pub cleaner: cleaner::LogCleaner,
     /// What the coordinators of groups know of the cluster; the metadata publisher alone replaces it.

@@ -11,7 +11,7 @@ pub use replication::Replication;
 pub use requests::Requests;
 pub use traffic::Traffic;
 
-use crate::Broker;
+use crate::{Broker, quota};
 use base::metric::{Descriptor, Registry};
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,6 +98,7 @@ pub fn show(broker: &Arc<Broker>) {
     });
     replication::show(asked);
     logs::show(broker);
+    quota::show(broker);
     asked(&OFFLINE_DIRS, |broker| {
         broker.log_dirs.dirs.iter().filter(|dir| dir.is_offline()).count()
     });

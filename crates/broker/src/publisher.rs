@@ -53,6 +53,7 @@ pub fn apply(broker: &Arc<Broker>, old: &MetadataImage, newer: &Published, remov
     let new: &MetadataImage = &newer.image;
     standings::update(broker, old, new);
     let settings_changed = update_settings(broker, old, new);
+    broker.quotas.follow(&old.client_quotas, &new.client_quotas);
     let mut changes = Changes::default();
     let mut created = Vec::new();
     let mut deleted = BTreeSet::new();

@@ -13,6 +13,7 @@ use crate::measures::{self, Measures};
 use crate::partitions::Partitions;
 use crate::peers::Peers;
 use crate::producer_ids::ProducerIds;
+use crate::quota::ClientQuotas;
 use crate::removals::{self, Removals};
 use crate::replication::{self, Alterations, Fetchers, Throttles};
 use crate::service::BrokerService;
@@ -184,6 +185,7 @@ fn assemble(
     log_dirs.cordon(&config.cordoned_log_dirs);
     let throttles = Throttles::default();
     throttles.configure(&config);
+    let quotas = ClientQuotas::new(&config.requests);
     let slots = usize::try_from(config.requests.max_incremental_fetch_session_cache_slots).unwrap_or(0);
     let standings = Arc::new(partition::Brokers::new(config.replication.replica_lag_time_max));
     let future_replicas = FutureReplicas::new(&config, removals.clone());
@@ -208,6 +210,7 @@ fn assemble(
         future_replicas,
         alterations: Alterations::default(),
         throttles,
+        quotas,
         cleaner: LogCleaner::new(&metrics),
         flushes: FlushQueues::new(&log_dirs.dirs, &metrics),
         group_picture: Arc::default(),

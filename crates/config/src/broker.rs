@@ -82,6 +82,8 @@ settings! {
         max_incremental_fetch_session_cache_slots: i32 = "max.incremental.fetch.session.cache.slots",
         max_request_partition_size_limit: i32 = "max.request.partition.size.limit",
         num_partitions: i32 = "num.partitions",
+        quota_window_num: i32 = "quota.window.num",
+        quota_window_size_seconds: i32 = "quota.window.size.seconds",
         request_timeout: Duration = "request.timeout.ms",
     }
 }

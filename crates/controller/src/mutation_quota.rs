@@ -3,7 +3,7 @@
 
 use crate::api_error::ApiError;
 use base::Instant;
-use metadata::image::{ClientQuotaEntity, ClientQuotasImage};
+use metadata::image::{BindingQuota, ClientQuotasImage, QuotaOwner};
 use protocol::ErrorCode;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,9 +32,6 @@ pub enum Excess {
     /// They are made, and the client is told to wait.
     Allowed,
 }
-
-/// Whose bucket it is: a user, a client id, or both; the other is empty.
-type Owner = (String, String);
 
 /// Tokens, one for each partition, that come back at the quota's rate.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +63,7 @@ impl Bucket {
 /// What the request that is being decided on is charged to.
 #[derive(Clone, Debug)]
 struct Account {
-    owner: Owner,
+    owner: QuotaOwner,
     excess: Excess,
     wait: Duration,
 }
@@ -76,7 +73,7 @@ struct Account {
 pub struct MutationQuotas {
     /// For how long a rate can be saved up.
     window: Duration,
-    buckets: BTreeMap<Owner, Bucket>,
+    buckets: BTreeMap<QuotaOwner, Bucket>,
     account: Option<Account>,
 }
 
@@ -93,7 +90,7 @@ impl MutationQuotas {
     /// What is charged from now on is this client's, which may have no quota.
     pub fn open(&mut self, quotas: &ClientQuotasImage, asker: Asker, now: Instant) {
         self.account = None;
-        let Some((owner, rate)) = quota(quotas, &asker) else {
+        let Some(BindingQuota { owner, limit: rate }) = quotas.binding(RATE, &asker.user, &asker.client_id) else {
             return;
         };
         if self.buckets.len() >= MANY_BUCKETS && !self.buckets.contains_key(&owner) {
@@ -148,37 +145,6 @@ impl MutationQuotas {
             bucket.tokens < bucket.burst
         });
     }
-}
-
-/// The quota that binds the client, and whose it is: what is said of its user and its id first, then of its user, then of its
-/// id; and each time of them by name before what is said of all (KIP-55).
-fn quota(quotas: &ClientQuotasImage, asker: &Asker) -> Option<(Owner, f64)> {
-    let named = |name: &str| Some(Some(name.to_owned()));
-    let (user, client) = (named(&asker.user), named(&asker.client_id));
-    let (any, none) = (Some(None), None);
-    let by_precedence = [
-        (&user, &client),
-        (&user, &any),
-        (&user, &none),
-        (&any, &client),
-        (&any, &any),
-        (&any, &none),
-        (&none, &client),
-        (&none, &any),
-    ];
-    by_precedence.into_iter().find_map(|(of_user, of_client)| {
-        let parts = [("user", of_user), ("client-id", of_client)];
-        let entity: ClientQuotaEntity = parts
-            .into_iter()
-            .filter_map(|(kind, name)| Some((kind.to_owned(), name.clone()?)))
-            .collect();
-        let rate = *quotas.get(&entity)?.get(RATE)?;
-        let owner = |part: &Option<Option<String>>, name: &str| match part {
-            Some(_) => name.to_owned(),
-            None => String::new(),
-        };
-        Some(((owner(of_user, &asker.user), owner(of_client, &asker.client_id)), rate))
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The immutable picture of the cluster's metadata.
 
 mod acls;
+mod binding_quota;
 mod brokers;
 mod client_quotas;
 mod configs;
@@ -14,6 +15,7 @@ mod scram;
 mod topics;
 
 pub use acls::{AccessControlEntry, AclsImage};
+pub use binding_quota::{BindingQuota, QuotaOwner};
 pub use brokers::{BrokerEpoch, BrokerImage, BrokersImage};
 pub use client_quotas::{ClientQuotaEntity, ClientQuotaImage, ClientQuotasImage};
 pub use configs::{ConfigResource, ConfigResourceType, ConfigurationImage, ConfigurationsImage};

@@ -166,6 +166,11 @@ impl<S: Service> Connection<S> {
                 && let Some(frame) = self.inbox.next_frame(self.limits.max_request_bytes)?
             {
                 self.request(frame).await?;
+                if let Some(time) = self.context.throttle.take()
+                    && self.hold_back(time).await? == Next::End
+                {
+                    return Ok(Next::End);
+                }
                 if *self.stopped.borrow() {
                     self.settle().await?;
                     return Ok(Next::End);
@@ -253,6 +258,29 @@ impl<S: Service> Connection<S> {
         }
     }
 
+    /// Answers what is owed, and then does nothing for its peer for so long; a peer that waits, too, may go meanwhile.
+    #[cold]
+    fn hold_back(&mut self, time: Duration) -> Pin<Box<dyn Future<Output = Result<Next, Closed>> + Send + '_>> {
+        Box::pin(async move {
+            self.settle().await?;
+            let mut held = pin!(held_back(time, self.limits.max_idle, self.stopped.clone()));
+            if self.inbox.is_empty() {
+                // Of a peer that does not wait no more is taken than this, and it is looked at later.
+                let mut room = self.inbox.for_reading();
+                tokio::select! {
+                    biased;
+                    next = held.as_mut() => return next,
+                    received = self.stream.read_buf(&mut room) => {
+                        if received? == 0 {
+                            return Ok(Next::End);
+                        }
+                    }
+                }
+            }
+            held.await
+        })
+    }
+
     /// Puts an answer whose turn it is among those that are sent.
     async fn put_out(&mut self, mut reply: Reply) -> Result<(), Closed> {
         while let Reply::Later(later) = reply {
@@ -272,6 +300,16 @@ impl<S: Service> Connection<S> {
                 Err(Closed::Service(reason))
             }
         }
+    }
+}
+
+/// Ready once a peer has been held back for long enough, or for longer than one may be idle, or the listener stops.
+async fn held_back(time: Duration, max_idle: Duration, mut stopped: watch::Receiver<bool>) -> Result<Next, Closed> {
+    let stop = stopped.wait_for(|stop| *stop);
+    match tokio::time::timeout(time.min(max_idle), stop).await {
+        Ok(_) => Ok(Next::End),
+        Err(_) if time > max_idle => Err(Closed::Idle),
+        Err(_) => Ok(Next::GoOn),
     }
 }
 

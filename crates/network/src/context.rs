@@ -1,6 +1,7 @@
 //! What is known of a request besides its body.
 
 use crate::alarm::Alarm;
+use crate::throttle::Throttle;
 use protocol::ApiKey;
 use std::fmt;
 use std::net::SocketAddr;
@@ -78,6 +79,8 @@ pub struct ConnectionContext {
     pub life: Option<Life>,
     /// What its requests wait with.
     pub alarm: Alarm,
+    /// How its client is held back.
+    pub throttle: Throttle,
 }
 
 /// One request's header and the connection it came by.

@@ -91,6 +91,11 @@ impl FrameBuffer {
         Ok(Some(self.bytes.split_to(len).freeze()))
     }
 
+    /// Whether nothing is left of what was received.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// The connection waits: memory that it does not need meanwhile is given back, and a frame that has hardly begun does
     /// not hold on to what a large one needs.
     pub fn rest(&mut self) {

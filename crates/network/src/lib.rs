@@ -19,9 +19,11 @@ pub mod service;
 pub mod simulated;
 pub mod socket;
 pub mod thread;
+pub mod throttle;
 
 pub use alarm::Alarm;
 pub use api::ApiRange;
 pub use context::{ConnectionContext, Life, Principal, RequestContext};
 pub use listener::{ConnectionLimits, Listener, ListenerError, ListenerSettings};
 pub use service::{Admission, Later, Reply, Service};
+pub use throttle::Throttle;

@@ -5,6 +5,7 @@ use crate::connection::{self, Connection, Limits};
 use crate::context::{ConnectionContext, Life, Principal};
 use crate::service::Service;
 use crate::socket::{self, Port, PortSettings};
+use crate::throttle::Throttle;
 use rustc_hash::FxHashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -206,6 +207,7 @@ async fn accept<S: Service>(
             client_software: Mutex::default(),
             life: Some(Life::default()),
             alarm: Alarm::default(),
+            throttle: Throttle::default(),
         });
         let connection = Connection::new(stream, context, limits, Arc::clone(&service), stopped.clone());
         tokio::spawn(serve_one(connection, place));

@@ -14,7 +14,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 
-/// Answers Metadata at once, Fetch with records from a file, Heartbeat and, later, Produce once told to, and nothing else.
+/// Answers Metadata at once, Fetch with records from a file, Heartbeat and, later, Produce once told to, JoinGroup so that the
+/// client is held back for as many milliseconds as its id says, and nothing else.
 struct Pets {
     records: FileRegion,
     go: Notify,
@@ -24,10 +25,12 @@ struct Pets {
 
 impl Service for Pets {
     fn admit(&self, api_key: ApiKey, _api_version: i16) -> Admission {
-        if [ApiKey::Metadata, ApiKey::Fetch, ApiKey::Heartbeat, ApiKey::Produce].contains(&api_key) {
-            return Admission::Handle;
+        match api_key {
+            ApiKey::Metadata | ApiKey::Fetch | ApiKey::Heartbeat | ApiKey::Produce | ApiKey::JoinGroup => {
+                Admission::Handle
+            }
+            _ => Admission::Refuse,
         }
-        Admission::Refuse
     }
 
     async fn handle(self: &Arc<Self>, context: &RequestContext, _body: Bytes) -> Reply {
@@ -53,10 +56,15 @@ impl Service for Pets {
                 }];
             }
             ApiKey::Heartbeat => self.go.notified().await,
+            ApiKey::JoinGroup => context.connection.throttle.hold(millis(context.correlation_id)),
             _ => {}
         }
         answer(&response, context.correlation_id)
     }
+}
+
+fn millis(id: i32) -> Duration {
+    Duration::from_millis(u64::try_from(id).unwrap())
 }
 
 fn answer(response: &FetchResponse, correlation_id: i32) -> Reply {
@@ -301,4 +309,48 @@ async fn stopping_answers_what_is_in_flight() {
     rig.pets.go.notify_one();
     assert_eq!(response(&mut busy).await.0, 5);
     stopping.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_over_its_quota_is_answered_and_held_back() {
+    let rig = rig(0).await;
+    let mut begun = rig.pets.begun.subscribe();
+    let mut stream = TcpStream::connect(rig.address).await.unwrap();
+    let mut other = TcpStream::connect(rig.address).await.unwrap();
+    let sent = tokio::time::Instant::now();
+    // What is owed is waited for, whatever comes after it.
+    let requests = [(ApiKey::Produce, 1), (ApiKey::JoinGroup, 700), (ApiKey::Metadata, 2)];
+    let bytes: Vec<u8> = requests.into_iter().flat_map(|(key, id)| request(key, id)).collect();
+    stream.write_all(&bytes).await.unwrap();
+    begun.wait_for(|begun| begun == &[1]).await.unwrap();
+    rig.pets.go.notify_one();
+    assert_eq!(response(&mut stream).await.0, 1);
+    assert_eq!(response(&mut stream).await.0, 700, "the answer itself does not wait");
+    other.write_all(&request(ApiKey::Metadata, 3)).await.unwrap();
+    assert_eq!(response(&mut other).await.0, 3, "nor does anybody else");
+    assert_eq!(response(&mut stream).await.0, 2);
+    assert!(sent.elapsed() >= millis(700), "{:?}", sent.elapsed());
+    assert_eq!(*begun.borrow(), [1, 700, 3, 2]);
+}
+
+#[tokio::test]
+async fn who_is_held_back_may_go_and_is_let_go() {
+    let rig = rig(0).await;
+    let mut connections = rig.serving.connections();
+    let mut held = Vec::new();
+    for id in [500_000, 500_001] {
+        let mut stream = TcpStream::connect(rig.address).await.unwrap();
+        stream.write_all(&request(ApiKey::JoinGroup, id)).await.unwrap();
+        assert_eq!(response(&mut stream).await.0, id);
+        held.push(stream);
+    }
+    connections.wait_for(|count| *count == 2).await.unwrap();
+    drop(held.pop());
+    connections.wait_for(|count| *count == 1).await.unwrap();
+    // The other has more to say, which nobody hears any more.
+    held[0].write_all(&request(ApiKey::Metadata, 1)).await.unwrap();
+    rig.serving.stop(Duration::from_secs(60)).await;
+    assert_eq!(*connections.borrow(), 0);
+    assert!(held[0].read_u8().await.is_err());
+    assert_eq!(*rig.pets.begun.borrow(), [500_000, 500_001]);
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use config::BrokerConfig;
 use controller::{ControllerState, OpContext, Origin};
 use metadata::Published;
-use network::{Admission, Alarm, ConnectionContext, Principal, Reply, RequestContext, Service};
+use network::{Admission, Alarm, ConnectionContext, Principal, Reply, RequestContext, Service, Throttle};
 use protocol::{ApiKey, Segments, frame};
 use raft::{Answer, Request};
 use std::io;
@@ -271,6 +271,7 @@ impl Caller {
                 client_software: Mutex::new(None),
                 life: None,
                 alarm: Alarm::default(),
+                throttle: Throttle::default(),
             }),
         }
     }

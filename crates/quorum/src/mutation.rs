@@ -5,6 +5,7 @@ use crate::operation::Refused;
 use controller::mutation_quota::{Asker, Excess};
 use controller::{ControllerState, OpContext, Outcome};
 use network::RequestContext;
+use std::time::Duration;
 
 /// Has the controller decide as [`Entrance::operate`] does, charging the client; answers also how many milliseconds the client is to
 /// wait. From version `strict_from` on clients understand that they are refused.
@@ -33,5 +34,11 @@ where
         let wait = cx.mutations.close();
         outcome.map(|response| (response, wait))
     });
-    decided.await
+    let (response, wait) = decided.await?;
+    // One that came over a broker is held back there.
+    context
+        .connection
+        .throttle
+        .hold(Duration::from_millis(u64::try_from(wait).unwrap_or(0)));
+    Ok((response, wait))
 }

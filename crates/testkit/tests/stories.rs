@@ -7,6 +7,7 @@
 mod stories {
     mod bad_input;
     mod cleaning;
+    mod client_quotas;
     mod cordoned_dirs;
     mod dynamic_configs;
     mod fetching;

@@ -51,7 +51,7 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
     let Some(reader) = Reader::of(&view, context.api_version, &context.connection.listener) else {
         return respond(context, &response::refuse_all(context.api_version, session.wanted));
     };
-    let limits = Limits::new(broker, &view, reader);
+    let limits = Limits::new(broker, context, &view, reader);
     drop(body);
     let opened = match broker.fetch_sessions.open(session, broker.clock.now()) {
         Ok(opened) => opened,
@@ -62,6 +62,10 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
             in_session::release(&session, forgotten, &limits.reader);
             let mut work = InSession::new(session, due);
             work.read_or_wait(broker, &context.connection.alarm, &limits).await;
+            let len = || response::len_of_session(broker, context, id, &work);
+            if let Some(time) = throttled(broker, context, &limits.reader, len) {
+                return respond(context, &response::empty(id, time));
+            }
             measure(broker, work.reads(), work.partitions, &limits.reader);
             return respond(context, &response::of_session(broker, context, id, work));
         }
@@ -69,8 +73,22 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
         Opened::Full { id, session, wanted } => (wanted, id, session),
     };
     let reads = read_or_wait(broker, &context.connection.alarm, &wanted, &limits).await;
+    let len = || response::len_of_everything(broker, context, id, &wanted, &reads);
+    if let Some(time) = throttled(broker, context, &limits.reader, len) {
+        // The client has learned nothing of it.
+        broker.fetch_sessions.end(id);
+        return respond(context, &response::empty(0, time));
+    }
     measure(broker, &reads, reads.len(), &limits.reader);
     respond(context, &response::of_everything(broker, context, id, session.as_deref(), &wanted, reads))
+}
+
+/// How many milliseconds a consumer is told to wait instead of getting an answer of that length. Followers never are.
+fn throttled(broker: &Broker, context: &RequestContext, reader: &Reader, len: impl FnOnce() -> u64) -> Option<i32> {
+    match reader {
+        Reader::Replica { .. } => None,
+        Reader::Consumer { .. } => broker.quotas.fetched(context, len, || broker.clock.now()),
+    }
 }
 
 fn lock(session: &Mutex<Session>) -> MutexGuard<'_, Session> {

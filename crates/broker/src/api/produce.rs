@@ -42,8 +42,8 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
         }
     };
     match transaction::producer(&view) {
-        Ok(None) => append_and_answer(broker, context, &view, &Checks::Plain),
-        Err(refused) => append_and_answer(broker, context, &view, &Checks::Refused(refused)),
+        Ok(None) => append_and_answer(broker, context, &body, &view, &Checks::Plain),
+        Err(refused) => append_and_answer(broker, context, &body, &view, &Checks::Refused(refused)),
         Ok(Some(producer)) => {
             // Boxed: every request's future would be as large as this part, which few requests need.
             Box::pin(transactional(broker, context, body, producer)).await
@@ -59,12 +59,13 @@ async fn transactional(broker: &Arc<Broker>, context: &RequestContext, body: Byt
         Some(_) => transaction::check(broker, &view, version, producer).await,
         None => Checks::Plain,
     };
-    append_and_answer(broker, context, &view, &checks)
+    append_and_answer(broker, context, &body, &view, &checks)
 }
 
 fn append_and_answer(
     broker: &Arc<Broker>,
     context: &RequestContext,
+    body: &Bytes,
     view: &ProduceView<'_>,
     checks: &Checks,
 ) -> Reply {
@@ -72,14 +73,15 @@ fn append_and_answer(
     let (items, wakes) = append::all(broker, view, context.api_version, acks, checks);
     wakes.fire();
     measure(broker, &items);
+    let throttle_time_ms = broker.quotas.produced(context, body.len(), || broker.clock.now());
     match acks {
         Some(RequiredAcks::None) => return without_answer(&items),
         Some(RequiredAcks::All | RequiredAcks::Leader) if items.iter().any(|item| item.pending.is_some()) => {
-            return later(broker, context, items, view.timeout_ms);
+            return later(broker, context, items, view.timeout_ms, throttle_time_ms);
         }
         Some(RequiredAcks::All | RequiredAcks::Leader) | None => {}
     }
-    respond(context, &response::build(broker, context, items))
+    respond(context, &response::build(broker, context, items, throttle_time_ms))
 }
 
 /// Counts what was appended or refused; a batch that the replicas do not take in time is told to the producer only.
@@ -99,13 +101,19 @@ fn without_answer(items: &[Item]) -> Reply {
 }
 
 /// The answer, once every appended batch may be acknowledged or its time is up.
-fn later(broker: &Arc<Broker>, context: &RequestContext, mut items: Vec<Item>, timeout_ms: i32) -> Reply {
+fn later(
+    broker: &Arc<Broker>,
+    context: &RequestContext,
+    mut items: Vec<Item>,
+    timeout_ms: i32,
+    throttle_time_ms: i32,
+) -> Reply {
     // The time runs from now, not from when older answers of the connection are there.
     let deadline = waiting::deadline(timeout_ms);
     let (broker, context) = (Arc::clone(broker), context.clone());
     Reply::Later(Later::new(async move {
         wait(&broker, &mut items, deadline).await;
-        respond(&context, &response::build(&broker, &context, items))
+        respond(&context, &response::build(&broker, &context, items, throttle_time_ms))
     }))
 }
 

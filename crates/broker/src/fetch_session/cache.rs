@@ -127,6 +127,11 @@ impl FetchSessions {
         }
     }
 
+    /// Ends a session that its client has not been told of.
+    pub fn end(&self, id: i32) {
+        self.slots().remove(&id);
+    }
+
     fn begin(&self, request: SessionRequest, now: Instant) -> Opened {
         let mut slots = self.slots();
         if request.wanted.is_empty() || !make_room(&mut slots, self.most, request.owner, now) {

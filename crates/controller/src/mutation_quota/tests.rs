@@ -70,38 +70,6 @@ fn who_knows_no_refusal_is_told_to_wait() {
 }
 
 #[test]
-fn the_closest_quota_binds() {
-    let given: [Given<'_>; 8] = [
-        (&[("client-id", None)], 1.0),
-        (&[("client-id", Some("c"))], 2.0),
-        (&[("user", None)], 3.0),
-        (&[("user", None), ("client-id", None)], 4.0),
-        (&[("user", None), ("client-id", Some("c"))], 5.0),
-        (&[("user", Some("u"))], 6.0),
-        (&[("user", Some("u")), ("client-id", None)], 7.0),
-        (&[("user", Some("u")), ("client-id", Some("c"))], 8.0),
-    ];
-    let owners = [
-        ("", "c"),
-        ("", "c"),
-        ("u", ""),
-        ("u", "c"),
-        ("u", "c"),
-        ("u", ""),
-        ("u", "c"),
-        ("u", "c"),
-    ];
-    for count in 0..=given.len() {
-        let found = quota(&quotas(&given[..count]), &asker("u", "c", Excess::Refused));
-        let wanted = count.checked_sub(1).map(|last| {
-            let (user, client) = owners[last];
-            ((user.to_owned(), client.to_owned()), given[last].1)
-        });
-        assert_eq!(found, wanted);
-    }
-}
-
-#[test]
 fn names_that_never_come_back_take_no_memory() {
     let quotas = quotas(&[(&[("client-id", None)], 1.0)]);
     let mut mutations = MutationQuotas::new(Duration::from_secs(1));

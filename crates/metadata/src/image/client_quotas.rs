@@ -22,6 +22,16 @@ impl ClientQuotasImage {
         self.by_entity.get(entity)
     }
 
+    /// Whether nothing has changed from one to the other; a change that came to nothing may count as one.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.by_entity.ptr_eq(&other.by_entity)
+    }
+
+    /// Whether anybody has a quota of that key.
+    pub fn has(&self, key: &str) -> bool {
+        self.by_entity.values().any(|quotas| quotas.contains_key(key))
+    }
+
     /// Every entity with its quotas.
     pub fn iter(&self) -> impl Iterator<Item = (&ClientQuotaEntity, &Arc<ClientQuotaImage>)> {
         self.by_entity.iter()

@@ -8,7 +8,7 @@
 use crate::handle::{Entrance, response_frame};
 use bytes::{Buf, Bytes};
 use controller::Origin;
-use network::{Admission, Alarm, ConnectionContext, Principal, Reply, RequestContext, Service};
+use network::{Admission, Alarm, ConnectionContext, Principal, Reply, RequestContext, Service, Throttle};
 use protocol::internal::default_principal_data::DefaultPrincipalData;
 use protocol::messages::envelope_request::EnvelopeRequest;
 use protocol::messages::envelope_response::EnvelopeResponse;
@@ -58,6 +58,7 @@ async fn open(entrance: &Arc<Entrance>, context: &RequestContext, request: Envel
             client_software: Mutex::new(None),
             life: None,
             alarm: Alarm::default(),
+            throttle: Throttle::default(),
         }),
     };
     let reply = dispatch(Arc::clone(&forwarded), inner_context, inner.body).await;

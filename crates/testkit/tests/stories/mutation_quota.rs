@@ -6,6 +6,7 @@ use protocol::messages::alter_client_quotas_request::{AlterClientQuotasRequest, 
 use protocol::messages::create_partitions_request::{CreatePartitionsRequest, CreatePartitionsTopic};
 use protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use protocol::messages::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
+use std::time::{Duration, Instant};
 use testkit::talk::{eventually, until};
 use testkit::{Cluster, Settings, Talk};
 
@@ -36,8 +37,12 @@ fn quota(broker: &dyn Cluster, rate: Option<f64>) -> Result<()> {
     Ok(())
 }
 
-/// Error, message and how long to wait. A connection of its own: Kafka's broker does not read from it while its client is to wait.
+/// Error, message and how long to wait. A connection of its own: it is not read from while its client is to wait.
 fn create(broker: &dyn Cluster, name: &str, count: i32, version: i16) -> Result<(i16, Option<String>, i32)> {
+    create_over(&mut Talk::to(broker)?, name, count, version)
+}
+
+fn create_over(talk: &mut Talk, name: &str, count: i32, version: i16) -> Result<(i16, Option<String>, i32)> {
     let topic = CreatableTopic {
         name: name.to_owned(),
         num_partitions: count,
@@ -49,7 +54,7 @@ fn create(broker: &dyn Cluster, name: &str, count: i32, version: i16) -> Result<
         timeout_ms: 30_000,
         ..Default::default()
     };
-    let mut answer = Talk::to(broker)?.ask(&request, version)?;
+    let mut answer = talk.ask(&request, version)?;
     let topic = answer.topics.pop().context("an answer for the topic")?;
     Ok((topic.error_code, topic.error_message, answer.throttle_time_ms))
 }
@@ -102,4 +107,26 @@ fn who_makes_too_many_partitions_is_refused_or_told_to_wait() -> Result<()> {
         number += 1;
         Ok(create(&*broker, &format!("t-{number}"), 1, 7)? == (0, None, 0))
     })
+}
+
+#[test]
+fn who_is_told_to_wait_is_not_heard_meanwhile() -> Result<()> {
+    let settings = Settings::default().with("controller.quota.window.num", 2);
+    let broker = super::broker(&settings)?;
+    // Two seconds' worth is saved up, and one more is owed after the first topic.
+    quota(&*broker, Some(f64::from(PARTITIONS) / 3.0))?;
+    let mut number = 0;
+    let (mut talk, sent, wait) = eventually("a refusal", || {
+        number += 1;
+        let (mut talk, sent) = (Talk::to(&*broker)?, Instant::now());
+        let (error, _, wait) = create_over(&mut talk, &format!("t-{number}"), PARTITIONS, 7)?;
+        Ok((error != 0).then_some((talk, sent, wait)))
+    })?;
+    assert!(wait > 0);
+    // One partition more is allowed as soon as there is no debt.
+    let (error, _, _) = create_over(&mut talk, "after", 1, 7)?;
+    let wait = Duration::from_millis(u64::try_from(wait)?);
+    assert!(sent.elapsed() >= wait, "heard after {:?} of {wait:?}", sent.elapsed());
+    assert_eq!(error, 0);
+    Ok(())
 }

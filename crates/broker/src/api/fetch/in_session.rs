@@ -122,6 +122,15 @@ impl InSession {
         &self.reads
     }
 
+    /// Shows what [`InSession::finish`] would hand over now, and leaves it as it is.
+    pub(super) fn peek(&self, mut tell: impl FnMut(&Due, &Read, Option<&Cached>)) {
+        let mut session = lock(&self.session);
+        for (due, read) in self.looked.iter().zip(&self.reads) {
+            let cached = session.cached(due.slot).filter(|cached| cached.wanted.key == due.wanted.key);
+            tell(due, read, cached.as_deref());
+        }
+    }
+
     /// Hands over every partition that was looked at with what was read, and what the session keeps of it: none if another
     /// request has changed that meanwhile. What is at rest is not due any more.
     pub(super) fn finish(mut self, mut tell: impl FnMut(Due, Read, Option<&mut Cached>)) {

@@ -11,6 +11,7 @@ use crate::partitions::Hosted;
 use crate::partitions::watchers::Glance;
 use base::fs::FileRegion;
 use base::{NodeId, Offset};
+use network::RequestContext;
 use partition::{FetchView as PartitionView, IsolationLevel, Wakes};
 use protocol::ErrorCode;
 use protocol::messages::fetch_response::{AbortedTransaction, EpochEndOffset};
@@ -28,10 +29,14 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn new(broker: &Broker, view: &FetchView<'_>, reader: Reader) -> Self {
+    pub(super) fn new(broker: &Broker, context: &RequestContext, view: &FetchView<'_>, reader: Reader) -> Self {
         let most = match reader {
             Reader::Replica { .. } => i32::MAX,
-            Reader::Consumer { .. } => broker.config.load().requests.fetch_max_bytes,
+            Reader::Consumer { .. } => {
+                let most = broker.config.load().requests.fetch_max_bytes;
+                // More than its quota allows at once would be too much however long it waits.
+                broker.quotas.most_fetched(context).map_or(most, |quota| i32::try_from(quota).unwrap_or(most).min(most))
+            }
         };
         let max_bytes = u32::try_from(view.max_bytes.min(most)).unwrap_or(0);
         Self {
@@ -44,7 +49,7 @@ impl Limits {
 }
 
 /// What was read of one partition.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Read {
     pub(super) error: ErrorCode,
     pub(super) high_watermark: Offset,

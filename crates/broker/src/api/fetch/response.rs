@@ -11,7 +11,7 @@ use network::RequestContext;
 use protocol::messages::fetch_response::{
     FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
-use protocol::{ErrorCode, Records};
+use protocol::{ErrorCode, Records, frame};
 use std::sync::Mutex;
 
 /// The first version that names the current leader beside an error about it.
@@ -58,6 +58,43 @@ pub(super) fn of_session(broker: &Broker, context: &RequestContext, session_id: 
     gathered.finish(session_id)
 }
 
+/// The answer to a request beyond its client's quota: nothing, and how many milliseconds to wait.
+pub(super) fn empty(session_id: i32, throttle_time_ms: i32) -> FetchResponse {
+    FetchResponse { session_id, throttle_time_ms, ..Default::default() }
+}
+
+/// How long [`of_everything`] is.
+pub(super) fn len_of_everything(
+    broker: &Broker,
+    context: &RequestContext,
+    session_id: i32,
+    wanted: &[Wanted],
+    reads: &[Read],
+) -> u64 {
+    len(context, &of_everything(broker, context, session_id, None, wanted, reads.to_vec()))
+}
+
+/// How long [`of_session`] would be; nothing is noted, so that the same can be told later.
+pub(super) fn len_of_session(broker: &Broker, context: &RequestContext, session_id: i32, work: &InSession) -> u64 {
+    let image = broker.image.borrow().image.clone();
+    let mut gathered = Gathered::new(&image, context);
+    work.peek(|due, read, cached| {
+        if cached.is_none_or(|cached| is_news(cached, read)) {
+            gathered.add(&due.wanted.key, read.clone());
+        }
+    });
+    len(context, &gathered.finish(session_id))
+}
+
+/// As Kafka counts it: the four bytes of the length, and what follows the header.
+fn len(context: &RequestContext, response: &FetchResponse) -> u64 {
+    let (key, version) = (context.api_key, context.api_version);
+    let framed = frame::encode_response(response, key, version, context.correlation_id);
+    let header = frame::response_prefix(key, version, context.correlation_id, 0);
+    let header = header.map_or(0, |prefix| prefix.len() as u64 - 4);
+    framed.map_or(0, |framed| framed.len() - header)
+}
+
 /// The answer to a request that is wrong as a whole: an error for each partition, or from version 13 on only one.
 pub(super) fn refuse_all(version: i16, wanted: Vec<Wanted>) -> FetchResponse {
     let error = ErrorCode::UnknownServerError.code();
@@ -83,14 +120,19 @@ pub(super) fn refuse_all(version: i16, wanted: Vec<Wanted>) -> FetchResponse {
 
 /// Notes what is told of a partition; answers whether it must be.
 fn note(cached: &mut Cached, read: &Read) -> bool {
-    let changed = read.len() > 0
-        || read.must_be_told()
-        || cached.high_watermark != read.high_watermark.0
-        || cached.log_start_offset != read.log_start_offset.0;
+    let changed = is_news(cached, read);
     cached.log_start_offset = read.log_start_offset.0;
     // After an error the next answer is to be given whatever it is.
     cached.high_watermark = if read.error == ErrorCode::None { read.high_watermark.0 } else { -1 };
     changed
+}
+
+/// Whether it differs from what was told last.
+fn is_news(cached: &Cached, read: &Read) -> bool {
+    read.len() > 0
+        || read.must_be_told()
+        || cached.high_watermark != read.high_watermark.0
+        || cached.log_start_offset != read.log_start_offset.0
 }
 
 struct Gathered<'a> {

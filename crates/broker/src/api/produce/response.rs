@@ -15,9 +15,14 @@ use protocol::messages::produce_response::{
 const LEADERS_FROM: i16 = 10;
 
 /// Gathers the items topic by topic, in the request's order.
-pub(super) fn build(broker: &Broker, context: &RequestContext, items: Vec<Item>) -> ProduceResponse {
+pub(super) fn build(
+    broker: &Broker,
+    context: &RequestContext,
+    items: Vec<Item>,
+    throttle_time_ms: i32,
+) -> ProduceResponse {
     let misses_leader = |item: &Item| item.error == ErrorCode::NotLeaderOrFollower;
-    let mut response = ProduceResponse::default();
+    let mut response = ProduceResponse { throttle_time_ms, ..ProduceResponse::default() };
     if context.api_version >= LEADERS_FROM && items.iter().any(misses_leader) {
         let image = broker.image.borrow().image.clone();
         let mut hints = LeaderHints::new(&image, &context.connection.listener);
