@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many clients, and owners of quotas, are remembered; of more, the longest unheard of is forgotten.
+/// How many clients, and owners of quotas, are remembered; of more, those longest unheard of are forgotten.
 const MOST: usize = 10_000;
 /// Who has not been heard of for so long is shown no more, as in Kafka.
 const SHOWN_FOR: Duration = Duration::from_hours(1);
@@ -108,13 +108,16 @@ impl Uses {
         Some((limit, self.uses.entry(owner).or_insert_with(new)))
     }
 
-    /// Forgets those whose use of late is nothing, or else the one that was not heard of for longest.
+    /// Forgets those whose use of late is nothing, or else the half that was not heard of for longest.
     fn make_room(&mut self, now: Instant) {
         self.uses.retain(|_, used| !used.rate.is_forgotten(now));
         if self.uses.len() >= MOST {
-            let oldest = self.uses.iter().min_by_key(|(owner, used)| (used.rate.last(), *owner));
-            let oldest = oldest.map(|(owner, _)| owner.clone());
-            oldest.map(|owner| self.uses.remove(&owner));
+            let heard = self.uses.iter().map(|(owner, used)| (used.rate.last(), owner.clone()));
+            let mut heard: Vec<(Instant, QuotaOwner)> = heard.collect();
+            heard.sort_unstable();
+            for (_, owner) in heard.drain(..MOST / 2) {
+                self.uses.remove(&owner);
+            }
         }
     }
 

@@ -103,11 +103,8 @@ fn names_that_never_come_back_take_no_memory() {
     for number in 0..25_000 {
         charge(&mut uses, &number.to_string(), 20.0, 1);
         if number % 5_000 == 0 {
-            assert_eq!(
-                charge(&mut uses, "known", 0.0, 1 + number / 5_000),
-                10_000,
-                "who comes back is remembered"
-            );
+            let wait = charge(&mut uses, "known", 0.0, 1 + number / 5_000);
+            assert!(wait > 9_000, "who comes back is remembered: {wait}");
         }
     }
     assert!(uses.uses.len() <= MOST && uses.bound_count <= MOST);
