@@ -1,5 +1,5 @@
 //! Power cuts: a broker is recorded while clients write, and started again on directories that a power cut at any moment
-//! of the recording could have left. What was acknowledged before the cut must be there, once, and in its place; of a transaction
+//! of the recording could have left, while replicas move between its log directories, and between nodes. What was acknowledged before the cut must be there, once, and in its place; of a transaction
 //! all or nothing, and nothing of one that was aborted.
 //!
 //! `POWER_CUTS` is the number of cuts (`cargo xtask power-cut`), `POWER_CUT_SEED` where randomness begins.
@@ -7,6 +7,8 @@
 
 #[path = "power_cut/history.rs"]
 mod history;
+#[path = "power_cut/moves.rs"]
+mod moves;
 #[path = "power_cut/nodes.rs"]
 mod nodes;
 #[path = "power_cut/rig.rs"]

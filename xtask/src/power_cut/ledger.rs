@@ -94,7 +94,9 @@ fn document(runs: &[Run]) -> String {
          any moment could have left: all that was flushed before it, and of the rest what an unlucky disk keeps, loses or tears \
          ([ADR 7](../adr/0007-power-cuts-from-recordings.md)). After every cut everything that was acknowledged before it must be there, \
          once and in its place: records, committed offsets, topics; and nothing that nobody sent. Of a transaction there must be all or \
-         nothing: all if its commit was acknowledged, nothing if it was to be aborted. A directory that does not start is a loss.\n\n\
+         nothing: all if its commit was acknowledged, nothing if it was to be aborted. A directory that does not start is a loss. \
+         Of commits after cbecfdc, replicas move all the while between two log directories of each node, and where there are three nodes \
+         between those, too.\n\n\
          | whose power | cuts | with a loss | of commits | seeds |\n|:--|--:|--:|:--|:--|\n",
     );
     for (system, name) in SYSTEMS {

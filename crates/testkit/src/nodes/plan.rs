@@ -122,6 +122,7 @@ pub struct Plan {
     pub(super) nodes: Vec<NodePlan>,
     pub(super) voters: Voters,
     pub(super) settings: Settings,
+    pub(super) log_dirs: Vec<&'static str>,
 }
 
 impl Plan {
@@ -146,7 +147,15 @@ impl Plan {
             nodes,
             voters: Voters::Dynamic,
             settings: Settings::default(),
+            log_dirs: Vec::new(),
         }
+    }
+
+    /// The same plan with every node's logs in these directories below its own, the metadata log in the first.
+    #[must_use]
+    pub fn with_log_dirs(mut self, names: &[&'static str]) -> Plan {
+        self.log_dirs = names.to_vec();
+        self
     }
 
     /// The same plan with every node by one maker.

@@ -22,7 +22,7 @@ pub(super) fn server_properties(
         Voters::Static => lines.set("controller.quorum.voters", &voters.fixed),
         Voters::Dynamic => lines.set("controller.quorum.bootstrap.servers", &voters.bootstrap),
     }
-    lines.set("log.dirs", data_dir.display());
+    lines.set("log.dirs", log_dirs(data_dir, &plan.log_dirs));
     // As many copies as there are brokers, and one of them may be away.
     let replicas = plan.brokers().clamp(1, 3);
     let in_sync = replicas.saturating_sub(1).max(1);
@@ -42,6 +42,14 @@ pub(super) fn server_properties(
         lines.set(key, value);
     }
     lines.0.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
+}
+
+fn log_dirs(data_dir: &Path, names: &[&str]) -> String {
+    if names.is_empty() {
+        return data_dir.display().to_string();
+    }
+    let paths = names.iter().map(|name| data_dir.join(name).display().to_string());
+    paths.collect::<Vec<_>>().join(",")
 }
 
 #[derive(Default)]

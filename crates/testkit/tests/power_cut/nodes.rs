@@ -2,6 +2,7 @@
 //! disks, so whichever comes back first has it.
 
 use super::history::{History, Life, Sent};
+use super::moves::{self, AtTheEnd, DIRS};
 use super::rig::{Moments, Outcome, System};
 use super::verdict::judge_records;
 use super::workload::IN_FLIGHT;
@@ -11,6 +12,8 @@ use protocol::messages::produce_request::ProduceRequest;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::thread;
 use std::time::Instant;
 use testkit::batch::{Batch, Record};
 use testkit::nodes::Plan;
@@ -69,11 +72,12 @@ fn record(system: System, seed: u64, volume: Volume) -> Recorded {
     panic!("the recordings miss something: {missed:#?}");
 }
 
-fn try_to_record(system: System, seed: u64, volume: Volume) -> Result<Recorded, Vec<String>> {
-    let traces = tempfile::TempDir::with_prefix("riverrun-power-").unwrap();
-    let trace = |id: i32| -> PathBuf { traces.path().join(format!("trace-{id}")) };
+/// The nodes, each of which is recorded to the trace of its id.
+fn plan(system: System, volume: Volume, trace: impl Fn(i32) -> PathBuf) -> Plan {
     let mut plan = Plan::combined(NODES)
+        .with_log_dirs(&DIRS)
         .with("log.flush.offset.checkpoint.interval.ms", 20)
+        .with("log.segment.delete.delay.ms", 100)
         .with("replica.high.watermark.checkpoint.interval.ms", 50)
         // After a cut the first controller waits so long before it stands.
         .with("controller.quorum.election.timeout.ms", 250)
@@ -93,7 +97,65 @@ fn try_to_record(system: System, seed: u64, volume: Volume) -> Result<Recorded, 
             variables.fold(node, |node, (name, value)| node.in_environment(name, value))
         });
     }
-    let mut nodes = Nodes::prepare(&plan).unwrap();
+    plan
+}
+
+fn create_topics(nodes: &Nodes, history: &History) {
+    let places: Vec<&[i32]> = PLACES.iter().map(<[i32; 3]>::as_slice).collect();
+    let transactions = usize::try_from(transactor::PARTITIONS).unwrap();
+    for (name, places, config) in [
+        (TOPIC, &places[..], ("segment.bytes", "1048576")),
+        (transactor::TOPIC, &places[..transactions], transactor::CONFIGS[0]),
+    ] {
+        nodes
+            .create_topic(1, name, places, &[("min.insync.replicas", "2"), config])
+            .unwrap();
+        let life = Life {
+            created_at: monotonic(),
+            partitions: i32::try_from(places.len()).unwrap(),
+            deletion: None,
+        };
+        history.topics.lock().unwrap().insert(name.to_owned(), life);
+    }
+}
+
+/// All clients to their end, while replicas move between directories and nodes; answers how many came to others.
+fn live(nodes: &Nodes, seed: u64, history: &History) -> usize {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for node in nodes.iter() {
+            let (id, is_over) = (u64::try_from(node.id()).unwrap(), &is_over);
+            let rng = Rng::from_seed(seed ^ (0xd100 + id));
+            scope.spawn(move || moves::between_dirs(node.client_address(), node.data_dir(), rng, history, is_over));
+        }
+        let rng = Rng::from_seed(seed ^ 0xd200);
+        let moving = scope.spawn(|| moves::between_nodes(nodes, rng, history, &is_over));
+        {
+            let _over = AtTheEnd(&is_over);
+            run_clients(nodes, seed, history);
+        }
+        moving.join().unwrap()
+    })
+}
+
+fn run_clients(nodes: &Nodes, seed: u64, history: &History) {
+    let addresses = nodes.bootstrap();
+    thread::scope(|scope| {
+        for producer in 1..=PRODUCERS {
+            let producer = Producer::new(nodes, history, producer, seed);
+            scope.spawn(move || producer.run());
+        }
+        for who in 0..transactor::TRANSACTORS {
+            let addresses = &addresses;
+            scope.spawn(move || transactor::run(addresses, who, seed, history));
+        }
+    });
+}
+
+fn try_to_record(system: System, seed: u64, volume: Volume) -> Result<Recorded, Vec<String>> {
+    let traces = tempfile::TempDir::with_prefix("riverrun-power-").unwrap();
+    let trace = |id: i32| -> PathBuf { traces.path().join(format!("trace-{id}")) };
+    let mut nodes = Nodes::prepare(&plan(system, volume, trace)).unwrap();
     let before: Vec<_> = nodes
         .iter()
         .map(|node| (node.id(), Disk::before(node.data_dir()).unwrap()))
@@ -101,37 +163,10 @@ fn try_to_record(system: System, seed: u64, volume: Volume) -> Result<Recorded, 
     nodes.launch_all().unwrap();
     nodes.wait_until_complete().unwrap();
     let history = History::default();
-    let places: Vec<&[i32]> = PLACES.iter().map(<[i32; 3]>::as_slice).collect();
-    let configs = [("min.insync.replicas", "2"), ("segment.bytes", "1048576")];
-    nodes.create_topic(1, TOPIC, &places, &configs).unwrap();
-    let life = |places: usize| Life {
-        created_at: monotonic(),
-        partitions: i32::try_from(places).unwrap(),
-        deletion: None,
-    };
-    let noted = |topic: &str, life: Life| history.topics.lock().unwrap().insert(topic.to_owned(), life);
-    noted(TOPIC, life(places.len()));
-    let places = &places[..usize::try_from(transactor::PARTITIONS).unwrap()];
-    let configs = [("min.insync.replicas", "2"), transactor::CONFIGS[0]];
-    nodes.create_topic(1, transactor::TOPIC, places, &configs).unwrap();
-    noted(transactor::TOPIC, life(places.len()));
+    create_topics(&nodes, &history);
     let begun = monotonic();
-    let (addresses, history_of_all) = (nodes.bootstrap(), &history);
-    std::thread::scope(|scope| {
-        for producer in 1..=PRODUCERS {
-            let producer = Producer::new(&nodes, &history, producer, seed);
-            scope.spawn(move || producer.run());
-        }
-        for who in 0..transactor::TRANSACTORS {
-            let addresses = &addresses;
-            scope.spawn(move || transactor::run(addresses, who, seed, history_of_all));
-        }
-    });
-    let moments = Moments {
-        begun,
-        ended: monotonic(),
-        volume,
-    };
+    let moved = live(&nodes, seed, &history);
+    let ended = monotonic();
     for id in 1..=NODES {
         until_at_rest(&trace(id)).unwrap();
     }
@@ -149,6 +184,18 @@ fn try_to_record(system: System, seed: u64, volume: Volume) -> Result<Recorded, 
     if !missed.is_empty() {
         return Err(missed);
     }
+    let exchanges: Vec<u64> = disks.values().flat_map(Disk::exchanges).collect();
+    println!(
+        "seed {seed:#x}: {moved} moves to other nodes, {} to other directories",
+        exchanges.len()
+    );
+    assert!(moved > 0 && !exchanges.is_empty(), "nothing moved");
+    let moments = Moments {
+        begun,
+        ended,
+        exchanges,
+        volume,
+    };
     Ok(Recorded {
         nodes,
         disks,
@@ -263,16 +310,15 @@ impl Recorded {
     fn start_and_judge(&mut self, cut: Cut) -> anyhow::Result<()> {
         self.nodes.launch_all()?;
         self.nodes.wait_until_complete()?;
-        for (partition, replicas) in PLACES.iter().enumerate() {
-            self.nodes.until_in_sync(TOPIC, partition, replicas)?;
-            let index = i32::try_from(partition)?;
+        moves::until_settled(&self.nodes, &[TOPIC, transactor::TOPIC])?;
+        for index in (0..).take(PLACES.len()) {
             let found = self.nodes.read(TOPIC, index)?;
             let found = found
                 .into_iter()
                 .map(|(offset, value)| (offset, value.unwrap_or_default()));
             let place = (TOPIC.to_owned(), index);
             judge_records(&place, &found.collect(), &self.history, cut.at)
-                .map_err(|error| error.context(format!("partition {partition}")))?;
+                .map_err(|error| error.context(format!("partition {index}")))?;
         }
         transactions::judge(&mut Talk::at(&self.nodes.bootstrap())?, &self.history, cut.at)
     }

@@ -1,6 +1,7 @@
 //! Records a broker, cuts the power, starts the broker on what is left, and has it judged.
 
 use super::history::History;
+use super::moves::DIRS;
 use super::{verdict, workload};
 use base::Rng;
 use std::fmt;
@@ -11,6 +12,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use testkit::power_cut::{Cut, Disk, Volume, differences, monotonic, recording_to, until_at_rest};
 use testkit::{Cluster, Maker, Settings, SingleNode};
+
+/// How long a replica takes from when the new directory has its name until all is on the disk, in nanoseconds.
+const EXCHANGE: u64 = 4_000_000;
 
 /// How often a recording is tried.
 const TRIES: usize = 3;
@@ -57,14 +61,21 @@ impl System {
     }
 
     fn settings(self) -> Settings {
-        // Checkpoints are written all the time, so that cuts fall beside them too.
+        // Checkpoints are written all the time, so that cuts fall beside them too, and what was moved away is soon gone.
         let settings = Settings::default()
             .with("log.flush.offset.checkpoint.interval.ms", 20)
+            .with("log.segment.delete.delay.ms", 100)
             .with("transaction.state.log.num.partitions", 4);
         match self.flushing() {
             Some((key, value)) => settings.with(key, value),
             None => settings,
         }
+    }
+
+    /// With its log directories below `root`.
+    fn settings_on(self, root: &Path) -> Settings {
+        let dirs = DIRS.map(|name| root.join(name).display().to_string());
+        self.settings().on(&dirs[0]).with("log.dirs", dirs.join(","))
     }
 
     fn start(self, settings: &Settings) -> anyhow::Result<Box<dyn Cluster>> {
@@ -187,17 +198,18 @@ impl Rig {
     fn try_to_record(&self, seed: u64, volume: Volume) -> Result<Recorded, Vec<String>> {
         let home = TempDir::with_prefix("riverrun-power-").unwrap();
         let (root, trace) = (home.path().join("data"), home.path().join("trace"));
+        std::fs::create_dir(&root).unwrap();
         // Formatted and once stopped in order before the recording begins.
-        let mut first = self.system.start(&self.system.settings().on(&root)).unwrap();
+        let mut first = self.system.start(&self.system.settings_on(&root)).unwrap();
         first.stop_cleanly().unwrap();
         drop(first);
         let before = Disk::before(&root).unwrap();
         let recording = recording_to(&trace, volume).unwrap();
-        let settings = self.system.settings().on(&root).in_environment(recording);
+        let settings = self.system.settings_on(&root).in_environment(recording);
         let begun = monotonic();
         let mut broker = self.system.start(&settings).unwrap();
         let history = History::default();
-        workload::run(broker.bootstrap(), seed, &history);
+        workload::run(broker.bootstrap(), &root, seed, &history);
         let ended = monotonic();
         until_at_rest(&trace).unwrap();
         broker.kill9().unwrap();
@@ -209,11 +221,16 @@ impl Rig {
         if self.system == System::Riverrun && volume == Volume::InPlace && is_ext4(&root) {
             assert!(disk.writes_over() > 0, "room is made ahead, and written over");
         }
-        Ok(Recorded {
-            disk,
-            history,
-            moments: Moments { begun, ended, volume },
-        })
+        let exchanges = disk.exchanges();
+        println!("seed {seed:#x}: {} moves to the other log directory", exchanges.len());
+        assert!(!exchanges.is_empty(), "nothing moved");
+        let moments = Moments {
+            begun,
+            ended,
+            exchanges,
+            volume,
+        };
+        Ok(Recorded { disk, history, moments })
     }
 
     /// A recording that missed something would judge wrongly: with nothing lost it must give what lies there.
@@ -228,7 +245,7 @@ impl Rig {
         let home = TempDir::with_prefix("riverrun-power-").unwrap();
         let root = home.path().join("data");
         recorded.disk.write_after(cut, rng, &root).unwrap();
-        let mut broker = match self.system.start(&self.system.settings().on(&root)) {
+        let mut broker = match self.system.start(&self.system.settings_on(&root)) {
             Ok(broker) => broker,
             Err(error) => return Some(format!("does not start: {error:#}")),
         };
@@ -252,22 +269,24 @@ struct Recorded {
 }
 
 /// When the power may go.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Moments {
     pub begun: u64,
     pub ended: u64,
+    /// When replicas took their places in other log directories.
+    pub exchanges: Vec<u64>,
     /// What the recorded was told of its volume.
     pub volume: Volume,
 }
 
 impl Moments {
-    /// A moment: any, or, half of the time, just when an acknowledgement was there.
+    /// A moment: any, or just when an acknowledgement was there, or while a replica took its place in another directory.
     pub fn choose(&self, history: &History, rng: &mut Rng) -> Cut {
-        let times = history.acknowledgements();
-        let at = if rng.below(2) == 0 {
-            times[usize::try_from(rng.below(times.len() as u64)).unwrap()]
-        } else {
-            self.begun + rng.below(self.ended - self.begun)
+        let any = |times: &[u64], rng: &mut Rng| times[usize::try_from(rng.below(times.len() as u64)).unwrap()];
+        let at = match rng.below(3) {
+            0 => any(&history.acknowledgements(), rng),
+            1 if !self.exchanges.is_empty() => any(&self.exchanges, rng) + rng.below(EXCHANGE),
+            _ => self.begun + rng.below(self.ended - self.begun),
         };
         let (order, written_over) = self.volume.promises(rng.below(2));
         Cut {

@@ -1,6 +1,7 @@
 //! Clients that write while they are recorded: idempotent and transactional producers, a group that commits, topics that come and go.
 
 use super::history::{Commit, History, Life, Place, Sent};
+use super::moves::{self, AtTheEnd};
 use super::transactor;
 use base::Rng;
 use protocol::messages::init_producer_id_request::InitProducerIdRequest;
@@ -8,6 +9,8 @@ use protocol::messages::offset_commit_request::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
 use protocol::messages::produce_request::ProduceRequest;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use testkit::Talk;
 use testkit::batch::{Batch, Record};
@@ -28,8 +31,8 @@ const TOPICS: usize = 5;
 /// Topics that are there all the time, and their partitions; their segments are small, so that cuts fall beside rolls.
 const LASTING: [(&str, i32); 2] = [("one", 1), ("many", 12)];
 
-/// Runs all clients to their end.
-pub fn run(address: &str, seed: u64, history: &History) {
+/// Runs all clients to their end, while replicas move between the log directories below `root`.
+pub fn run(address: &str, root: &Path, seed: u64, history: &History) {
     let mut talk = Talk::at(address).unwrap();
     for (topic, partitions) in LASTING {
         create(&mut talk, topic, partitions, &[("segment.bytes", "1048576")], history);
@@ -41,6 +44,15 @@ pub fn run(address: &str, seed: u64, history: &History) {
         &transactor::CONFIGS,
         history,
     );
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| moves::between_dirs(address, root, Rng::from_seed(seed), history, &is_over));
+        let _over = AtTheEnd(&is_over);
+        run_clients(address, seed, history);
+    });
+}
+
+fn run_clients(address: &str, seed: u64, history: &History) {
     thread::scope(|scope| {
         for producer in 0..PRODUCERS {
             scope.spawn(move || produce(address, Rng::from_seed(seed ^ (producer + 1)), producer, history));
