@@ -4,10 +4,11 @@ use crate::channel::Channel;
 use crate::error::ClientError;
 use crate::retry::Retry;
 use crate::settings::{Address, Entrance, Settings};
-use base::{LeaderEpoch, NodeId, Uuid};
+use crate::topic_metadata::TopicMetadata;
+use base::NodeId;
 use protocol::messages::describe_cluster_request::DescribeClusterRequest;
 use protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
-use protocol::messages::metadata_response::{MetadataResponse, MetadataResponsePartition, MetadataResponseTopic};
+use protocol::messages::metadata_response::MetadataResponse;
 use protocol::{ErrorCode, Request};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -24,38 +25,6 @@ pub struct Node {
     pub address: Address,
     /// Its rack.
     pub rack: Option<String>,
-}
-
-/// One partition as the metadata describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartitionMetadata {
-    /// The partition's number.
-    pub index: i32,
-    /// Why it cannot be used, if so.
-    pub error: ErrorCode,
-    /// Its leader, or [`NodeId::NONE`].
-    pub leader: NodeId,
-    /// The leader's epoch.
-    pub leader_epoch: LeaderEpoch,
-    /// Its replicas.
-    pub replicas: Vec<NodeId>,
-    /// The replicas in sync.
-    pub isr: Vec<NodeId>,
-}
-
-/// One topic as the metadata describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicMetadata {
-    /// The topic's name.
-    pub name: String,
-    /// Its id; zero from a broker too old to tell.
-    pub id: Uuid,
-    /// Why it cannot be used, if so.
-    pub error: ErrorCode,
-    /// Whether it is one of Kafka's own.
-    pub is_internal: bool,
-    /// Its partitions, by number.
-    pub partitions: Vec<PartitionMetadata>,
 }
 
 /// Which topics metadata is asked for.
@@ -92,9 +61,17 @@ struct State {
     nodes: BTreeMap<NodeId, Node>,
     controller: Option<NodeId>,
     cluster_id: Option<String>,
-    topics: FxHashMap<String, (Instant, Arc<TopicMetadata>)>,
+    topics: FxHashMap<String, Known>,
     slots: FxHashMap<Address, Slot>,
     turn: usize,
+}
+
+/// What is known of a topic.
+#[derive(Debug)]
+struct Known {
+    /// When it was told; nothing once it proved wrong.
+    when: Option<Instant>,
+    topic: Arc<TopicMetadata>,
 }
 
 impl Cluster {
@@ -336,14 +313,24 @@ impl Cluster {
         }
         state.controller = (answer.controller_id >= 0).then_some(NodeId(answer.controller_id));
         state.cluster_id = answer.cluster_id.or(state.cluster_id.take());
-        let now = Instant::now();
-        let topics = answer.topics.into_iter().map(topic).map(Arc::new).collect::<Vec<_>>();
-        for topic in &topics {
+        let when = Some(Instant::now());
+        let mut topics = Vec::with_capacity(answer.topics.len());
+        for told in answer.topics {
+            let mut topic = TopicMetadata::from(told);
+            if let Some(known) = state.topics.get(&topic.name) {
+                topic.keep_newer(&known.topic);
+            }
+            let topic = Arc::new(topic);
             if topic.error == ErrorCode::None {
-                state.topics.insert(topic.name.clone(), (now, Arc::clone(topic)));
+                let known = Known {
+                    when,
+                    topic: Arc::clone(&topic),
+                };
+                state.topics.insert(topic.name.clone(), known);
             } else {
                 state.topics.remove(&topic.name);
             }
+            topics.push(topic);
         }
         topics
     }
@@ -351,13 +338,16 @@ impl Cluster {
     /// The metadata of one topic if it is fresh enough.
     pub fn known_topic(&self, name: &str) -> Option<Arc<TopicMetadata>> {
         let state = self.state();
-        let (when, topic) = state.topics.get(name)?;
-        (when.elapsed() < self.shared.settings.metadata_max_age).then(|| Arc::clone(topic))
+        let known = state.topics.get(name)?;
+        let is_fresh = known.when?.elapsed() < self.shared.settings.metadata_max_age;
+        is_fresh.then(|| Arc::clone(&known.topic))
     }
 
-    /// Forgets what is known of a topic, because it proved wrong.
+    /// What is known of a topic proved wrong: it is asked for again, and nothing older is believed.
     pub fn forget_topic(&self, name: &str) {
-        self.state().topics.remove(name);
+        if let Some(known) = self.state().topics.get_mut(name) {
+            known.when = None;
+        }
     }
 
     /// The metadata of one topic, waiting until it exists and every partition has been placed, for at most `patience`.
@@ -391,29 +381,5 @@ fn refused(code: ErrorCode) -> ClientError {
     ClientError::Refused {
         code,
         message: code.message().to_owned(),
-    }
-}
-
-fn topic(topic: MetadataResponseTopic) -> TopicMetadata {
-    let mut partitions: Vec<_> = topic.partitions.into_iter().map(partition).collect();
-    partitions.sort_by_key(|partition| partition.index);
-    TopicMetadata {
-        name: topic.name.unwrap_or_default(),
-        id: topic.topic_id,
-        error: ErrorCode::from(topic.error_code),
-        is_internal: topic.is_internal,
-        partitions,
-    }
-}
-
-fn partition(partition: MetadataResponsePartition) -> PartitionMetadata {
-    let nodes = |ids: Vec<i32>| ids.into_iter().map(NodeId).collect();
-    PartitionMetadata {
-        index: partition.partition_index,
-        error: ErrorCode::from(partition.error_code),
-        leader: NodeId(partition.leader_id),
-        leader_epoch: LeaderEpoch(partition.leader_epoch),
-        replicas: nodes(partition.replica_nodes),
-        isr: nodes(partition.isr_nodes),
     }
 }

@@ -14,9 +14,11 @@ pub mod produce;
 
 mod retry;
 mod settings;
+mod topic_metadata;
 
 pub use channel::Channel;
-pub use cluster::{Cluster, Node, PartitionMetadata, TopicMetadata, Topics};
+pub use cluster::{Cluster, Node, Topics};
 pub use coordinator::{CoordinatorType, find_coordinator};
 pub use error::ClientError;
 pub use settings::{Address, Applied, Entrance, SettingError, Settings};
+pub use topic_metadata::{PartitionMetadata, TopicMetadata};

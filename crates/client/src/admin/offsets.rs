@@ -1,8 +1,9 @@
 //! Offsets of partitions: the ends, and by time.
 
 use super::{Each, millis};
-use crate::cluster::{Cluster, TopicMetadata, Topics};
+use crate::cluster::{Cluster, Topics};
 use crate::error::ClientError;
+use crate::topic_metadata::TopicMetadata;
 use base::{LeaderEpoch, NodeId, Offset, Timestamp, TopicPartition};
 use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use protocol::messages::list_offsets_response::ListOffsetsPartitionResponse;

@@ -1,8 +1,9 @@
 //! Topics: list, describe, create, delete, add partitions.
 
 use super::{Each, millis, outcome};
-use crate::cluster::{Cluster, TopicMetadata, Topics};
+use crate::cluster::{Cluster, Topics};
 use crate::error::ClientError;
+use crate::topic_metadata::TopicMetadata;
 use base::{NodeId, Uuid};
 use protocol::messages::create_partitions_request::{
     CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsTopic,

@@ -1,7 +1,8 @@
 //! Which topics a member wants to read.
 
-use crate::cluster::{Cluster, TopicMetadata, Topics};
+use crate::cluster::{Cluster, Topics};
 use crate::error::ClientError;
+use crate::topic_metadata::TopicMetadata;
 use protocol::ErrorCode;
 use std::collections::BTreeMap;
 use std::fmt;
