@@ -125,7 +125,10 @@ fn not_available(version: i16) -> ErrorCode {
 /// A partition that is not hosted here: somewhere else, or nowhere.
 pub(super) fn absent(broker: &Broker, topic: &str, index: i32) -> ErrorCode {
     match broker.image.borrow().image.topics.partition(topic, index) {
-        Some(partition) if partition.replicas.contains(&broker.node) => ErrorCode::KafkaStorageError,
+        // Else it is a replica that came a moment ago.
+        Some(partition) if partition.replicas.contains(&broker.node) && broker.log_dirs.any_offline() => {
+            ErrorCode::KafkaStorageError
+        }
         Some(_) => ErrorCode::NotLeaderOrFollower,
         None => ErrorCode::UnknownTopicOrPartition,
     }
