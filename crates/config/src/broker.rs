@@ -247,6 +247,7 @@ settings! {
         group_consumer_min_session_timeout_ms: i32 = "group.consumer.min.session.timeout.ms",
         group_consumer_regex_refresh_interval: Duration = "group.consumer.regex.refresh.interval.ms",
         group_consumer_session_timeout: Duration = "group.consumer.session.timeout.ms",
+        group_coordinator_append_linger_ms: i32 = "group.coordinator.append.linger.ms",
         group_coordinator_rebalance_protocols: Vec<String> = "group.coordinator.rebalance.protocols",
     }
 }

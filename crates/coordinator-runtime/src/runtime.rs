@@ -156,6 +156,21 @@ impl<S: Shard, W> Runtime<S, W> {
         self.waiters.drain(..).map(|waiter| waiter.answer).collect()
     }
 
+    /// Forgets the versions of what was written at `end` and after it, on which no answer waits yet: those records did not
+    /// come to be. The next record gets the offset `end`.
+    ///
+    /// # Panics
+    /// If that would undo what is committed, or what an answer waits for.
+    pub fn undo(&mut self, end: Offset) {
+        let waited_for = self.waiters.back().map_or(self.committed_end, |waiter| waiter.after);
+        assert!(
+            end >= self.committed_end && end >= waited_for,
+            "{end} is not a place to go back to: {waited_for} is waited for"
+        );
+        while self.versions.pop_back_if(|version| version.end > end).is_some() {}
+        self.end = end;
+    }
+
     /// Applies one record that is already committed, written by another or before a restart.
     ///
     /// # Errors

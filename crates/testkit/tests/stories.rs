@@ -5,6 +5,7 @@
 //! place of one, all but those about one broker's process and directory.
 
 mod stories {
+    mod append_linger;
     mod bad_input;
     mod cleaning;
     mod client_quotas;

@@ -8,6 +8,7 @@ pub(crate) mod internal_topic;
 pub(crate) mod leadership;
 mod load;
 pub(crate) mod shard;
+pub(crate) mod shared_batch;
 pub(crate) mod tenant;
 mod tend;
 pub(crate) mod write;

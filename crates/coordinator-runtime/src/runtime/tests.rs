@@ -56,6 +56,22 @@ fn a_write_that_does_not_apply_changes_nothing() {
 }
 
 #[test]
+fn what_nobody_waits_for_can_be_undone_alone() {
+    let mut runtime = runtime();
+    runtime.write(&[1]).unwrap();
+    assert_eq!(runtime.settle("first"), Settled::Parked);
+    runtime.write(&[2, 3]).unwrap();
+    runtime.write(&[4]).unwrap();
+    runtime.undo(Offset(1));
+    assert_eq!((runtime.end(), runtime.latest()), (Offset(1), &Tape(vec![(0, 1)])));
+    runtime.skip_to(Offset(5));
+    runtime.write(&[6]).unwrap();
+    assert_eq!(runtime.settle("second"), Settled::Parked);
+    assert_eq!(runtime.commit(Offset(6)), ["first", "second"]);
+    assert_eq!(runtime.committed(), &Tape(vec![(0, 1), (5, 6)]));
+}
+
+#[test]
 fn revert_drops_what_is_not_committed_and_hands_back_the_answers() {
     let mut runtime = runtime();
     runtime.write(&[1]).unwrap();

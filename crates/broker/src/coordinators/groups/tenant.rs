@@ -3,6 +3,7 @@
 use crate::Broker;
 use crate::coordinators::OFFSETS_TOPIC;
 use crate::coordinators::hosting::internal_topic::describe;
+use crate::coordinators::hosting::shared_batch::Linger;
 use crate::coordinators::hosting::tenant::{Place, Tenant};
 use crate::coordinators::hosting::{Shards, compression};
 use arc_swap::ArcSwap;
@@ -127,6 +128,10 @@ impl Tenant for GroupCoordinator {
             topics.offsets_topic_replication_factor,
             &configs,
         )
+    }
+
+    fn linger(config: &BrokerConfig) -> Linger {
+        Linger::from_millis(config.consumer_groups.group_coordinator_append_linger_ms)
     }
 
     fn codec(config: &BrokerConfig) -> Codec {

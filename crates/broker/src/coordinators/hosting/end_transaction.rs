@@ -21,6 +21,8 @@ impl<T: Tenant> Shard<T> {
     ) -> Result<Offset, ErrorCode> {
         let mut ended = Err(ErrorCode::NotLeaderOrFollower);
         self.change(|shard, serving, due| {
+            // What was decided before comes before; if it is lost, the marker still is what the transaction's coordinator decided.
+            _ = shard.write_open(serving, due);
             let now = shard.clock.wall();
             let appended = {
                 let mut partition = shard.hosted.lock();

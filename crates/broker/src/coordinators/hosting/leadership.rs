@@ -1,6 +1,7 @@
 //! Coordinators follow the leadership of their tenant's topic.
 
 use super::shard::Shard;
+use super::shared_batch::Batches;
 use super::tenant::Tenant;
 use super::tend;
 use crate::Broker;
@@ -50,9 +51,12 @@ fn begin<T: Tenant>(broker: &Broker, image: &MetadataImage, index: i32) -> Optio
     let hosted = broker.partitions.get(T::TOPIC, index)?;
     let epoch = hosted.lock().leadership().ok()?.epoch;
     let config = broker.config.load();
-    let codec = T::codec(&config);
+    let batches = Batches {
+        codec: T::codec(&config),
+        linger: T::linger(&config),
+    };
     let clock = Arc::clone(&broker.clock);
-    let shard = Arc::new(Shard::new(index, epoch, hosted, clock, codec, T::outbox(broker)));
+    let shard = Arc::new(Shard::new(index, epoch, hosted, clock, batches, T::outbox(broker)));
     let seed = broker
         .rng
         .lock()

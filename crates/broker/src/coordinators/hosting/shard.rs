@@ -1,6 +1,7 @@
 //! One coordinator behind its lock.
 
 use super::author::Author;
+use super::shared_batch::{Batches, OpenBatch};
 use super::tenant::{Place, Tenant};
 use crate::partitions::Hosted;
 use base::{Clock, Instant, LeaderEpoch, Offset};
@@ -8,8 +9,8 @@ use coordinator_runtime::Runtime;
 use coordinator_runtime::{Moment, Outcome, Token};
 use partition::{Signal, Wakes};
 use protocol::ErrorCode;
-use records::compression::Codec;
 use rustc_hash::FxHashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 
@@ -20,7 +21,9 @@ pub(crate) struct Shard<T: Tenant> {
     pub(crate) epoch: LeaderEpoch,
     pub(crate) hosted: Arc<Hosted>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) codec: Codec,
+    pub(super) batches: Batches,
+    /// How many are about to change the coordinator, and wait for its lock.
+    pub(super) arriving: AtomicUsize,
     outbox: T::Outbox,
     /// The high watermark has moved, or the partition is led elsewhere.
     pub(super) moved: Arc<Signal>,
@@ -43,6 +46,8 @@ enum Phase<T: Tenant> {
 pub(crate) struct Serving<T: Tenant> {
     pub(crate) runtime: Runtime<T::State, T::Completion>,
     pub(crate) coordinator: T,
+    /// What is decided and not written yet.
+    pub(super) open: Option<OpenBatch<T>>,
     /// The end of the log that it read: a former coordinator may have acknowledged all below, and not all of it need be below the
     /// high watermark that this replica knows of so far.
     taken_over: Offset,
@@ -57,9 +62,16 @@ impl<T: Tenant> Serving<T> {
             taken_over: runtime.end(),
             runtime,
             coordinator,
+            open: None,
             waiting: FxHashMap::default(),
             next_token: 0,
         }
+    }
+
+    /// When there is something to do by the clock.
+    fn next_deadline(&self) -> Option<Instant> {
+        let batch = self.open.as_ref().and_then(|open| open.due);
+        batch.into_iter().chain(self.coordinator.next_deadline()).min()
     }
 
     fn expect(&mut self, reply: oneshot::Sender<T::Answer>) -> Token {
@@ -101,7 +113,7 @@ impl<T: Tenant> Shard<T> {
         epoch: LeaderEpoch,
         hosted: Arc<Hosted>,
         clock: Arc<dyn Clock>,
-        codec: Codec,
+        batches: Batches,
         outbox: T::Outbox,
     ) -> Self {
         Self {
@@ -109,7 +121,8 @@ impl<T: Tenant> Shard<T> {
             epoch,
             hosted,
             clock,
-            codec,
+            batches,
+            arriving: AtomicUsize::new(0),
             outbox,
             moved: Arc::default(),
             changed: Notify::new(),
@@ -159,17 +172,20 @@ impl<T: Tenant> Shard<T> {
     pub(crate) fn change(&self, change: impl FnOnce(&Self, &mut Serving<T>, &mut Due<T>)) -> Result<(), ErrorCode> {
         let mut due = Due::nothing();
         let has_settled = {
+            self.arriving.fetch_add(1, Ordering::Relaxed);
             let mut phase = self.lock();
+            self.arriving.fetch_sub(1, Ordering::Relaxed);
             let serving = phase.serving()?;
-            let before = serving.coordinator.next_deadline();
+            let before = serving.next_deadline();
             let committed = serving.runtime.committed_end();
             change(self, serving, &mut due);
+            self.close_batch(serving, &mut due);
             for (to, answer) in serving.coordinator.take_replies() {
                 due.answers
                     .extend(serving.waiting.remove(&to).map(|reply| (reply, answer)));
             }
             serving.coordinator.hand_over(self.place(), &self.outbox);
-            let after = serving.coordinator.next_deadline();
+            let after = serving.next_deadline();
             if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
                 self.changed.notify_one();
             }
@@ -216,7 +232,19 @@ impl<T: Tenant> Shard<T> {
 
     /// When there is something to do by the clock.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.lock().serving().ok()?.coordinator.next_deadline()
+        self.lock().serving().ok()?.next_deadline()
+    }
+
+    /// Whether somebody has the lock.
+    #[cfg(test)]
+    pub(super) fn is_busy(&self) -> bool {
+        self.phase.try_lock().is_err()
+    }
+
+    /// Whether somebody waits for the lock to change the coordinator next.
+    pub(super) fn is_awaited(&self) -> bool {
+        // Whoever has the lock saw everybody before it come and go: a number that is not 0 stands for one to come.
+        self.arriving.load(Ordering::Relaxed) > 0
     }
 }
 

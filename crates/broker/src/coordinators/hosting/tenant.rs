@@ -1,6 +1,7 @@
 //! What a coordinator has to be, to be hosted.
 
 use super::Shards;
+use super::shared_batch::Linger;
 use crate::Broker;
 use base::{Instant, LeaderEpoch, ProducerId, Rng};
 use bytes::Bytes;
@@ -56,6 +57,8 @@ pub(crate) trait Tenant: Debug + Sized + Send + 'static {
     fn load_buffer(config: &BrokerConfig) -> i32;
     /// The topic as it is to be created.
     fn internal_topic(config: &BrokerConfig) -> CreatableTopic;
+    /// How long its operations wait for others to share a batch.
+    fn linger(config: &BrokerConfig) -> Linger;
     /// How its records are compressed.
     fn codec(config: &BrokerConfig) -> Codec;
 

@@ -40,7 +40,7 @@ pub(super) async fn tend<T: Tenant>(
     }
 }
 
-fn take_over<T: Tenant>(shard: &Shard<T>, settings: T::Settings, buffer: u32, rng: Rng) {
+pub(super) fn take_over<T: Tenant>(shard: &Shard<T>, settings: T::Settings, buffer: u32, rng: Rng) {
     let started = shard.clock.now();
     match load::load(shard, buffer) {
         Ok(runtime) => {
@@ -88,7 +88,7 @@ impl<T: Tenant> Shard<T> {
         );
     }
 
-    fn look_at_watermark(&self) {
+    pub(super) fn look_at_watermark(&self) {
         self.moved.lower();
         let seen = self.change(|shard, serving, _| shard.commit(serving));
         debug_assert_ne!(

@@ -4,7 +4,8 @@ use super::author::Author;
 use super::compression;
 use super::shard::{Due, Serving, Shard};
 use super::tenant::Tenant;
-use base::Timestamp;
+use base::{Offset, Timestamp};
+use bytes::Bytes;
 use coordinator_runtime::{Atomicity, Lost, Outcome, Settled};
 use partition::{AppendRefused, RequiredAcks};
 use records::{HEADER_LEN, VerifiedBatch};
@@ -23,6 +24,32 @@ impl<T: Tenant> Shard<T> {
 
     /// The same for records that `author` writes.
     pub(crate) fn write_as(
+        &self,
+        author: Author,
+        serving: &mut Serving<T>,
+        outcome: Outcome<T::Record, T::Completion>,
+        due: &mut Due<T>,
+    ) {
+        if self.shares(author, serving, &outcome) {
+            return self.write_with_others(serving, outcome, due);
+        }
+        match self.write_open(serving, due) {
+            Ok(()) => self.write_now(author, serving, outcome, due),
+            // It was decided on what has just been lost.
+            Err(lost) => self.lose(serving, outcome.response, lost, due),
+        }
+    }
+
+    /// Sees to what follows from the loss of an operation's records.
+    pub(super) fn lose(&self, serving: &mut Serving<T>, completion: T::Completion, lost: Lost, due: &mut Due<T>) {
+        // What was decided before this is of no concern to it, and what follows from the loss comes after that.
+        _ = self.write_open(serving, due);
+        let next = serving.coordinator.lost(completion, lost, self.moment());
+        self.write_now(Author::Coordinator, serving, next, due);
+    }
+
+    /// Appends an outcome's records in a batch of their own.
+    pub(super) fn write_now(
         &self,
         mut author: Author,
         serving: &mut Serving<T>,
@@ -82,7 +109,22 @@ impl<T: Tenant> Shard<T> {
         due: &mut Due<T>,
     ) -> Result<(), Lost> {
         let now = self.clock.wall();
-        let batch = self.encode(author, records, now)?;
+        let first = self.append_built(self.encode(author, records, now)?, author, now, due)?;
+        serving.runtime.skip_to(first);
+        match serving.runtime.write(records) {
+            Ok(()) => Ok(()),
+            Err(never) => match never {},
+        }
+    }
+
+    /// Appends a batch; answers the offset of its first record.
+    pub(super) fn append_built(
+        &self,
+        batch: VerifiedBatch,
+        author: Author,
+        now: Timestamp,
+        due: &mut Due<T>,
+    ) -> Result<Offset, Lost> {
         let appended = {
             let mut partition = self.hosted.lock();
             let leads = partition
@@ -99,30 +141,31 @@ impl<T: Tenant> Shard<T> {
         match appended {
             Ok((appended, wakes)) => {
                 due.wakes.merge(wakes);
-                serving.runtime.skip_to(appended.info.first_offset);
-                match serving.runtime.write(records) {
-                    Ok(()) => Ok(()),
-                    Err(never) => match never {},
-                }
+                Ok(appended.info.first_offset)
             }
             Err(refused) => Err(self.refused(&refused)),
         }
     }
 
     fn encode(&self, author: Author, records: &[T::Record], now: Timestamp) -> Result<VerifiedBatch, Lost> {
-        let mut builder = author.sign(compression::batch(self.codec));
+        let mut builder = author.sign(compression::batch(self.batches.codec));
         for record in records {
-            let (key, value) = T::encode(record).map_err(|error| {
-                tracing::warn!(partition = self.index, %error, "a record of a {} does not fit its format", T::NAME);
-                Lost::TooLarge
-            })?;
-            let more = key.len() + value.as_ref().map_or(0, bytes::Bytes::len) + HEADER_LEN;
+            let (key, value) = self.pair(record)?;
+            let more = key.len() + value.as_ref().map_or(0, Bytes::len) + HEADER_LEN;
             if i32::try_from(builder.size() + more).is_err() {
                 return Err(Lost::TooLarge);
             }
             builder.append(now, Some(&key), value.as_deref(), &[]);
         }
         Ok(builder.build())
+    }
+
+    /// A record's key and value.
+    pub(super) fn pair(&self, record: &T::Record) -> Result<(Bytes, Option<Bytes>), Lost> {
+        T::encode(record).map_err(|error| {
+            tracing::warn!(partition = self.index, %error, "a record of a {} does not fit its format", T::NAME);
+            Lost::TooLarge
+        })
     }
 
     fn refused(&self, refused: &AppendRefused) -> Lost {
@@ -147,7 +190,7 @@ impl<T: Tenant> Shard<T> {
 
     /// Takes note of the high watermark, and waits for it where it has not come far enough.
     pub(super) fn commit(&self, serving: &mut Serving<T>) {
-        let end = serving.runtime.end();
+        let end = serving.written_end();
         if serving.runtime.committed_end() >= end {
             return;
         }

@@ -6,6 +6,7 @@ use crate::Broker;
 use crate::coordinators::TRANSACTIONS_TOPIC;
 use crate::coordinators::hosting::Shards;
 use crate::coordinators::hosting::internal_topic::describe;
+use crate::coordinators::hosting::shared_batch::Linger;
 use crate::coordinators::hosting::tenant::{Place, Tenant};
 use base::{Instant, ProducerId, Rng};
 use bytes::Bytes;
@@ -69,6 +70,11 @@ impl Tenant for TransactionCoordinator {
         let partitions = topics.transaction_state_log_num_partitions;
         let replicas = topics.transaction_state_log_replication_factor;
         describe(TRANSACTIONS_TOPIC, partitions, replicas, &configs)
+    }
+
+    fn linger(_config: &BrokerConfig) -> Linger {
+        // Kafka has nothing like it for transactions.
+        Linger::Never
     }
 
     fn codec(_config: &BrokerConfig) -> Codec {

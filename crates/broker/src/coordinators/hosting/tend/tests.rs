@@ -1,6 +1,7 @@
 use super::*;
 use crate::coordinators::groups::Surroundings;
 use crate::coordinators::hosting::author::Author;
+use crate::coordinators::hosting::shared_batch::{Batches, Linger};
 use crate::partitions::watched::{Watched, leadership};
 use base::clock::SystemClock;
 use base::{BrokerEpoch, Instant, LeaderEpoch, NodeId, Offset, ProducerId};
@@ -37,7 +38,11 @@ fn write_commit(watched: &Watched, offset: i64) {
 fn taken_over(watched: &Watched, epoch: i32) -> Shard<GroupCoordinator> {
     let hosted = Arc::clone(&watched.hosted);
     let clock = Arc::new(SystemClock::new());
-    let shard = Shard::new(0, LeaderEpoch(epoch), hosted, clock, Codec::None, ());
+    let batches = Batches {
+        codec: Codec::None,
+        linger: Linger::WhileAwaited,
+    };
+    let shard = Shard::new(0, LeaderEpoch(epoch), hosted, clock, batches, ());
     let mut layered = Layered::new();
     layered.fill_in();
     let config = BrokerConfig::from_layers(&layered).unwrap();
