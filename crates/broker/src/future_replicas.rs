@@ -12,6 +12,7 @@ mod swap;
 pub use resume::resume;
 
 use crate::Broker;
+use crate::hosting;
 use crate::log_dirs::LogDir;
 use crate::partitions::Hosted;
 use crate::removals::Removals;
@@ -24,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use storage::checkpoint::OffsetCheckpoint;
 use storage::dirs::{name, partition_metadata};
-use storage::{LastShutdown, Log, LogOptions, StorageError};
+use storage::{Log, LogOptions, StorageError};
 use tokio::sync::{Semaphore, watch};
 
 /// The most replicas that are remembered to be wanted in a directory before there is a replica.
@@ -229,24 +230,9 @@ fn open(broker: &Broker, hosted: &Hosted, path: PathBuf, start: Offset) -> Resul
             Arc::clone(partition.log().config()),
         )
     };
-    let jitter_seed = broker
-        .rng
-        .lock()
-        .expect("no code panics while it draws a number")
-        .next_u64();
-    let expiration = broker.config.load().log.producer_id_expiration.as_millis();
     Log::open(LogOptions {
-        fs: Arc::clone(&broker.fs),
-        dir: path,
-        topic_partition,
-        config,
         log_start_offset: start,
-        recovery_point: Offset::ZERO,
-        last_shutdown: LastShutdown::Unclean,
-        now: broker.clock.wall(),
-        producer_id_expiration_ms: i64::try_from(expiration).unwrap_or(i64::MAX),
-        jitter_seed,
-        to_check: Arc::default(),
+        ..hosting::log_options(broker, path, topic_partition, &config)
     })
 }
 

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use storage::dirs::{name, partition_metadata};
-use storage::{LastShutdown, Log, LogOptions, StorageError};
+use storage::{LastShutdown, Log, LogConfig, LogOptions, StorageError};
 
 /// Why a partition is not hosted.
 #[derive(Debug, thiserror::Error)]
@@ -69,26 +69,14 @@ fn open_at(
     settings: &PartitionSettings,
     to_check: Arc<AtomicUsize>,
 ) -> Result<Opened, HostingError> {
-    let jitter_seed = broker
-        .rng
-        .lock()
-        .expect("no code panics while it draws a number")
-        .next_u64();
-    let expiration = broker.config.load().log.producer_id_expiration.as_millis();
     let brokers = Arc::clone(&broker.standings);
     let throttled = settings.throttled(topic_partition.partition, broker.node);
     let mut log = Log::open(LogOptions {
-        fs: Arc::clone(&broker.fs),
-        dir: place.path.clone(),
-        topic_partition,
-        config: Arc::clone(&settings.log),
         log_start_offset: place.log_start,
         recovery_point: place.recovery_point,
         last_shutdown: place.last_shutdown,
-        now: broker.clock.wall(),
-        producer_id_expiration_ms: i64::try_from(expiration).unwrap_or(i64::MAX),
-        jitter_seed,
         to_check,
+        ..log_options(broker, place.path.clone(), topic_partition, &settings.log)
     })?;
     if let Some(offset) = place.first_dirty {
         log.set_first_dirty_offset(offset);
@@ -105,6 +93,27 @@ fn open_at(
     let hosted = Hosted::new(place.dir, partition, flushes);
     hosted.set_throttled(throttled);
     Ok(Opened { hosted, unnamed })
+}
+
+/// What the log in `dir` is opened with, as far as the broker says it: from its beginning, and nothing in it is taken for
+/// closed in order.
+pub fn log_options(
+    broker: &Broker,
+    dir: PathBuf,
+    topic_partition: TopicPartition,
+    config: &Arc<LogConfig>,
+) -> LogOptions {
+    let expiration = broker.config.load().log.producer_id_expiration.as_millis();
+    LogOptions {
+        config: Arc::clone(config),
+        producer_id_expiration_ms: i64::try_from(expiration).unwrap_or(i64::MAX),
+        jitter_seed: broker
+            .rng
+            .lock()
+            .expect("no code panics while it draws a number")
+            .next_u64(),
+        ..LogOptions::new(Arc::clone(&broker.fs), dir, topic_partition, broker.clock.wall())
+    }
 }
 
 /// Writes down which topic each of these directories belongs to, for all of them together: a thousand new partitions
