@@ -56,7 +56,9 @@ fn commits_share_a_batch_where_the_coordinator_lingers() -> Result<()> {
         };
         let found = talk.ask(&request, 4)?;
         let answer = (found.coordinators[0].error_code == 0).then(|| talk.ask(&commit("first"), VERSION));
-        let Some(answer) = answer.transpose()? else { return Ok(false) };
+        let Some(answer) = answer.transpose()? else {
+            return Ok(false);
+        };
         Ok(answer.topics[0].partitions[0].error_code == 0)
     })?;
     assert_eq!(batch_sizes(&*broker)?, [1]);

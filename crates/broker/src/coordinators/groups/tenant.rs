@@ -3,7 +3,7 @@
 use crate::Broker;
 use crate::coordinators::OFFSETS_TOPIC;
 use crate::coordinators::hosting::internal_topic::describe;
-use crate::coordinators::hosting::shared_batch::Linger;
+use crate::coordinators::hosting::linger::Linger;
 use crate::coordinators::hosting::tenant::{Place, Tenant};
 use crate::coordinators::hosting::{Shards, compression};
 use arc_swap::ArcSwap;

@@ -1,7 +1,7 @@
 //! Coordinators follow the leadership of their tenant's topic.
 
+use super::linger::Batches;
 use super::shard::Shard;
-use super::shared_batch::Batches;
 use super::tenant::Tenant;
 use super::tend;
 use crate::Broker;

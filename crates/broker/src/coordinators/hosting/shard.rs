@@ -1,7 +1,8 @@
 //! One coordinator behind its lock.
 
 use super::author::Author;
-use super::shared_batch::{Batches, OpenBatch};
+use super::linger::Batches;
+use super::open_batch::OpenBatch;
 use super::tenant::{Place, Tenant};
 use crate::partitions::Hosted;
 use base::{Clock, Instant, LeaderEpoch, Offset};

@@ -7,67 +7,14 @@
 
 use super::author::Author;
 use super::compression;
+use super::linger::Linger;
+use super::open_batch::OpenBatch;
 use super::shard::{Due, Serving, Shard};
 use super::tenant::Tenant;
-use base::{Instant, Offset};
+use base::Offset;
 use bytes::Bytes;
 use coordinator_runtime::{Atomicity, Lost, Outcome, Settled};
-use records::compression::Codec;
-use records::{BatchBuilder, HEADER_LEN};
-use std::time::Duration;
-
-/// How many operations share a batch at most.
-const MAX_OPERATIONS: usize = 500;
-
-/// How long an operation waits for others to share a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Linger {
-    /// It does not: each has a batch of its own.
-    Never,
-    /// No longer than there is somebody who waits for the coordinator.
-    WhileAwaited,
-    /// So long from the first operation on.
-    For(Duration),
-}
-
-impl Linger {
-    /// As `group.coordinator.append.linger.ms` says it.
-    pub(crate) fn from_millis(millis: i32) -> Self {
-        match u64::try_from(millis) {
-            Ok(0) => Self::Never,
-            Ok(millis) => Self::For(Duration::from_millis(millis)),
-            Err(_) => Self::WhileAwaited,
-        }
-    }
-}
-
-/// How a coordinator makes its batches.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Batches {
-    /// How they are compressed.
-    pub(crate) codec: Codec,
-    /// What they wait for.
-    pub(crate) linger: Linger,
-}
-
-/// What is decided and not written yet.
-#[derive(Debug)]
-pub(super) struct OpenBatch<T: Tenant> {
-    /// Where it begins, unless another's batch comes between.
-    base: Offset,
-    builder: BatchBuilder,
-    /// What it may grow to.
-    limit: usize,
-    operations: Vec<(Vec<T::Record>, T::Completion)>,
-    /// When it is to be written at the latest, if by the clock.
-    pub(super) due: Option<Instant>,
-}
-
-impl<T: Tenant> OpenBatch<T> {
-    fn has_room_for(&self, bytes: usize) -> bool {
-        self.operations.len() < MAX_OPERATIONS && self.builder.size() + bytes <= self.limit
-    }
-}
+use records::HEADER_LEN;
 
 impl<T: Tenant> Serving<T> {
     /// The end of what is written.

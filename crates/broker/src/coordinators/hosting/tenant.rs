@@ -1,7 +1,7 @@
 //! What a coordinator has to be, to be hosted.
 
 use super::Shards;
-use super::shared_batch::Linger;
+use super::linger::Linger;
 use crate::Broker;
 use base::{Instant, LeaderEpoch, ProducerId, Rng};
 use bytes::Bytes;

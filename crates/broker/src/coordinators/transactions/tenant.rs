@@ -6,7 +6,7 @@ use crate::Broker;
 use crate::coordinators::TRANSACTIONS_TOPIC;
 use crate::coordinators::hosting::Shards;
 use crate::coordinators::hosting::internal_topic::describe;
-use crate::coordinators::hosting::shared_batch::Linger;
+use crate::coordinators::hosting::linger::Linger;
 use crate::coordinators::hosting::tenant::{Place, Tenant};
 use base::{Instant, ProducerId, Rng};
 use bytes::Bytes;

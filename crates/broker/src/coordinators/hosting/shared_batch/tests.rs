@@ -1,5 +1,6 @@
 use super::*;
 use crate::coordinators::groups::Surroundings;
+use crate::coordinators::hosting::linger::Batches;
 use crate::coordinators::hosting::tend::take_over;
 use crate::partitions::watched::{Watched, leadership};
 use base::clock::SystemClock;
@@ -11,10 +12,12 @@ use group_coordinator::{Answer, Completion, GroupCoordinator, GroupRecord, Group
 use protocol::ErrorCode;
 use protocol::internal::offset_commit_value::OffsetCommitValue;
 use protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
-use records::batches;
+use records::compression::Codec;
+use records::{BatchBuilder, batches};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
 use storage::{LogConfig, MinOne, ReadRequest};
 use tokio::sync::oneshot;
 

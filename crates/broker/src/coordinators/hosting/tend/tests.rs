@@ -1,7 +1,7 @@
 use super::*;
 use crate::coordinators::groups::Surroundings;
 use crate::coordinators::hosting::author::Author;
-use crate::coordinators::hosting::shared_batch::{Batches, Linger};
+use crate::coordinators::hosting::linger::{Batches, Linger};
 use crate::partitions::watched::{Watched, leadership};
 use base::clock::SystemClock;
 use base::{BrokerEpoch, Instant, LeaderEpoch, NodeId, Offset, ProducerId};
