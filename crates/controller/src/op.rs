@@ -13,6 +13,7 @@ pub mod controller_registration;
 pub mod create_partitions;
 pub mod create_topics;
 pub mod delete_topics;
+mod each_resource;
 pub mod elect_leaders;
 pub mod incremental_alter_configs;
 pub mod list_partition_reassignments;

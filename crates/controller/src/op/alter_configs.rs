@@ -1,15 +1,15 @@
 //! AlterConfigs (33): replaces all of a resource's dynamic configuration at once; the old way, IncrementalAlterConfigs is
 //! the new one (KIP-133, KIP-339). Errors as there.
 
-use super::{Outcome, check_size};
+use super::Outcome;
+use super::each_resource::{Changed, change_each};
 use crate::api_error::ApiError;
-use crate::config_change::{Change, change_existing, read_resources};
+use crate::config_change::{Change, change_existing};
 use crate::context::OpContext;
 use crate::state::ControllerState;
 use metadata::image::ConfigResource;
 use protocol::messages::alter_configs_request::{AlterConfigsRequest, AlterConfigsResource};
 use protocol::messages::alter_configs_response::{AlterConfigsResourceResponse, AlterConfigsResponse};
-use protocol::metadata_records::MetadataRecord;
 use std::collections::BTreeMap;
 
 /// Replaces configuration, or says whether it could be replaced.
@@ -18,29 +18,12 @@ pub fn alter_configs(
     cx: &OpContext<'_>,
     request: &AlterConfigsRequest,
 ) -> Outcome<AlterConfigsResponse> {
-    let named = request
-        .resources
-        .iter()
-        .map(|it| (it.resource_type, it.resource_name.clone(), it));
-    let (wanted, refused) = read_resources(named);
-    let mut responses: Vec<_> = refused
-        .into_iter()
-        .map(|it| answer(it.resource_type, it.name, &Err(it.error)))
-        .collect();
-    let mut records = Vec::new();
-    for (resource, asked) in wanted {
-        let changed = change_existing(state, cx, &resource, change(state, &resource, asked));
-        responses.push(answer(resource.resource_type.code(), resource.name, &changed));
-        records.extend(changed.into_iter().flatten());
-    }
-    if let Err(error) = check_size(&records) {
-        let refused = Err(error);
-        let all = request.resources.iter();
-        responses = all
-            .map(|it| answer(it.resource_type, it.resource_name.clone(), &refused))
-            .collect();
-        records.clear();
-    }
+    let resources = request.resources.iter();
+    let (responses, records) = change_each(
+        resources.map(|it| (it.resource_type, it.resource_name.clone(), it)),
+        |resource, asked| change_existing(state, cx, resource, change(state, resource, asked)),
+        answer,
+    );
     let response = AlterConfigsResponse {
         responses,
         ..Default::default()
@@ -52,12 +35,8 @@ pub fn alter_configs(
     }
 }
 
-fn answer(
-    resource_type: i8,
-    resource_name: String,
-    result: &Result<Vec<MetadataRecord>, ApiError>,
-) -> AlterConfigsResourceResponse {
-    let (error_code, error_message) = ApiError::parts(result);
+fn answer(resource_type: i8, resource_name: String, changed: &Changed) -> AlterConfigsResourceResponse {
+    let (error_code, error_message) = ApiError::parts(changed);
     AlterConfigsResourceResponse {
         error_code,
         error_message,

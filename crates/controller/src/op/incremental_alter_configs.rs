@@ -3,9 +3,10 @@
 //! INVALID_TOPIC_EXCEPTION, UNSUPPORTED_VERSION (unknown resource type), POLICY_VIOLATION (too much at once).
 //! Log levels (BROKER_LOGGER) are not metadata: the node that holds them answers before the controller is asked.
 
-use super::{Outcome, check_size};
+use super::Outcome;
+use super::each_resource::{Changed, change_each};
 use crate::api_error::ApiError;
-use crate::config_change::{KeyChange, change_existing, incremental, read_resources};
+use crate::config_change::{KeyChange, change_existing, incremental};
 use crate::context::OpContext;
 use crate::state::ControllerState;
 use config::alter::Operation;
@@ -15,7 +16,6 @@ use protocol::messages::incremental_alter_configs_request::{AlterConfigsResource
 use protocol::messages::incremental_alter_configs_response::{
     AlterConfigsResourceResponse, IncrementalAlterConfigsResponse,
 };
-use protocol::metadata_records::MetadataRecord;
 use std::collections::BTreeMap;
 
 /// Changes configuration, or says whether it could be changed.
@@ -24,29 +24,12 @@ pub fn incremental_alter_configs(
     cx: &OpContext<'_>,
     request: &IncrementalAlterConfigsRequest,
 ) -> Outcome<IncrementalAlterConfigsResponse> {
-    let named = request
-        .resources
-        .iter()
-        .map(|it| (it.resource_type, it.resource_name.clone(), it));
-    let (wanted, refused) = read_resources(named);
-    let mut responses: Vec<_> = refused
-        .into_iter()
-        .map(|it| answer(it.resource_type, it.name, &Err(it.error)))
-        .collect();
-    let mut records = Vec::new();
-    for (resource, asked) in wanted {
-        let changed = change(state, cx, &resource, asked);
-        responses.push(answer(resource.resource_type.code(), resource.name, &changed));
-        records.extend(changed.into_iter().flatten());
-    }
-    if let Err(error) = check_size(&records) {
-        let refused = Err(error);
-        let all = request.resources.iter();
-        responses = all
-            .map(|it| answer(it.resource_type, it.resource_name.clone(), &refused))
-            .collect();
-        records.clear();
-    }
+    let resources = request.resources.iter();
+    let (responses, records) = change_each(
+        resources.map(|it| (it.resource_type, it.resource_name.clone(), it)),
+        |resource, asked| change(state, cx, resource, asked),
+        answer,
+    );
     let response = IncrementalAlterConfigsResponse {
         responses,
         ..Default::default()
@@ -58,12 +41,8 @@ pub fn incremental_alter_configs(
     }
 }
 
-fn answer(
-    resource_type: i8,
-    resource_name: String,
-    result: &Result<Vec<MetadataRecord>, ApiError>,
-) -> AlterConfigsResourceResponse {
-    let (error_code, error_message) = ApiError::parts(result);
+fn answer(resource_type: i8, resource_name: String, changed: &Changed) -> AlterConfigsResourceResponse {
+    let (error_code, error_message) = ApiError::parts(changed);
     AlterConfigsResourceResponse {
         error_code,
         error_message,
@@ -77,7 +56,7 @@ fn change(
     cx: &OpContext<'_>,
     resource: &ConfigResource,
     asked: &AlterConfigsResource,
-) -> Result<Vec<MetadataRecord>, ApiError> {
+) -> Changed {
     let mut operations = BTreeMap::new();
     for config in &asked.configs {
         let code = config.config_operation;

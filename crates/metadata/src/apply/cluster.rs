@@ -15,24 +15,15 @@ use protocol::metadata_records::unregister_controller_record::UnregisterControll
 
 impl MetadataImage {
     pub(super) fn register_broker(&mut self, record: &RegisterBrokerRecord) -> Result<(), ApplyError> {
-        let mut listeners = Vec::with_capacity(record.end_points.len());
-        for endpoint in &record.end_points {
-            let protocol = security_protocol(endpoint.security_protocol)?;
-            listeners.push(listener(&endpoint.name, &endpoint.host, endpoint.port, protocol));
-        }
-        listeners.sort_by(|left, right| left.name.cmp(&right.name));
-        let range = |min, max| VersionRange { min, max };
-        let features = record.features.iter().map(|feature| {
-            (
-                feature.name.clone(),
-                range(feature.min_supported_version, feature.max_supported_version),
-            )
-        });
+        let endpoints = record.end_points.iter();
+        let endpoints = endpoints.map(|it| listener(&it.name, &it.host, it.port, it.security_protocol));
+        let features = record.features.iter();
+        let features = features.map(|it| feature(&it.name, it.min_supported_version, it.max_supported_version));
         self.brokers.insert(BrokerImage {
             id: NodeId(record.broker_id),
             epoch: BrokerEpoch(record.broker_epoch),
             incarnation_id: record.incarnation_id,
-            listeners,
+            listeners: by_name(endpoints)?,
             features: features.collect(),
             rack: record.rack.clone(),
             fenced: record.fenced,
@@ -92,24 +83,15 @@ impl MetadataImage {
     }
 
     pub(super) fn register_controller(&mut self, record: &RegisterControllerRecord) -> Result<(), ApplyError> {
-        let mut listeners = Vec::with_capacity(record.end_points.len());
-        for endpoint in &record.end_points {
-            let protocol = security_protocol(endpoint.security_protocol)?;
-            listeners.push(listener(&endpoint.name, &endpoint.host, endpoint.port, protocol));
-        }
-        listeners.sort_by(|left, right| left.name.cmp(&right.name));
-        let range = |min, max| VersionRange { min, max };
-        let features = record.features.iter().map(|feature| {
-            (
-                feature.name.clone(),
-                range(feature.min_supported_version, feature.max_supported_version),
-            )
-        });
+        let endpoints = record.end_points.iter();
+        let endpoints = endpoints.map(|it| listener(&it.name, &it.host, it.port, it.security_protocol));
+        let features = record.features.iter();
+        let features = features.map(|it| feature(&it.name, it.min_supported_version, it.max_supported_version));
         self.controllers.insert(ControllerImage {
             id: NodeId(record.controller_id),
             incarnation_id: record.incarnation_id,
             zk_migration_ready: record.zk_migration_ready,
-            listeners,
+            listeners: by_name(endpoints)?,
             features: features.collect(),
         });
         Ok(())
@@ -144,13 +126,23 @@ fn security_protocol(code: i16) -> Result<SecurityProtocol, ApplyError> {
     SecurityProtocol::from_code(code).ok_or(unknown)
 }
 
-fn listener(name: &str, host: &str, port: u16, security_protocol: SecurityProtocol) -> Listener {
-    Listener {
+fn listener(name: &str, host: &str, port: u16, protocol: i16) -> Result<Listener, ApplyError> {
+    Ok(Listener {
         name: name.to_owned(),
         host: host.to_owned(),
         port,
-        security_protocol,
-    }
+        security_protocol: security_protocol(protocol)?,
+    })
+}
+
+fn by_name(listeners: impl Iterator<Item = Result<Listener, ApplyError>>) -> Result<Vec<Listener>, ApplyError> {
+    let mut listeners = listeners.collect::<Result<Vec<_>, _>>()?;
+    listeners.sort_by(|left, right| left.name.cmp(&right.name));
+    Ok(listeners)
+}
+
+fn feature(name: &str, min: i16, max: i16) -> (String, VersionRange) {
+    (name.to_owned(), VersionRange { min, max })
 }
 
 fn sorted(directories: &[Uuid]) -> Vec<Uuid> {
