@@ -1,6 +1,7 @@
 //! Stories of whole logs: written, read, cut off, opened again.
 
 mod damage;
+mod differs;
 mod full_disk;
 mod golden;
 mod model;

@@ -1,9 +1,10 @@
 //! A directory that gets another name while something goes on in it.
 
+use super::differs::{But, Differs};
 use super::{Bench, append, batch};
 use crate::LogConfig;
-use base::fs::{Entry, File, Fs, Lock, Open, RealFs, Space};
-use base::{Rng, Timestamp};
+use base::Rng;
+use base::fs::{File, Fs, RealFs};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -47,34 +48,11 @@ impl Meeting {
     }
 }
 
-impl Fs for Meeting {
-    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
-        RealFs.open(path, how)
-    }
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        RealFs.read(path)
-    }
+impl Differs for Meeting {
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         self.meet(|| RealFs.replace(path, bytes))
     }
-    fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
-        RealFs.list(dir)
-    }
-    fn exists(&self, path: &Path) -> bool {
-        RealFs.exists(path)
-    }
-    fn len(&self, path: &Path) -> io::Result<u64> {
-        RealFs.len(path)
-    }
-    fn modified(&self, path: &Path) -> io::Result<Timestamp> {
-        RealFs.modified(path)
-    }
-    fn set_modified(&self, path: &Path, time: Timestamp) -> io::Result<()> {
-        RealFs.set_modified(path, time)
-    }
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        RealFs.create_dir(path)
-    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         RealFs.rename(from, to)?;
         if let Some(Renaming { renamed, found_nothing }) = self.rename.lock().expect("no panic").take() {
@@ -83,23 +61,9 @@ impl Fs for Meeting {
         }
         Ok(())
     }
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        RealFs.remove_file(path)
-    }
-    fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        RealFs.remove_dir(path)
-    }
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        RealFs.sync_dir(dir)
-    }
+
     fn sync_together(&self, files: &[Arc<dyn File>], dirs: &[PathBuf]) -> io::Result<()> {
         self.meet(|| RealFs.sync_together(files, dirs))
-    }
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
-        RealFs.lock(path)
-    }
-    fn space(&self, path: &Path) -> io::Result<Space> {
-        RealFs.space(path)
     }
 }
 
@@ -108,18 +72,18 @@ fn a_flush_during_the_rename_of_a_deleted_partition_has_nothing_to_do() {
     let (begun, begins) = channel();
     let (renames, renamed) = channel();
     let (nothing, found_nothing) = channel();
-    let fs = Arc::new(Meeting {
+    let fs = Arc::new(But(Meeting {
         flush: Mutex::new(None),
         rename: Mutex::new(None),
         found_nothing: nothing,
-    });
+    }));
     let mut bench = Bench::new(LogConfig::default());
-    bench.options.fs = Arc::<Meeting>::clone(&fs);
+    bench.options.fs = Arc::<But<Meeting>>::clone(&fs);
     let mut log = bench.open();
     append(&mut log, batch(1, 100, 1));
     let flush = log.prepare_flush().expect("opened").expect("something to do");
-    *fs.flush.lock().expect("no panic") = Some(Flushing { begun, renamed });
-    *fs.rename.lock().expect("no panic") = Some(Renaming {
+    *fs.0.flush.lock().expect("no panic") = Some(Flushing { begun, renamed });
+    *fs.0.rename.lock().expect("no panic") = Some(Renaming {
         renamed: renames,
         found_nothing,
     });

@@ -18,6 +18,23 @@ const OUT_OF_ORDER_SEQUENCE_NUMBER: i16 = 45;
 const LOG_DIR_NOT_FOUND: i16 = 57;
 const THROTTLE: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
 
+/// A broker with two directories, and the topic `t` of one partition in one of them.
+fn with_topic(configs: &[(&str, &str)]) -> Result<(TwoDirs, Talk)> {
+    let two = TwoDirs::start()?;
+    let mut talk = Talk::to(&*two.broker)?;
+    talk.create_topic("t", 1, configs)?;
+    Ok((two, talk))
+}
+
+/// Has moves take so long that something can be done meanwhile.
+fn slow_down(talk: &mut Talk) -> Result<()> {
+    talk.set(Resource::AllBrokers, &[(THROTTLE, "50000")])?;
+    until("the throttle is known", || {
+        let known = talk.config(Resource::AllBrokers, THROTTLE);
+        Ok(known.is_ok_and(|(_, source)| source == 3))
+    })
+}
+
 /// Asks for partitions of one topic to be moved; answers the errors.
 fn move_to(talk: &mut Talk, path: &str, name: &str, partitions: &[i32]) -> Result<Vec<i16>> {
     let topic = AlterReplicaLogDirTopic {
@@ -103,9 +120,7 @@ fn all_of(talk: &mut Talk, end: i64) -> Result<Vec<Vec<u8>>> {
 
 #[test]
 fn a_replica_moves_to_the_other_directory_and_stays_there() -> Result<()> {
-    let mut two = TwoDirs::start()?;
-    let mut talk = Talk::to(&*two.broker)?;
-    talk.create_topic("t", 1, &[("segment.bytes", "1048576")])?;
+    let (mut two, mut talk) = with_topic(&[("segment.bytes", "1048576")])?;
     let (from, to) = here_and_there(&two)?;
     for size in 0..12 {
         talk.append("t", 0, 300_000 + size)?;
@@ -136,9 +151,7 @@ fn a_replica_moves_to_the_other_directory_and_stays_there() -> Result<()> {
 
 #[test]
 fn a_move_that_cannot_be_is_refused() -> Result<()> {
-    let two = TwoDirs::start()?;
-    let mut talk = Talk::to(&*two.broker)?;
-    talk.create_topic("t", 1, &[])?;
+    let (two, mut talk) = with_topic(&[])?;
     let (from, to) = here_and_there(&two)?;
     let path = |name: &str| two.dir(name).display().to_string();
     assert_eq!(move_to(&mut talk, "/nowhere", "t", &[0])?, [LOG_DIR_NOT_FOUND]);
@@ -162,19 +175,12 @@ fn a_move_that_cannot_be_is_refused() -> Result<()> {
 
 #[test]
 fn a_slow_move_shows_how_far_it_is_and_can_be_given_up() -> Result<()> {
-    let mut two = TwoDirs::start()?;
-    let mut talk = Talk::to(&*two.broker)?;
-    talk.create_topic("t", 1, &[])?;
+    let (mut two, mut talk) = with_topic(&[])?;
     let (from, to) = here_and_there(&two)?;
     for _ in 0..20 {
         talk.append("t", 0, 100_000)?;
     }
-    talk.set(Resource::AllBrokers, &[(THROTTLE, "50000")])?;
-    until("the throttle is known", || {
-        Ok(talk
-            .config(Resource::AllBrokers, THROTTLE)
-            .is_ok_and(|(_, source)| source == 3))
-    })?;
+    slow_down(&mut talk)?;
     begin(&two, &mut talk, to)?;
     let future = shown(&two, &mut talk, to, 0)?.context("the future replica shows at once")?;
     assert!(future.is_future_key && future.offset_lag > 0, "{future:?}");
@@ -205,12 +211,7 @@ fn a_slow_move_shows_how_far_it_is_and_can_be_given_up() -> Result<()> {
     assert_eq!(all_of(&mut talk, 21)?, before);
 
     // A topic that goes takes its future replica with it.
-    talk.set(Resource::AllBrokers, &[(THROTTLE, "50000")])?;
-    until("the throttle is known", || {
-        Ok(talk
-            .config(Resource::AllBrokers, THROTTLE)
-            .is_ok_and(|(_, source)| source == 3))
-    })?;
+    slow_down(&mut talk)?;
     begin(&two, &mut talk, from)?;
     talk.delete_topic("t")?;
     until("nothing is left of it", || Ok(futures(&two, from)?.is_empty()))?;
@@ -219,9 +220,7 @@ fn a_slow_move_shows_how_far_it_is_and_can_be_given_up() -> Result<()> {
 
 #[test]
 fn what_is_written_while_a_replica_moves_to_and_fro_is_all_there() -> Result<()> {
-    let mut two = TwoDirs::start()?;
-    let mut talk = Talk::to(&*two.broker)?;
-    talk.create_topic("t", 1, &[("segment.bytes", "1048576")])?;
+    let (mut two, mut talk) = with_topic(&[("segment.bytes", "1048576")])?;
     let mut written = Vec::new();
     for _ in 0..4 {
         let (from, to) = here_and_there(&two)?;
@@ -253,9 +252,7 @@ fn what_is_written_while_a_replica_moves_to_and_fro_is_all_there() -> Result<()>
 
 #[test]
 fn a_broker_killed_again_and_again_while_a_replica_moves_loses_nothing() -> Result<()> {
-    let mut two = TwoDirs::start()?;
-    let mut talk = Talk::to(&*two.broker)?;
-    talk.create_topic("t", 1, &[("segment.bytes", "1048576")])?;
+    let (mut two, mut talk) = with_topic(&[("segment.bytes", "1048576")])?;
     let mut end = 0;
     for kill in 0..5 {
         let (_, to) = here_and_there(&two)?;
@@ -283,9 +280,7 @@ fn of_two_directories_with_one_name_the_one_that_the_cluster_knows_is_taken() ->
         // Kafka does not start then.
         return Ok(());
     }
-    let mut two = TwoDirs::start()?;
-    let mut talk = Talk::to(&*two.broker)?;
-    talk.create_topic("t", 1, &[])?;
+    let (mut two, mut talk) = with_topic(&[])?;
     talk.append("t", 0, 100)?;
     let (from, to) = here_and_there(&two)?;
     two.broker.stop_cleanly()?;
@@ -324,19 +319,12 @@ fn a_replica_whose_directory_is_lost_while_it_moves_does_not_begin_anew_in_the_o
         // Kafka goes on with what had been copied, however little that is.
         return Ok(());
     }
-    let mut two = TwoDirs::start()?;
-    let mut talk = Talk::to(&*two.broker)?;
-    talk.create_topic("t", 1, &[])?;
+    let (mut two, mut talk) = with_topic(&[])?;
     let (from, to) = here_and_there(&two)?;
     for _ in 0..20 {
         talk.append("t", 0, 100_000)?;
     }
-    talk.set(Resource::AllBrokers, &[(THROTTLE, "50000")])?;
-    until("the throttle is known", || {
-        Ok(talk
-            .config(Resource::AllBrokers, THROTTLE)
-            .is_ok_and(|(_, source)| source == 3))
-    })?;
+    slow_down(&mut talk)?;
     begin(&two, &mut talk, to)?;
     two.broker.kill9()?;
     let (lost, aside) = (two.dir(from), two.dir("aside"));
@@ -360,9 +348,7 @@ fn a_replica_whose_directory_is_lost_while_it_moves_does_not_begin_anew_in_the_o
 
 #[test]
 fn a_producers_sequence_goes_on_after_a_move() -> Result<()> {
-    let two = TwoDirs::start()?;
-    let mut talk = Talk::to(&*two.broker)?;
-    talk.create_topic("t", 1, &[])?;
+    let (two, mut talk) = with_topic(&[])?;
     let producer = producer_id(&mut talk)?;
     let send = |talk: &mut Talk, sequence: i32| -> Result<(i16, i64)> {
         let batch = Batch::new(now_ms(), vec![Record::value("one")]).from_producer(producer, 0, sequence);
@@ -393,9 +379,7 @@ fn tool(two: &TwoDirs, class: &str, arguments: &[&str]) -> Result<String> {
 #[test]
 fn kafkas_own_tools_move_a_replica_and_see_where_it_is() -> Result<()> {
     const REASSIGN: &str = "org.apache.kafka.tools.reassign.ReassignPartitionsCommand";
-    let two = TwoDirs::start()?;
-    let mut talk = Talk::to(&*two.broker)?;
-    talk.create_topic("t", 1, &[])?;
+    let (two, mut talk) = with_topic(&[])?;
     talk.append("t", 0, 1_000)?;
     let (from, to) = here_and_there(&two)?;
     let path = two.dir(to).display().to_string();
