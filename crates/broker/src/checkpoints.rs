@@ -76,9 +76,27 @@ fn write_recovery_points_in(broker: &Broker, all: &[Arc<Hosted>], dir: &Arc<LogD
 
 /// Writes `replication-offset-checkpoint` in every directory.
 pub fn write_high_watermarks(broker: &Broker) {
-    write_in_all(broker, OffsetCheckpoint::HighWatermark, |partition| {
-        Some(partition.high_watermark())
-    });
+    write_in_all(broker, OffsetCheckpoint::HighWatermark, high_watermark);
+}
+
+/// So many partitions are looked at without a thread for it, which costs more to begin.
+const FEW: usize = 256;
+
+/// Whether `replication-offset-checkpoint` would be written, as far as a short look tells.
+pub fn may_high_watermarks_have_moved(broker: &Broker) -> bool {
+    let which = OffsetCheckpoint::HighWatermark;
+    let all = broker.partitions.all();
+    let has_news = |dir: &Arc<LogDir>| match dir.checkpoints.try_lock() {
+        Ok(written) => written.get(&which) != Some(&digest(&offsets(broker, &all, dir, which, high_watermark))),
+        Err(_) => true,
+    };
+    let mut dirs = broker.log_dirs.dirs.iter().filter(|dir| !dir.is_offline());
+    all.len() > FEW || dirs.any(has_news)
+}
+
+/// As other offsets are read, of which there may be none.
+fn high_watermark(partition: &partition::Partition) -> Option<Offset> {
+    Some(partition.high_watermark())
 }
 
 /// Writes `log-start-offset-checkpoint` in every directory: logs that start at 0 are left out.
@@ -136,14 +154,7 @@ fn write_in(
         .checkpoints
         .lock()
         .expect("no code panics while it writes a checkpoint");
-    let mut offsets: Vec<(TopicPartition, Offset)> = Vec::new();
-    for hosted in all.iter().filter(|hosted| Arc::ptr_eq(&hosted.dir(), dir)) {
-        let partition = hosted.lock();
-        if let Some(offset) = read(&partition) {
-            offsets.push((partition.topic_partition().clone(), offset));
-        }
-    }
-    offsets.extend(broker.future_replicas.offsets_in(dir, which));
+    let offsets = offsets(broker, all, dir, which, read);
     let contents = digest(&offsets);
     if written.get(&which) == Some(&contents) {
         return;
@@ -152,6 +163,25 @@ fn write_in(
     if write_file(broker, dir, which, &offsets) {
         written.insert(which, contents);
     }
+}
+
+/// What a checkpoint of one directory is to hold.
+fn offsets(
+    broker: &Broker,
+    all: &[Arc<Hosted>],
+    dir: &Arc<LogDir>,
+    which: OffsetCheckpoint,
+    read: impl Fn(&partition::Partition) -> Option<Offset>,
+) -> Vec<(TopicPartition, Offset)> {
+    let mut offsets = Vec::new();
+    for hosted in all.iter().filter(|hosted| Arc::ptr_eq(&hosted.dir(), dir)) {
+        let partition = hosted.lock();
+        if let Some(offset) = read(&partition) {
+            offsets.push((partition.topic_partition().clone(), offset));
+        }
+    }
+    offsets.extend(broker.future_replicas.offsets_in(dir, which));
+    offsets
 }
 
 /// An idle broker's checkpoints stay as they are: what would be the same again is not written, and not flushed, every few

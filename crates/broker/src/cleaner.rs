@@ -15,6 +15,7 @@ use crate::Broker;
 use crate::removals::Removals;
 use base::TopicPartition;
 use base::metric::Registry;
+use network::tick;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -23,6 +24,7 @@ use std::time::Duration;
 use storage::cleaner::{Cleaner, CleanerSettings};
 use throttle::Throttle;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tracing::{error, info};
 
 /// How often it is looked whether a thread must begin or has failed.
@@ -103,7 +105,7 @@ pub async fn run(broker: Arc<Broker>, removals: Removals) {
                 *thread = spawn(&broker, &removals, number);
             }
         }
-        let _ = tokio::time::timeout(LOOK, stopping.wait_for(|stop| *stop)).await;
+        rest(LOOK, &mut stopping).await;
     }
     let ended = network::thread::beside(move || {
         for thread in threads.into_iter().flatten() {
@@ -114,6 +116,14 @@ pub async fn run(broker: Arc<Broker>, removals: Removals) {
     });
     if ended.await.is_err() {
         error!("the log cleaner was not waited for");
+    }
+}
+
+/// Waits for about as long, or until the broker stops.
+async fn rest(interval: Duration, stopping: &mut watch::Receiver<bool>) {
+    tokio::select! {
+        () = tick::pause(interval) => {}
+        _ = stopping.wait_for(|stop| *stop) => {}
     }
 }
 
@@ -145,7 +155,7 @@ fn work(broker: &Broker, removals: &Removals, number: usize, tokio: &Handle) {
             // Kafka allows 0, which would keep this thread busy.
             let backoff = backoff.max(Duration::from_millis(1));
             let mut stopping = broker.stopping.clone();
-            let _ = tokio.block_on(async { tokio::time::timeout(backoff, stopping.wait_for(|stop| *stop)).await });
+            tokio.block_on(rest(backoff, &mut stopping));
         }
     }
 }

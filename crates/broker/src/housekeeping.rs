@@ -5,6 +5,7 @@ use crate::partitions::Hosted;
 use crate::removals::Removals;
 use crate::{checkpoints, flusher, open_files};
 use base::Clock;
+use network::tick;
 use std::sync::Arc;
 use std::time::Duration;
 use storage::StorageError;
@@ -26,7 +27,7 @@ async fn every(
     let mut wait = broker.config.load().log.log_initial_task_delay.min(interval(&broker));
     loop {
         tokio::select! {
-            () = tokio::time::sleep(wait.max(Duration::from_millis(1))) => {}
+            () = tick::pause(wait.max(Duration::from_millis(1))) => {}
             _ = stopping.wait_for(|stop| *stop) => return,
         }
         wait = interval(&broker);
@@ -60,7 +61,7 @@ pub fn start(broker: &Arc<Broker>, removals: &Removals) {
     );
     spawn(
         |broker| broker.config.load().log.replica_high_watermark_checkpoint_interval,
-        |_| true,
+        checkpoints::may_high_watermarks_have_moved,
         checkpoints::write_high_watermarks,
     );
     spawn(

@@ -13,6 +13,7 @@ pub use traffic::Traffic;
 
 use crate::{Broker, quota};
 use base::metric::{Descriptor, Registry};
+use network::tick;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,10 +140,10 @@ fn count(broker: &Broker, wanted: impl Fn(&partition::Partition) -> bool) -> usi
 
 async fn turn(broker: Arc<Broker>) {
     let mut stopping = broker.stopping.clone();
-    while tokio::time::timeout(TURN, stopping.wait_for(|stop| *stop))
-        .await
-        .is_err()
-    {
-        broker.metrics.turn();
+    loop {
+        tokio::select! {
+            () = tick::pause(TURN) => broker.metrics.turn(),
+            _ = stopping.wait_for(|stop| *stop) => return,
+        }
     }
 }

@@ -20,6 +20,7 @@ pub mod simulated;
 pub mod socket;
 pub mod thread;
 pub mod throttle;
+pub mod tick;
 
 pub use alarm::Alarm;
 pub use api::ApiRange;

@@ -2,6 +2,7 @@
 
 use super::session::PartitionId;
 use crate::Broker;
+use network::tick;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ pub(super) async fn watch(broker: Arc<Broker>) {
     loop {
         let lag = broker.config.load().replication.replica_lag_time_max;
         tokio::select! {
-            () = tokio::time::sleep((lag / 2).max(Duration::from_millis(1))) => {}
+            () = tick::pause((lag / 2).max(Duration::from_millis(1))) => {}
             _ = stopping.wait_for(|stop| *stop) => return,
         }
         shrink(&broker);

@@ -51,6 +51,7 @@ pub fn run(args: Vec<String>) -> Result<ExitCode> {
         .init();
     network::thread::at_rest(memory::give_back_what_is_free);
     let settings = settings::resolve(options)?;
+    network::tick::begin();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("riverrun")
