@@ -1,5 +1,6 @@
 //! The one verb by which a broker speaks to the active controller.
 
+use base::{BrokerEpoch, Instant, Offset};
 use bytes::Bytes;
 use network::{Principal, RequestContext};
 use protocol::ApiKey;
@@ -65,6 +66,19 @@ pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Bytes, ControllerError>
 pub trait ControllerChannel: Send + Sync + Debug {
     /// Sends a request's body and answers the response's body, both in the encoding of `api_version`.
     fn request(&self, from: OnBehalfOf, api_key: ApiKey, api_version: i16, body: Bytes) -> Answer<'_>;
+
+    /// Leaves word with the active controller, if that is in the same process, that the broker, registered in `epoch`, is alive and has
+    /// come as far as `metadata_offset`: what a heartbeat says that asks for nothing. It counts from `now` on.
+    fn tell_alive(&self, epoch: BrokerEpoch, metadata_offset: Offset, now: Instant) -> Told;
+}
+
+/// Whether word was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It was.
+    Here,
+    /// The active controller is another node, or nobody is.
+    Nobody,
 }
 
 /// Sends a typed request of the broker's own.

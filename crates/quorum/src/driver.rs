@@ -13,6 +13,7 @@ use crate::peers::Outcome as Brought;
 use crate::publisher::Publisher;
 use crate::registration::Registration;
 use crate::replica::Replica;
+use crate::sign_of_life::LastWord;
 use crate::snapshotter::Snapshotter;
 use crate::standby::ControllerRuntime;
 use base::{Clock, Instant, LeaderEpoch, NodeId, Offset, Rng};
@@ -73,6 +74,8 @@ pub(crate) struct Driver {
     pub(crate) publisher: Publisher,
     pub(crate) snapshotter: Snapshotter,
     pub(crate) commands: mpsc::Receiver<Command>,
+    /// What the broker in the same process leaves.
+    pub(crate) last_word: LastWord,
     /// What requests to other replicas brought.
     pub(crate) brought: mpsc::Receiver<Brought>,
     pub(crate) registration: Registration,
@@ -215,6 +218,7 @@ impl Driver {
         decide: impl FnOnce(&ControllerState, &mut OpContext<'_>, &mut Periodic) -> T,
     ) -> T {
         self.follow_machine();
+        self.last_word.take(self.runtime.latest(), &mut self.desk.sessions);
         let mut context = OpContext {
             now: self.clock.now(),
             next_offset: self.runtime.end(),

@@ -4,6 +4,7 @@ use crate::api;
 use crate::driver::Command;
 use crate::operation::{Asked, Decision, Refused};
 use crate::replica::Replica;
+use crate::sign_of_life::{LastWord, SignOfLife};
 use bytes::Bytes;
 use config::BrokerConfig;
 use controller::{ControllerState, OpContext, Origin};
@@ -31,6 +32,8 @@ pub struct Quorum {
     /// The ends of the log as they move, for fetches that wait: the log's end and the high watermark.
     pub(crate) log_ends: watch::Receiver<crate::driver::LogEnds>,
     pub(crate) commands: mpsc::Sender<Command>,
+    /// What the broker in the same process leaves.
+    pub(crate) last_word: LastWord,
     /// Whether brokers are looked for whose connection ended.
     pub(crate) broker_probes: BrokerProbes,
 }
@@ -215,6 +218,11 @@ impl ControllerHandle {
     /// Whether there is no controller in this process any more: it was stopped, or its disk failed.
     pub fn is_stopped(&self) -> bool {
         self.quorum.commands.is_closed()
+    }
+
+    /// Leaves word that the broker of this process is alive.
+    pub fn leave_word(&self, sign: SignOfLife) {
+        self.quorum.last_word.leave(sign);
     }
 
     /// Sends a request's body and answers the response's body, both in the encoding of `version`: for a client whose

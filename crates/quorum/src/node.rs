@@ -17,6 +17,7 @@ use crate::registrar::Registrar;
 use crate::registration::Registration;
 use crate::replica::Replica;
 use crate::settings_in_force::SettingsInForce;
+use crate::sign_of_life::LastWord;
 use crate::snapshotter::Snapshotter;
 use base::fs::Fs;
 use base::{Clock, NodeId, Rng, Uuid};
@@ -137,6 +138,7 @@ pub fn start(
     let (in_force, settings_in_force) = SettingsInForce::new(Arc::clone(&config));
     let (publisher, published) = Publisher::new(in_force);
     let (commands, queue) = mpsc::channel(QUEUE);
+    let last_word = LastWord::default();
     let (log_ends, ends) = watch::channel(LogEnds::NONE);
     let (announced, active) = watch::channel(ActiveController::UNKNOWN);
     let shown = Shown {
@@ -160,6 +162,7 @@ pub fn start(
         publisher,
         snapshotter,
         commands: queue,
+        last_word: last_word.clone(),
         brought,
         registration,
         bootstrap,
@@ -176,7 +179,7 @@ pub fn start(
     });
     driver.settle()?;
     let ended = spawn(driver, &tokio)?;
-    let mut node = assemble(options, shown, commands, ended);
+    let mut node = assemble(options, shown, commands, last_word, ended);
     node.beside
         .extend(registrar.map(|registrar| tokio.spawn(registrar.run())));
     if node.service.quorum.broker_probes == BrokerProbes::On && config.roles.controller {
@@ -241,6 +244,7 @@ fn assemble(
     options: QuorumOptions,
     shown: Shown,
     commands: mpsc::Sender<crate::driver::Command>,
+    last_word: LastWord,
     ended: oneshot::Receiver<Result<(), QuorumError>>,
 ) -> QuorumNode {
     let (own, is_controller) = (options.config.node_id, options.config.roles.controller);
@@ -255,6 +259,7 @@ fn assemble(
         settings: shown.settings.clone(),
         log_ends: shown.log_ends.clone(),
         commands: commands.clone(),
+        last_word,
         broker_probes,
     });
     QuorumNode {

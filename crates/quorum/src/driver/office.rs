@@ -138,6 +138,7 @@ impl Driver {
             return;
         }
         self.register();
+        self.last_word.take(self.runtime.latest(), &mut self.desk.sessions);
         // Each turn does one task, and moves its deadline or removes what was due.
         while self.desk.periodic.next_deadline(&self.desk.sessions) <= self.clock.now() {
             let outcome = self.decide(Origin::Direct, |state, context, periodic| {

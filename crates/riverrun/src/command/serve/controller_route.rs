@@ -4,14 +4,14 @@
 //! whose connection was lost before the answer came, or whose controller was followed by another: a change may then be asked for twice, and the second asking hears
 //! TOPIC_ALREADY_EXISTS or its like.
 
-use base::NodeId;
-use broker::channel::{Answer, ControllerChannel, ControllerError, OnBehalfOf};
+use base::{BrokerEpoch, Instant, NodeId, Offset};
+use broker::channel::{Answer, ControllerChannel, ControllerError, OnBehalfOf, Told};
 use broker::controller_connection::{ControllerConnections, Unanswered};
 use bytes::Bytes;
 use client::Address;
 use config::BrokerConfig;
 use protocol::ApiKey;
-use quorum::{ActiveController, Caller, ControllerHandle, RequestError};
+use quorum::{ActiveController, Caller, ControllerHandle, RequestError, SignOfLife};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -154,5 +154,18 @@ impl ControllerChannel for ControllerRoute {
                 .await
                 .unwrap_or(Err(ControllerError::Unavailable))
         })
+    }
+
+    fn tell_alive(&self, epoch: BrokerEpoch, metadata_offset: Offset, now: Instant) -> Told {
+        if self.active.borrow().id != Some(self.own) || self.local.is_stopped() {
+            return Told::Nobody;
+        }
+        self.local.leave_word(SignOfLife {
+            broker: self.own,
+            epoch,
+            metadata_offset,
+            at: now,
+        });
+        Told::Here
     }
 }
