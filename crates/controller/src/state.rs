@@ -82,4 +82,8 @@ impl Shard for ControllerState {
         }
         Ok(())
     }
+
+    fn is_without_effect(record: &MetadataRecord) -> bool {
+        matches!(record, MetadataRecord::NoOp(_))
+    }
 }

@@ -15,6 +15,11 @@ pub trait Shard: Clone {
 
     /// Applies the record at `offset`. The only way in which the state changes.
     fn replay(&mut self, offset: Offset, record: &Self::Record) -> Result<(), Self::Error>;
+
+    /// Whether the record leaves every state as it is: then it needs no version of its own.
+    fn is_without_effect(_record: &Self::Record) -> bool {
+        false
+    }
 }
 
 /// Whether an outcome's records may become durable in parts.

@@ -55,6 +55,45 @@ fn a_write_that_does_not_apply_changes_nothing() {
     assert_eq!(runtime.latest(), &Tape(vec![(0, 7)]));
 }
 
+/// Keeps what it was told, but for zeros.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Sparse(Vec<(i64, u64)>);
+
+impl Shard for Sparse {
+    type Record = u64;
+    type Error = Zero;
+
+    fn replay(&mut self, offset: Offset, record: &u64) -> Result<(), Zero> {
+        if *record != 0 {
+            self.0.push((offset.0, *record));
+        }
+        Ok(())
+    }
+
+    fn is_without_effect(record: &u64) -> bool {
+        *record == 0
+    }
+}
+
+#[test]
+fn what_has_no_effect_takes_its_offset_and_nothing_else() {
+    let mut runtime = Runtime::new(Sparse::default(), Offset::ZERO);
+    runtime.write(&[0, 0]).unwrap();
+    assert!(runtime.versions.is_empty());
+    assert_eq!((runtime.end(), runtime.settle("first")), (Offset(2), Settled::Parked));
+    runtime.write(&[0, 7]).unwrap();
+    runtime.write(&[0]).unwrap();
+    assert_eq!(runtime.settle("second"), Settled::Parked);
+    assert_eq!(runtime.latest(), &Sparse(vec![(3, 7)]));
+    assert_eq!(runtime.commit(Offset(2)), ["first"]);
+    assert_eq!(runtime.committed(), &Sparse::default());
+    assert_eq!(runtime.commit(Offset(5)), ["second"]);
+    assert_eq!(runtime.committed(), &Sparse(vec![(3, 7)]));
+    runtime.write(&[0]).unwrap();
+    assert_eq!(runtime.revert(Offset(5)), Vec::<&str>::new());
+    assert_eq!((runtime.end(), runtime.committed_end()), (Offset(5), Offset(5)));
+}
+
 #[test]
 fn what_nobody_waits_for_can_be_undone_alone() {
     let mut runtime = runtime();
