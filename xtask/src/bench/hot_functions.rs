@@ -1,5 +1,5 @@
-//! `cargo xtask bench hot-functions`: writes down what a broker runs through that takes a few records a second, for the linker to
-//! put side by side (ADR 20).
+//! `cargo xtask bench hot-functions`: writes down what a broker runs through that takes a few records a second, or none, for the
+//! linker to put side by side (ADR 20).
 //!
 //! The list is by name without the compiler's hash, which differs from one compiler to the next. Where many functions have the same
 //! name, as those of generics do, all of them would come along, cold ones too: such names are left out.
@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// Where the list goes.
 #[derive(Args)]
@@ -27,6 +28,8 @@ pub struct Options {
 /// Records a second: slow enough for valgrind, and each is produced, stored, fetched and read by itself.
 const RATE: u64 = 100;
 const SECONDS: u64 = 10;
+/// How often a controller with nothing to do writes a record that says nothing.
+const IDLE_RATE: u64 = 2;
 /// A function that spends fewer instructions than that for a record does not run for every record.
 const LEAST: u64 = 2;
 /// So many functions of one name may come along.
@@ -64,7 +67,7 @@ pub fn run(options: &Options, root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The functions that run for every record.
+/// The functions that run for every record, and whenever a broker with nothing to do wakes.
 fn ran(make: &Make, generator: &Path, home: &Path) -> Result<BTreeSet<String>> {
     let prepared = Broker::prepare_with(make, home, make.like_for_like())?;
     let (program, mut arguments) = callgrind::command(home);
@@ -81,13 +84,19 @@ fn ran(make: &Make, generator: &Path, home: &Path) -> Result<BTreeSet<String>> {
     load("warm", 1)?;
     callgrind::dump(broker.id(), home)?;
     load("measured", SECONDS)?;
-    let counts = callgrind::dump(broker.id(), home)?;
+    let under_load = callgrind::dump(broker.id(), home)?;
+    std::thread::sleep(Duration::from_secs(SECONDS));
+    let idle = callgrind::dump(broker.id(), home)?;
     broker.stop()?;
-    let least = LEAST * RATE * SECONDS;
-    let ran = callgrind::functions(&counts)
-        .into_iter()
-        .filter(|(_, count)| *count >= least);
-    Ok(ran.map(|(name, _)| name).collect())
+    let each = |counts: &str, times: u64| {
+        let counts = callgrind::functions(counts).into_iter();
+        counts
+            .filter(move |(_, count)| *count >= LEAST * times)
+            .map(|(name, _)| name)
+    };
+    Ok(each(&under_load, RATE * SECONDS)
+        .chain(each(&idle, IDLE_RATE * SECONDS))
+        .collect())
 }
 
 /// The functions of the program.
@@ -150,7 +159,7 @@ fn pattern(name: &str) -> String {
 /// The linker script.
 fn script(patterns: &BTreeSet<String>) -> String {
     let mut text = String::from(
-        "/* Made by `cargo xtask bench hot-functions`: what a broker runs through that takes a few records a second (ADR 20). Names end\n   \
+        "/* Made by `cargo xtask bench hot-functions`: what a broker runs through that takes a few records a second, or none (ADR 20). Names end\n   \
          where the compiler's hash begins. One that is not there any more does no harm. */\nSECTIONS\n{\n  .text.hot : {\n",
     );
     for pattern in patterns {
