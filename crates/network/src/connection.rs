@@ -246,6 +246,8 @@ impl<S: Service> Connection<S> {
     /// Waits for a request that has to wait; the answers that are ready, or become so, go out first.
     async fn meanwhile(&mut self, mut handling: Pin<&mut impl Future<Output = Reply>>) -> Result<Reply, Closed> {
         self.outbox.flush(&mut self.stream).await?;
+        // A fetch may wait for long: the memory that it was read into serves others.
+        self.inbox.rest();
         loop {
             tokio::select! {
                 biased;

@@ -5,8 +5,11 @@ use base::fs::FileRegion;
 use protocol::wire::{Segment, Segments};
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use tokio::io::{AsyncWriteExt, Interest};
+use std::pin::Pin;
+use std::task::Poll;
+use tokio::io::{AsyncWrite, AsyncWriteExt, Interest};
 
 /// An answer with file regions that is not larger than this is read into memory: below it a `sendfile` of its own costs
 /// more than the copy.
@@ -68,22 +71,63 @@ impl Outbox {
     /// One `writev` of the pieces in memory at the front, across answers, up to the first file region. What goes before
     /// that does not leave alone: a packet of its own would wake the peer for a few bytes.
     async fn write_bytes(&mut self, stream: &mut Socket) -> io::Result<()> {
-        let mut slices = [IoSlice::new(&[]); MAX_PIECES];
+        // The list of pieces is made for each attempt: kept while this waits, it would be a kilobyte of every connection's work.
+        let written = poll_fn(|context| {
+            let mut slices = [IoSlice::new(&[]); MAX_PIECES];
+            match self.gather(&mut slices) {
+                (count, Next::Nothing) => Pin::new(&mut *stream)
+                    .poll_write_vectored(context, &slices[..count])
+                    .map_ok(Some),
+                (_, Next::File) => Poll::Ready(Ok(None)),
+            }
+        });
+        let written = match written.await? {
+            Some(written) => written,
+            None => self.write_before_file(stream).await?,
+        };
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.advance(written as u64);
+        Ok(())
+    }
+
+    /// Writes what a file region follows: the operating system need not send it at once.
+    async fn write_before_file(&self, stream: &Socket) -> io::Result<usize> {
+        loop {
+            stream.writable().await?;
+            let sent = stream.try_io(Interest::WRITABLE, || {
+                let mut slices = [IoSlice::new(&[]); MAX_PIECES];
+                let (count, _) = self.gather(&mut slices);
+                let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+                Ok(sendmsg(
+                    stream,
+                    &slices[..count],
+                    &mut SendAncillaryBuffer::default(),
+                    flags,
+                )?)
+            });
+            match sent {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                sent => return sent,
+            }
+        }
+    }
+
+    /// The pieces in memory at the front; answers how many they are, and what follows them.
+    fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>; MAX_PIECES]) -> (usize, Next) {
         let mut count = 0;
         let mut first = self.piece;
-        let mut next = Next::Nothing;
-        let mut skip = usize::try_from(self.written).map_err(io::Error::other)?;
-        'gather: for answer in &self.answers {
+        let mut skip = usize::try_from(self.written).unwrap_or(usize::MAX);
+        for answer in &self.answers {
             for piece in (first..answer.count()).filter_map(|index| answer.get(index)) {
                 let bytes = match piece {
                     Segment::Bytes(bytes) => bytes,
-                    Segment::File(region) => {
-                        next = if region.file.fd().is_some() { Next::File } else { next };
-                        break 'gather;
-                    }
+                    Segment::File(region) if region.file.fd().is_some() => return (count, Next::File),
+                    Segment::File(_) => return (count, Next::Nothing),
                 };
                 if count == MAX_PIECES {
-                    break 'gather;
+                    return (count, Next::Nothing);
                 }
                 if bytes.len() > skip {
                     slices[count] = IoSlice::new(&bytes[skip..]);
@@ -93,15 +137,7 @@ impl Outbox {
             }
             first = 0;
         }
-        let written = match next {
-            Next::File => write_before_file(stream, &slices[..count]).await?,
-            Next::Nothing => stream.write_vectored(&slices[..count]).await?,
-        };
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        self.advance(written as u64);
-        Ok(())
+        (count, Next::Nothing)
     }
 
     /// Moves on by `count` bytes of pieces in memory.
@@ -134,21 +170,6 @@ enum Next {
     Nothing,
     /// A region that is sent by `sendfile`.
     File,
-}
-
-/// Writes what a file region follows: the operating system need not send it at once.
-async fn write_before_file(stream: &Socket, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-    loop {
-        stream.writable().await?;
-        let sent = stream.try_io(Interest::WRITABLE, || {
-            let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
-            Ok(sendmsg(stream, slices, &mut SendAncillaryBuffer::default(), flags)?)
-        });
-        match sent {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            sent => return sent,
-        }
-    }
 }
 
 async fn send_region(stream: &mut Socket, mut region: FileRegion) -> io::Result<()> {
