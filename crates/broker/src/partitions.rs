@@ -14,11 +14,11 @@ use arc_swap::{ArcSwap, Guard};
 use base::{Instant, Uuid};
 use imbl::GenericHashMap;
 use imbl::shared_ptr::DefaultSharedPtr;
-use locked::AtTheEnd;
+use locked::{AtTheEnd, Looking};
 use partition::Partition;
 use rustc_hash::FxBuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use storage::FlushMark;
 use watchers::Watchers;
 
@@ -103,6 +103,23 @@ impl Hosted {
         self.lock_to(AtTheEnd::Ask)
     }
 
+    /// The same lock for who only looks: there is nothing to be told or asked for when it is given back.
+    ///
+    /// # Panics
+    /// As [`Hosted::lock`].
+    pub(crate) fn look(&self) -> Looking<'_> {
+        Looking {
+            hosted: self,
+            guarded: self.guard(),
+        }
+    }
+
+    fn guard(&self) -> MutexGuard<'_, Guarded> {
+        self.guarded
+            .lock()
+            .expect("no code panics while it changes a partition")
+    }
+
     /// The same lock for who appends to many partitions and then asks for all of them together: see [`request_flushes`].
     ///
     /// # Panics
@@ -127,13 +144,9 @@ impl Hosted {
     }
 
     fn lock_to(&self, at_the_end: AtTheEnd) -> Locked<'_> {
-        let guarded = self
-            .guarded
-            .lock()
-            .expect("no code panics while it changes a partition");
         Locked {
             hosted: self,
-            guarded: Some(guarded),
+            guarded: Some(self.guard()),
             at_the_end,
         }
     }

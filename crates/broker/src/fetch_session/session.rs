@@ -8,7 +8,6 @@ use crate::partitions::watchers::Changed;
 use base::Uuid;
 use protocol::messages::fetch_request::FetchPartition;
 use rustc_hash::FxHashMap;
-use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
 /// A partition as the fetcher names it.
@@ -103,7 +102,8 @@ pub struct Session {
     slots: Vec<Option<Cached>>,
     free: Vec<u32>,
     places: FxHashMap<FetchPartitionKey, u32>,
-    due: BTreeSet<u32>,
+    /// The slots that are to be looked at; some perhaps twice, and some of partitions that are gone.
+    due: Vec<u32>,
     next_turn: u64,
     surroundings: Surroundings,
     changed: Arc<Changed>,
@@ -118,7 +118,7 @@ impl Session {
             slots: Vec::with_capacity(wanted.len()),
             free: Vec::new(),
             places: FxHashMap::default(),
-            due: BTreeSet::new(),
+            due: Vec::new(),
             next_turn: 0,
             surroundings: Surroundings::default(),
             changed: Arc::default(),
@@ -150,7 +150,6 @@ impl Session {
         let mut dropped = Vec::new();
         for key in forgotten {
             let Some(slot) = self.places.remove(key) else { continue };
-            self.due.remove(&slot);
             if let Some(cached) = self.slots.get_mut(slot as usize).and_then(Option::take) {
                 dropped.push((slot, cached));
                 self.free.push(slot);
@@ -162,7 +161,7 @@ impl Session {
                     if let Some(cached) = self.cached(slot) {
                         cached.wanted.position = wanted.position;
                     }
-                    self.due.insert(slot);
+                    self.due.push(slot);
                 }
                 None => self.add(wanted),
             }
@@ -178,7 +177,6 @@ impl Session {
         let key = wanted.key.clone();
         if let Some(before) = self.places.insert(key, slot) {
             // Named twice by the request that begins the session: the last counts.
-            self.due.remove(&before);
             self.slots[before as usize] = None;
             self.free.push(before);
         }
@@ -190,7 +188,7 @@ impl Session {
             turn,
             watched: Weak::new(),
         });
-        self.due.insert(slot);
+        self.due.push(slot);
     }
 
     fn take_turn(&mut self) -> u64 {
@@ -231,36 +229,29 @@ impl Session {
 
     /// Takes what is due, in the order in which it is to be served.
     pub fn take_due(&mut self) -> Vec<Due> {
-        let noted = self.changed.take();
-        self.due.extend(noted);
-        let due = std::mem::take(&mut self.due);
+        let mut due = std::mem::take(&mut self.due);
+        due.append(&mut self.changed.take());
         self.in_turn(due)
     }
 
     /// What was noted as changed since a request took what is due.
     pub fn take_noted(&mut self) -> Vec<Due> {
-        let noted: BTreeSet<u32> = self.changed.take().into_iter().collect();
-        self.in_turn(noted)
+        self.in_turn(self.changed.take())
     }
 
-    fn in_turn(&self, slots: BTreeSet<u32>) -> Vec<Due> {
-        let cached = |slot: &u32| self.slots.get(*slot as usize)?.as_ref();
-        let mut found: Vec<(u64, Due)> = slots
-            .into_iter()
-            .filter_map(|slot| {
-                cached(&slot).map(|cached| {
-                    (
-                        cached.turn,
-                        Due {
-                            slot,
-                            wanted: cached.wanted.clone(),
-                        },
-                    )
-                })
-            })
-            .collect();
-        found.sort_unstable_by_key(|(turn, _)| *turn);
-        found.into_iter().map(|(_, due)| due).collect()
+    /// The partitions in these slots, each once, in the order in which they are to be served.
+    fn in_turn(&self, mut slots: Vec<u32>) -> Vec<Due> {
+        let cached = |slot: u32| self.slots.get(slot as usize)?.as_ref();
+        if slots.len() > 1 {
+            // Each has a turn of its own, so that the same are neighbours.
+            slots.sort_unstable_by_key(|slot| cached(*slot).map(|cached| cached.turn));
+            slots.dedup();
+        }
+        let due = |slot| {
+            let wanted = cached(slot)?.wanted.clone();
+            Some(Due { slot, wanted })
+        };
+        slots.into_iter().filter_map(due).collect()
     }
 }
 

@@ -50,9 +50,9 @@ impl Requests {
         let Some(cell) = self.apis.get(&context.api_key) else {
             return;
         };
-        let name = context.api_key.name();
+        let name = || context.api_key.name();
         let of_api = cell.get_or_init(|| OfApi {
-            time: self.registry.histogram(&TIME, &[("request", name)], Unit::Millis),
+            time: self.registry.histogram(&TIME, &[("request", name())], Unit::Millis),
             versions: [const { OnceLock::new() }; VERSIONS],
         });
         of_api.time.observe_time(took);
@@ -64,7 +64,7 @@ impl Requests {
             let labels = || context.api_version.to_string();
             let count = cell.get_or_init(|| {
                 self.registry
-                    .counter(&COUNT, &[("request", name), ("version", &labels())])
+                    .counter(&COUNT, &[("request", name()), ("version", &labels())])
             });
             count.increment();
         }

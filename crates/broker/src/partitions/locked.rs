@@ -27,6 +27,28 @@ pub struct Locked<'a> {
     pub(super) at_the_end: AtTheEnd,
 }
 
+/// A partition whose lock is held by who changes nothing.
+#[derive(Debug)]
+pub(crate) struct Looking<'a> {
+    pub(super) hosted: &'a Hosted,
+    pub(super) guarded: MutexGuard<'a, Guarded>,
+}
+
+impl Looking<'_> {
+    /// How the partition is.
+    pub(crate) fn glance(&self) -> Glance {
+        Glance::of(&self.hosted.dir(), self)
+    }
+}
+
+impl Deref for Looking<'_> {
+    type Target = Partition;
+
+    fn deref(&self) -> &Partition {
+        &self.guarded.partition
+    }
+}
+
 impl Locked<'_> {
     /// How the partition is.
     pub(crate) fn glance(&self) -> Glance {

@@ -27,7 +27,7 @@ pub(super) fn look(
 ) -> Result<Looked, ErrorCode> {
     let epoch = LeaderEpoch(position.current_leader_epoch);
     let offset = Offset(position.fetch_offset);
-    let partition = hosted.lock();
+    let partition = hosted.look();
     let glance = partition.glance();
     let view = match consumer.from {
         ReadFrom::Leader => partition.fetch_view(epoch),

@@ -15,13 +15,16 @@ use partition::{IsolationLevel, Parked};
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, Mutex};
 
+/// Lists that are no longer than this are searched from end to end.
+const FEW: usize = 8;
+
 /// One request's work on its session. What of it is not at rest in the end is due again.
 pub(super) struct InSession {
     session: Arc<Mutex<Session>>,
     changed: Arc<Changed>,
     looked: Vec<Due>,
     reads: Vec<Read>,
-    /// Where each slot is in the two lists.
+    /// Where each slot is in the two lists, if they are long.
     places: FxHashMap<u32, usize>,
     /// How many partitions the session has.
     pub(super) partitions: usize,
@@ -41,7 +44,7 @@ impl InSession {
             let session = lock(&session);
             (Arc::clone(session.changed()), session.len())
         };
-        let places = due.iter().enumerate().map(|(at, due)| (due.slot, at)).collect();
+        let places = if due.len() > FEW { places(&due) } else { FxHashMap::default() };
         Self { session, changed, looked: due, reads: Vec::new(), places, partitions }
     }
 
@@ -98,12 +101,24 @@ impl InSession {
         parked
     }
 
+    /// Where that slot is in the lists, or is to be added.
+    fn place(&mut self, slot: u32) -> usize {
+        let end = self.looked.len();
+        if end < FEW {
+            return self.looked.iter().position(|due| due.slot == slot).unwrap_or(end);
+        }
+        if self.places.is_empty() {
+            self.places = places(&self.looked);
+        }
+        *self.places.entry(slot).or_insert(end)
+    }
+
     /// Reads what was noted as changed meanwhile, and watches it again.
     fn look_again(&mut self, broker: &Broker, limits: &Limits) -> Parked {
         let noted = lock(&self.session).take_noted();
         let mut again = Vec::with_capacity(noted.len());
         for due in noted {
-            let place = *self.places.entry(due.slot).or_insert(self.looked.len());
+            let place = self.place(due.slot);
             if place == self.looked.len() {
                 self.looked.push(due);
                 self.reads.push(Read::nothing());
@@ -150,6 +165,10 @@ impl InSession {
         }
         session.put_back(restless);
     }
+}
+
+fn places(looked: &[Due]) -> FxHashMap<u32, usize> {
+    looked.iter().enumerate().map(|(at, due)| (due.slot, at)).collect()
 }
 
 fn interest(reader: &Reader) -> Interest {

@@ -126,7 +126,7 @@ impl Read {
     /// Whether there was nothing to read and the partition has not changed since.
     fn is_idle_still(&self) -> bool {
         let (Some(seen), Some(hosted), None) = (&self.glance, &self.hosted, &self.region) else { return false };
-        !hosted.dir().is_offline() && hosted.lock().glance() == *seen
+        !hosted.dir().is_offline() && hosted.look().glance() == *seen
     }
 
     /// Whether there was nothing to read or to tell, and will not be before the partition changes.

@@ -151,7 +151,7 @@ fn one(
         item.fail(ErrorCode::KafkaStorageError, None);
         return Wakes::none();
     }
-    let rules = hosted.lock().log().config().produce_rules();
+    let rules = hosted.look().log().config().produce_rules();
     match verify(bytes, &rules, terms.now) {
         Ok(batch) => {
             let (records, bytes) = (batch.header().record_count, batch.size());
@@ -166,7 +166,7 @@ fn one(
         }
         Err(error) => {
             let name = topic.map_or_else(|| Arc::from(""), |topic| Arc::clone(&topic.name));
-            let start = hosted.lock().log().log_start_offset();
+            let start = hosted.look().log().log_start_offset();
             refuse(&error, &TopicPartition::new(name, item.index), start, item);
             Wakes::none()
         }

@@ -56,3 +56,15 @@ fn what_is_forgotten_is_never_due_and_its_slot_is_used_again() {
     assert_eq!(session.take_due()[0].slot, dropped[0].0);
     assert_eq!(session.len(), 2);
 }
+
+#[test]
+fn what_is_due_for_several_reasons_is_looked_at_once() {
+    let mut session = Session::new(false, vec![wanted(1), wanted(2), wanted(3)]);
+    session.all_due();
+    session.update(vec![wanted(3), wanted(1)], &[]);
+    session.put_back([2, 0, 0]);
+    assert_eq!(taken(&mut session), [1, 2, 3]);
+    session.update(vec![wanted(2), wanted(1)], &[wanted(2).key]);
+    session.update(Vec::new(), &[wanted(1).key]);
+    assert_eq!(taken(&mut session), [2]);
+}
