@@ -1,4 +1,5 @@
-//! Client quotas (KIP-13, KIP-55, KIP-219): how many bytes a second clients may send and fetch.
+//! Client quotas (KIP-13, KIP-55, KIP-124, KIP-219): how many bytes a second clients may send and fetch, and how much of a
+//! thread's time their requests may take.
 //!
 //! A client beyond its quota is answered at once and told to wait, and its connection is held back for as long. A rate is
 //! measured over `quota.window.num` samples of `quota.window.size.seconds`. Quotas are those of the newest image; where nobody has
@@ -6,6 +7,7 @@
 
 mod fetched;
 mod figures;
+pub mod handled;
 mod produced;
 mod uses;
 
@@ -27,17 +29,18 @@ pub struct ClientQuotas {
     pub produce: ClientQuota,
     /// Of bytes that are fetched.
     pub fetch: ClientQuota,
+    /// Of a thread's time, in percent.
+    pub request: ClientQuota,
 }
 
 impl ClientQuotas {
     /// Before the first image nobody has any.
     pub fn new(settings: &RequestSettings) -> Self {
-        let natural = |number: i32| u32::try_from(number).unwrap_or(1);
-        let each = Duration::from_secs(u64::from(natural(settings.quota_window_size_seconds)));
-        let windows = Windows::new(natural(settings.quota_window_num), each);
+        let windows = settings.quota_windows();
         Self {
             produce: ClientQuota::new("producer_byte_rate", windows),
             fetch: ClientQuota::new("consumer_byte_rate", windows),
+            request: ClientQuota::new("request_percentage", windows),
         }
     }
 
@@ -46,8 +49,20 @@ impl ClientQuotas {
         if !old.is_same(new) {
             self.produce.replace(new);
             self.fetch.replace(new);
+            self.request.replace(new);
         }
     }
+}
+
+/// Holds a client's connection back for as long as the quota says that makes it wait for longest. Answers what it is told, in
+/// milliseconds; 0 if it need not wait.
+fn hold_back(client: &RequestContext, waits: [(&ClientQuota, Duration); 2], now: Instant) -> i32 {
+    let [bytes, work] = waits;
+    let (quota, time) = if bytes.1 > work.1 { bytes } else { work };
+    if time.is_zero() {
+        return 0;
+    }
+    quota.hold_back(client, time, now)
 }
 
 /// The quotas of one kind.
@@ -83,13 +98,16 @@ impl ClientQuota {
     }
 
     /// Counts what a client uses; answers how long it is to wait for its rate to be within its quota.
-    fn charge(&self, client: &RequestContext, amount: u64, now: Instant) -> Duration {
-        self.lock().charge(client, amount as f64, now)
+    fn charge(&self, client: &RequestContext, amount: f64, now: Instant) -> Duration {
+        if !self.is_set() {
+            return Duration::ZERO;
+        }
+        self.lock().charge(client, amount, now)
     }
 
     /// Forgets what was counted, but was not used.
-    fn take_back(&self, client: &RequestContext, amount: u64, now: Instant) {
-        self.lock().take_back(client, amount as f64, now);
+    fn take_back(&self, client: &RequestContext, amount: f64, now: Instant) {
+        self.lock().take_back(client, amount, now);
     }
 
     /// More than this at once is too much for the client even if it has used nothing of late.

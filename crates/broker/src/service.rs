@@ -1,5 +1,6 @@
 //! The broker behind a listener.
 
+use crate::quota::handled;
 use crate::{Broker, api, flusher};
 use base::Instant;
 use bytes::Bytes;
@@ -26,7 +27,7 @@ impl Service for BrokerService {
 
     async fn handle(self: &Arc<Self>, context: &RequestContext, body: Bytes) -> Reply {
         let begun = self.broker.clock.now();
-        match api::dispatch(&self.broker, context, body).await {
+        match handled::dispatch(&self.broker, context, body).await {
             Reply::Later(later) => {
                 let (broker, context) = (Arc::clone(&self.broker), context.clone());
                 Reply::Later(Later::new(async move {

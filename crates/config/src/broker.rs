@@ -8,7 +8,7 @@ use crate::settings::{Originals, Settings, settings};
 use crate::synonym::{broker_synonyms, listener_key};
 use crate::table::BROKER;
 use crate::topic::TopicConfig;
-use base::NodeId;
+use base::{NodeId, Windows};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +85,15 @@ settings! {
         quota_window_num: i32 = "quota.window.num",
         quota_window_size_seconds: i32 = "quota.window.size.seconds",
         request_timeout: Duration = "request.timeout.ms",
+    }
+}
+
+impl RequestSettings {
+    /// What the rates of clients are measured over.
+    pub fn quota_windows(&self) -> Windows {
+        let natural = |number: i32| u32::try_from(number).unwrap_or(1);
+        let each = Duration::from_secs(u64::from(natural(self.quota_window_size_seconds)));
+        Windows::new(natural(self.quota_window_num), each)
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod alarm;
 pub mod api;
+pub mod arrivals;
 mod connection;
 pub mod context;
 pub mod frame;
@@ -24,6 +25,7 @@ pub mod tick;
 
 pub use alarm::Alarm;
 pub use api::ApiRange;
+pub use arrivals::{ArrivalRates, Arrivals};
 pub use context::{ConnectionContext, Life, Principal, RequestContext};
 pub use listener::{ConnectionLimits, Listener, ListenerError, ListenerSettings};
 pub use service::{Admission, Later, Reply, Service};

@@ -1,10 +1,11 @@
 //! A bound port and the connections it has accepted.
 
 use crate::alarm::Alarm;
+use crate::arrivals::{ArrivalRates, Arrivals};
 use crate::connection::{self, Connection, Limits};
 use crate::context::{ConnectionContext, Life, Principal};
 use crate::service::Service;
-use crate::socket::{self, Port, PortSettings};
+use crate::socket::{self, Port, PortSettings, Socket};
 use crate::throttle::Throttle;
 use rustc_hash::FxHashMap;
 use std::io;
@@ -12,12 +13,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 
 /// How long accepting pauses when the process has no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How many connections that came too fast a listener keeps for a while before it closes them.
+const MOST_REFUSED: usize = 1_000;
 
 /// How a listener behaves.
 #[derive(Clone, Debug)]
@@ -34,6 +37,8 @@ pub struct ListenerSettings {
     pub max_idle: Duration,
     /// How many connections it takes; looked at whenever one comes, so that it may change meanwhile.
     pub connections: watch::Receiver<ConnectionLimits>,
+    /// What has come of late, to be counted for the rates among the limits.
+    pub arrivals: Arrivals,
     /// `socket.listen.backlog.size`.
     pub backlog: u32,
     /// `socket.send.buffer.bytes`; none leaves it to the operating system.
@@ -51,6 +56,8 @@ pub struct ConnectionLimits {
     pub per_ip: usize,
     /// `max.connections.per.ip.overrides`.
     pub overrides: FxHashMap<IpAddr, usize>,
+    /// How fast they may come.
+    pub rates: ArrivalRates,
 }
 
 /// A listener could not be opened.
@@ -182,6 +189,7 @@ async fn accept<S: Service>(
         max_request_bytes: settings.max_request_bytes,
         max_idle: settings.max_idle,
     };
+    let refused = Arc::new(Semaphore::new(MOST_REFUSED));
     info!(listener = %settings.name, address = ?socket.local_addr().ok(), "listening");
     loop {
         let (stream, peer) = match socket.accept().await {
@@ -192,6 +200,18 @@ async fn accept<S: Service>(
                 continue;
             }
         };
+        let wait = settings.arrivals.come(&settings.connections.borrow().rates);
+        if let Some(wait) = wait {
+            tokio::time::sleep(wait).await;
+        }
+        let too_fast = settings
+            .arrivals
+            .come_from(peer.ip(), &settings.connections.borrow().rates);
+        if let Some(time) = too_fast {
+            debug!(listener = %settings.name, %peer, ?time, "connection refused: its address comes too fast");
+            close_after(time, stream, &refused);
+            continue;
+        }
         let Some(place) = Place::take(&open, peer.ip(), &settings.connections.borrow()) else {
             warn!(listener = %settings.name, %peer, "connection refused: too many connections");
             continue;
@@ -211,6 +231,16 @@ async fn accept<S: Service>(
         });
         let connection = Connection::new(stream, context, limits, Arc::clone(&service), stopped.clone());
         tokio::spawn(serve_one(connection, place));
+    }
+}
+
+/// Closes a connection after some time, or at once if there are many such.
+fn close_after(time: Duration, stream: Socket, refused: &Arc<Semaphore>) {
+    if let Ok(permit) = Arc::clone(refused).try_acquire_owned() {
+        tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            drop((stream, permit));
+        });
     }
 }
 

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use base::Windows;
 use base::fs::{FileRegion, Fs, Open, RealFs};
 use bytes::Bytes;
-use network::{Admission, ConnectionLimits, Later, Listener, ListenerSettings, Reply, RequestContext, Service};
+use network::{
+    Admission, ArrivalRates, Arrivals, ConnectionLimits, Later, Listener, ListenerSettings, Reply, RequestContext,
+    Service,
+};
 use protocol::messages::fetch_response::{FetchResponse, FetchableTopicResponse, PartitionData};
 use protocol::messages::metadata_request::MetadataRequest;
 use protocol::{ApiKey, Records, frame};
@@ -79,6 +83,7 @@ fn limits(all: usize) -> ConnectionLimits {
         all,
         per_ip: all,
         overrides: rustc_hash::FxHashMap::default(),
+        rates: ArrivalRates::default(),
     }
 }
 
@@ -90,6 +95,7 @@ fn settings(connections: watch::Receiver<ConnectionLimits>) -> ListenerSettings 
         max_request_bytes: 1000,
         max_idle: Duration::from_secs(600),
         connections,
+        arrivals: Arrivals::new(Windows::new(2, Duration::from_secs(1))),
         backlog: 50,
         send_buffer: None,
         receive_buffer: None,
@@ -353,4 +359,41 @@ async fn who_is_held_back_may_go_and_is_let_go() {
     assert_eq!(*connections.borrow(), 0);
     assert!(held[0].read_u8().await.is_err());
     assert_eq!(*rig.pets.begun.borrow(), [500_000, 500_001]);
+}
+
+#[tokio::test]
+async fn an_address_that_comes_too_fast_is_closed_and_others_are_not() {
+    let rig = rig(0).await;
+    let mut slow = limits(3);
+    slow.rates.per_ip = Some(1);
+    rig.limits.send_replace(slow.clone());
+    let mut first = TcpStream::connect(rig.address).await.unwrap();
+    first.write_all(&request(ApiKey::Metadata, 1)).await.unwrap();
+    assert_eq!(response(&mut first).await.0, 1);
+    let came = tokio::time::Instant::now();
+    let mut second = TcpStream::connect(rig.address).await.unwrap();
+    assert!(second.read_u8().await.is_err(), "closed unheard");
+    assert!(came.elapsed() >= millis(900), "but not at once: {:?}", came.elapsed());
+    // A quota that is widened meanwhile holds for the next that comes.
+    slow.rates.overrides.insert("127.0.0.1".parse().unwrap(), 1_000);
+    rig.limits.send_replace(slow);
+    let mut third = TcpStream::connect(rig.address).await.unwrap();
+    third.write_all(&request(ApiKey::Metadata, 3)).await.unwrap();
+    assert_eq!(response(&mut third).await.0, 3);
+}
+
+#[tokio::test]
+async fn connections_that_come_too_fast_wait_to_be_accepted() {
+    let rig = rig(0).await;
+    let mut slow = limits(10);
+    slow.rates.all = Some(2);
+    rig.limits.send_replace(slow);
+    let came = tokio::time::Instant::now();
+    for id in 0..4 {
+        let mut stream = TcpStream::connect(rig.address).await.unwrap();
+        stream.write_all(&request(ApiKey::Metadata, id)).await.unwrap();
+        assert_eq!(response(&mut stream).await.0, id);
+    }
+    // The third and the fourth for half a second each.
+    assert!(came.elapsed() >= millis(900), "{:?}", came.elapsed());
 }

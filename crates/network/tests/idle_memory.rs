@@ -37,6 +37,7 @@ async fn an_idle_connection_takes_little_memory() {
         all: 1_000,
         per_ip: 1_000,
         overrides: rustc_hash::FxHashMap::default(),
+        rates: network::ArrivalRates::default(),
     };
     let (_limits, connections) = watch::channel(all);
     let settings = ListenerSettings {
@@ -46,6 +47,7 @@ async fn an_idle_connection_takes_little_memory() {
         max_request_bytes: 1000,
         max_idle: Duration::from_secs(600),
         connections,
+        arrivals: network::Arrivals::new(base::Windows::new(11, Duration::from_secs(1))),
         backlog: 1_000,
         send_buffer: None,
         receive_buffer: None,

@@ -73,7 +73,7 @@ fn append_and_answer(
     let (items, wakes) = append::all(broker, view, context.api_version, acks, checks);
     wakes.fire();
     measure(broker, &items);
-    let throttle_time_ms = broker.quotas.produced(context, body.len(), || broker.clock.now());
+    let throttle_time_ms = broker.quotas.produced(context, body.len(), acks, || broker.clock.now());
     match acks {
         Some(RequiredAcks::None) => return without_answer(&items),
         Some(RequiredAcks::All | RequiredAcks::Leader) if items.iter().any(|item| item.pending.is_some()) => {

@@ -1,6 +1,6 @@
 //! What consumers fetch. A fetch that is too much is answered with nothing, and then has used nothing.
 
-use super::ClientQuotas;
+use super::{ClientQuotas, hold_back};
 use base::Instant;
 use network::RequestContext;
 
@@ -22,15 +22,17 @@ impl ClientQuotas {
         size: impl FnOnce() -> u64,
         now: impl FnOnce() -> Instant,
     ) -> Option<i32> {
-        if !self.fetch.is_set() {
+        if !self.fetch.is_set() && !self.request.is_set() {
             return None;
         }
-        let (size, now) = (size(), now());
-        let time = self.fetch.charge(client, size, now);
-        if time.is_zero() {
+        let (size, now) = (size() as f64, now());
+        let bytes = self.fetch.charge(client, size, now);
+        let work = self.worked(client, now);
+        let told = hold_back(client, [(&self.fetch, bytes), (&self.request, work)], now);
+        if told == 0 {
             return None;
         }
         self.fetch.take_back(client, size, now);
-        Some(self.fetch.hold_back(client, time, now))
+        Some(told)
     }
 }

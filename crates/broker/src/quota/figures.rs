@@ -11,6 +11,12 @@ const BYTE_RATE: Descriptor = Descriptor::new(
     "byte-rate",
     "Bytes a second that the clients of a quota sent or fetched of late.",
 );
+const REQUEST_TIME: Descriptor = Descriptor::new(
+    "kafka.server",
+    "quota",
+    "request-time",
+    "How much of a thread's time the requests of a quota's clients took of late, in percent.",
+);
 const THROTTLE_TIME: Descriptor = Descriptor::new(
     "kafka.server",
     "quota",
@@ -18,23 +24,24 @@ const THROTTLE_TIME: Descriptor = Descriptor::new(
     "Milliseconds that the clients of a quota were told to wait of late, on average.",
 );
 
-impl ClientQuotas {
-    fn resources(&self) -> [(&'static str, &ClientQuota); 2] {
-        [("Produce", &self.produce), ("Fetch", &self.fetch)]
-    }
-}
+/// A quota, under the name of its resource.
+type Resource = (&'static str, fn(&ClientQuotas) -> &ClientQuota);
+
+const PRODUCE: Resource = ("Produce", |quotas| &quotas.produce);
+const FETCH: Resource = ("Fetch", |quotas| &quotas.fetch);
+const REQUEST: Resource = ("Request", |quotas| &quotas.request);
 
 /// Shows the figures when the page is read. The labels are those of the rules that come with the JMX exporter.
 pub fn show(broker: &Arc<Broker>) {
-    let shown = |descriptor: &Descriptor, pick: fn(f64, Option<f64>) -> Option<f64>| {
+    let shown = |descriptor, resources: &'static [Resource], pick: fn(f64, Option<f64>) -> Option<f64>| {
         let weak = Arc::downgrade(broker);
         broker.metrics.asked_gauges(descriptor, move |show| {
             let Some(broker) = weak.upgrade() else { return };
             let now = broker.clock.now();
-            for (resource, quota) in broker.quotas.resources() {
-                quota.lock().show(now, |owner, rate, wait| {
+            for (resource, quota) in resources {
+                quota(&broker.quotas).lock().show(now, |owner, rate, wait| {
                     let labels = [
-                        ("resource", resource),
+                        ("resource", *resource),
                         ("user", &*owner.user),
                         ("clientId", &*owner.client_id),
                     ];
@@ -46,6 +53,7 @@ pub fn show(broker: &Arc<Broker>) {
             }
         });
     };
-    shown(&BYTE_RATE, |rate, _| Some(rate));
-    shown(&THROTTLE_TIME, |_, wait| wait);
+    shown(&BYTE_RATE, &[PRODUCE, FETCH], |rate, _| Some(rate));
+    shown(&REQUEST_TIME, &[REQUEST], |rate, _| Some(rate));
+    shown(&THROTTLE_TIME, &[PRODUCE, FETCH, REQUEST], |_, wait| wait);
 }

@@ -141,4 +141,4 @@ impl Uses {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

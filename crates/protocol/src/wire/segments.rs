@@ -103,6 +103,21 @@ impl Segments {
         self.inserts.iter().any(|insert| matches!(insert.piece, Piece::File(_)))
     }
 
+    /// Makes a number among the ordinary fields, at this place of the whole, no less than `least`.
+    ///
+    /// # Panics
+    /// If there is no such place before the first part that is referred to.
+    pub fn raise_i32(&mut self, at: usize, least: i32) {
+        assert!(
+            self.inserts.first().is_none_or(|insert| at + 4 <= insert.at),
+            "the place is before all that is referred to"
+        );
+        let mut meta = Vec::from(std::mem::take(&mut self.meta));
+        let field = meta[at..].first_chunk_mut::<4>().expect("the field is there");
+        *field = i32::from_be_bytes(*field).max(least).to_be_bytes();
+        self.meta = meta.into();
+    }
+
     /// All parts in one piece of memory, without copying if there is only one.
     ///
     /// # Panics

@@ -2,8 +2,9 @@
 //!
 //! A cut lets a connection begin, and nothing after that: what got lost is known by its name.
 
+use base::Windows;
 use bytes::Bytes;
-use network::{Admission, ConnectionLimits, Listener, ListenerSettings, Reply, RequestContext, Service};
+use network::{Admission, Arrivals, ConnectionLimits, Listener, ListenerSettings, Reply, RequestContext, Service};
 use protocol::ApiKey;
 use quorum::Entrance;
 use std::collections::BTreeSet;
@@ -72,6 +73,7 @@ pub async fn bind(port: u16) -> Listener {
         all: usize::MAX,
         per_ip: usize::MAX,
         overrides: Default::default(),
+        rates: Default::default(),
     };
     let settings = ListenerSettings {
         name: Arc::from("CONTROLLER"),
@@ -80,6 +82,7 @@ pub async fn bind(port: u16) -> Listener {
         max_request_bytes: 100 << 20,
         max_idle: Duration::from_secs(600),
         connections: watch::channel(limits).1,
+        arrivals: Arrivals::new(Windows::new(11, Duration::from_secs(1))),
         backlog: 50,
         send_buffer: None,
         receive_buffer: None,

@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use protocol::messages::alter_client_quotas_request::{AlterClientQuotasRequest, EntityData, EntryData, OpData};
 use protocol::messages::fetch_request::FetchRequest;
 use protocol::messages::fetch_response::FetchResponse;
+use protocol::messages::metadata_request::MetadataRequest;
 use protocol::messages::produce_request::ProduceRequest;
 use protocol::messages::produce_response::ProduceResponse;
 use protocol::{Request, frame};
@@ -23,6 +24,10 @@ fn settings(seconds: u64) -> Settings {
 
 /// Sets or removes a quota: of a client id by name, or of all who have none of their own.
 fn alter(broker: &dyn Cluster, entity: &[(&str, Option<&str>)], key: &str, value: Option<f64>) -> Result<()> {
+    alter_over(&mut Talk::to(broker)?, entity, key, value)
+}
+
+fn alter_over(talk: &mut Talk, entity: &[(&str, Option<&str>)], key: &str, value: Option<f64>) -> Result<()> {
     let part = |(kind, name): &(&str, Option<&str>)| EntityData {
         entity_type: (*kind).to_owned(),
         entity_name: name.map(str::to_owned),
@@ -39,7 +44,7 @@ fn alter(broker: &dyn Cluster, entity: &[(&str, Option<&str>)], key: &str, value
         }],
         validate_only: false,
     };
-    let answer = Talk::to(broker)?.ask(&request, 1)?;
+    let answer = talk.ask(&request, 1)?;
     ensure!(answer.entries.iter().all(|entry| entry.error_code == 0), "{answer:?}");
     Ok(())
 }
@@ -53,6 +58,13 @@ fn length<R: Request>(request: &R, version: i16) -> Result<u64> {
 fn wait_for(bytes: u64, rate: u64, saved_up_seconds: u64) -> i32 {
     let debt = bytes.saturating_sub(rate * saved_up_seconds);
     i32::try_from((debt as f64 * 1_000.0 / rate as f64).round() as i64).expect("a short wait")
+}
+
+fn no_topics() -> MetadataRequest {
+    MetadataRequest {
+        topics: Some(Vec::new()),
+        ..Default::default()
+    }
 }
 
 fn produce(broker: &dyn Cluster, request: &ProduceRequest) -> Result<ProduceResponse> {
@@ -207,4 +219,63 @@ fn a_fetch_over_the_quota_is_answered_with_nothing_and_told_to_wait() -> Result<
     })?;
     assert_eq!(bytes(&answer), bytes(&free));
     Ok(())
+}
+
+#[test]
+fn whose_requests_take_too_long_is_told_to_wait_in_every_answer() -> Result<()> {
+    // Any request takes more than this; nobody waits for longer than a sample.
+    const PERCENT: f64 = 1e-7;
+    const SAMPLE_MS: i32 = 1_000;
+    let broker = super::broker(&settings(1))?;
+    let mut talk = Talk::to(&*broker)?;
+    talk.create_topic("events", 1, &[])?;
+    talk.append("events", 0, 10)?;
+    let of_this = [("user", Some("ANONYMOUS")), ("client-id", Some("testkit"))];
+    alter(&*broker, &of_this, "request_percentage", Some(PERCENT))?;
+    let metadata = no_topics();
+    let sent = eventually("the quota to be in force", || {
+        let sent = Instant::now();
+        let told = talk.ask(&metadata, 12)?.throttle_time_ms;
+        ensure!([0, SAMPLE_MS].contains(&told), "{told} ms");
+        Ok((told > 0).then_some(sent))
+    })?;
+    let told = talk.ask(&metadata, 12)?.throttle_time_ms;
+    assert_eq!(told, SAMPLE_MS);
+    assert!(
+        sent.elapsed() >= Duration::from_secs(1),
+        "heard after {:?}",
+        sent.elapsed()
+    );
+
+    let answer = produce(&*broker, &produce_request("events", 0, -1, batch_of(10).encode()))?;
+    assert_eq!(answer.throttle_time_ms, SAMPLE_MS);
+    let answer = Talk::to(&*broker)?.ask(&fetch_request("events", 0, 0), FETCH)?;
+    assert!(
+        answer.throttle_time_ms == SAMPLE_MS && answer.responses.is_empty(),
+        "{answer:?}"
+    );
+    alter(&*broker, &of_this, "request_percentage", None)?;
+    until("no quota", || {
+        Ok(Talk::to(&*broker)?.ask(&metadata, 12)?.throttle_time_ms == 0)
+    })
+}
+
+#[test]
+fn an_address_that_comes_too_fast_is_not_heard() -> Result<()> {
+    let broker = super::broker(&settings(1))?;
+    let mut staying = Talk::to(&*broker)?;
+    let is_heard = || -> Result<bool> { Ok(Talk::to(&*broker)?.ask(&no_topics(), 12).is_ok()) };
+    let of_this = [("ip", Some("127.0.0.1"))];
+    alter_over(&mut staying, &of_this, "connection_creation_rate", Some(1.0))?;
+    until("one that is too much", || is_heard().map(|heard| !heard))?;
+    until("one in its time", is_heard)?;
+    // What is there stays, and an address of its own quota is not bound by that of all.
+    alter_over(&mut staying, &of_this, "connection_creation_rate", Some(1e6))?;
+    alter_over(&mut staying, &[("ip", None)], "connection_creation_rate", Some(1.0))?;
+    let all_of_many = || Ok((0..10).all(|_| is_heard().is_ok_and(|heard| heard)));
+    until("a wider quota", all_of_many)?;
+    alter_over(&mut staying, &of_this, "connection_creation_rate", None)?;
+    until("the quota of all", || is_heard().map(|heard| !heard))?;
+    alter_over(&mut staying, &[("ip", None)], "connection_creation_rate", None)?;
+    until("no quota", all_of_many)
 }

@@ -12,7 +12,7 @@ fn at(millis: u64) -> Instant {
     Instant::from_zero(Duration::from_millis(millis))
 }
 
-fn client(id: &str) -> RequestContext {
+pub(in crate::quota) fn client(id: &str) -> RequestContext {
     RequestContext {
         api_key: ApiKey::Produce,
         api_version: 9,

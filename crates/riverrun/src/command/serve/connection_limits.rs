@@ -1,11 +1,18 @@
 //! How many connections are taken: by the settings at the start, and again whenever a dynamic config changes them.
 
 use config::BrokerConfig;
-use network::ConnectionLimits;
+use metadata::Published;
+use metadata::image::ClientQuotasImage;
+use network::{ArrivalRates, ConnectionLimits};
 use std::sync::Arc;
 use tokio::net::lookup_host;
 use tokio::sync::watch;
 use tracing::warn;
+
+/// Stands for no limit, as in Kafka.
+const ANY_RATE: u32 = i32::MAX.unsigned_abs();
+/// The quota of addresses.
+const RATE: &str = "connection_creation_rate";
 
 /// The limits that the settings give. Hosts in `max.connections.per.ip.overrides` count with all their addresses; one that
 /// cannot be looked up is warned about.
@@ -15,6 +22,12 @@ pub(super) async fn resolve(config: &BrokerConfig) -> ConnectionLimits {
         all: natural(config.sockets.max_connections),
         per_ip: natural(config.sockets.max_connections_per_ip),
         overrides: Default::default(),
+        rates: ArrivalRates {
+            all: u32::try_from(config.sockets.max_connection_creation_rate)
+                .ok()
+                .filter(|rate| *rate < ANY_RATE),
+            ..Default::default()
+        },
     };
     for (host, limit) in &config.max_connections_per_ip_overrides {
         match lookup_host((host.as_str(), 0)).await {
@@ -27,19 +40,52 @@ pub(super) async fn resolve(config: &BrokerConfig) -> ConnectionLimits {
     limits
 }
 
-/// Keeps the limits of all listeners, those for clients and those for controllers, what the node's settings say, until
-/// the listeners or the node are gone.
-pub(super) async fn follow(mut settings: watch::Receiver<Arc<BrokerConfig>>, limits: watch::Sender<ConnectionLimits>) {
+/// Adds what the quotas of addresses say (KIP-612). A host, which only Kafka's controllers take for an address, counts with all of its
+/// addresses.
+async fn add_quotas(quotas: &ClientQuotasImage, rates: &mut ArrivalRates) {
+    for (entity, quotas) in quotas.iter() {
+        let (Some(ip), Some(rate)) = (entity.get("ip"), quotas.get(RATE)) else {
+            continue;
+        };
+        let rate = *rate as u32;
+        match ip {
+            None => rates.per_ip = Some(rate).filter(|rate| *rate < ANY_RATE),
+            Some(host) => match lookup_host((host.as_str(), 0)).await {
+                Ok(found) => rates
+                    .overrides
+                    .extend(found.map(|address| (address.ip().to_canonical(), rate))),
+                Err(error) => warn!(host, %error, "a quota is for a host that cannot be found"),
+            },
+        }
+    }
+}
+
+/// Keeps the limits of all listeners, those for clients and those for controllers, what the node's settings and the cluster's
+/// quotas say, until the listeners or the node are gone.
+pub(super) async fn follow(
+    mut settings: watch::Receiver<Arc<BrokerConfig>>,
+    mut published: watch::Receiver<Published>,
+    limits: watch::Sender<ConnectionLimits>,
+) {
+    let mut known = None;
     loop {
         let config = Arc::clone(&settings.borrow_and_update());
-        let wanted = resolve(&config).await;
-        limits.send_if_modified(|limits| {
-            let differ = *limits != wanted;
-            *limits = wanted;
-            differ
-        });
+        let quotas = published.borrow_and_update().image.client_quotas.clone();
+        let is_known =
+            |(of, by): &(Arc<BrokerConfig>, ClientQuotasImage)| Arc::ptr_eq(of, &config) && by.is_same(&quotas);
+        if !known.as_ref().is_some_and(is_known) {
+            let mut wanted = resolve(&config).await;
+            add_quotas(&quotas, &mut wanted.rates).await;
+            limits.send_if_modified(|limits| {
+                let differ = *limits != wanted;
+                *limits = wanted;
+                differ
+            });
+            known = Some((config, quotas));
+        }
         tokio::select! {
             changed = settings.changed() => if changed.is_err() { return },
+            changed = published.changed() => if changed.is_err() { return },
             () = limits.closed() => return,
         }
     }

@@ -15,7 +15,7 @@ use base::{Clock, Rng};
 use broker::start::{BrokerOptions, RunningBroker};
 use config::{BrokerConfig, Endpoint};
 use network::listener::Serving;
-use network::{ConnectionLimits, Listener, ListenerSettings};
+use network::{Arrivals, ConnectionLimits, Listener, ListenerSettings};
 use quorum::{QuorumNode, QuorumOptions};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -167,7 +167,8 @@ pub async fn start(parts: Parts) -> Result<Node> {
     let quorum =
         network::thread::in_place(|| quorum::start(options, quorum_fs, quorum_clock, Rng::from_seed(seed), tokio))?;
     quorum.show(&metrics);
-    tokio::spawn(connection_limits::follow(quorum.settings.clone(), limits));
+    let (settings, published) = (quorum.settings.clone(), quorum.published.clone());
+    tokio::spawn(connection_limits::follow(settings, published, limits));
     // Before the broker starts: the other controllers need this one to elect the one that it registers with.
     let controllers = controllers
         .into_iter()
@@ -283,8 +284,15 @@ async fn bind_all(
     connections: &watch::Receiver<ConnectionLimits>,
 ) -> Result<Vec<Listener>> {
     let mut bound = Vec::with_capacity(endpoints.len());
+    let arrivals = Arrivals::new(config.requests.quota_windows());
     for endpoint in endpoints {
-        bound.push(Listener::bind(listener_settings(config, endpoint, connections)).await?);
+        let is_brokers_own = endpoint.listener == config.inter_broker_listener && endpoints.len() > 1;
+        let arrivals = if is_brokers_own {
+            arrivals.apart()
+        } else {
+            arrivals.clone()
+        };
+        bound.push(Listener::bind(listener_settings(config, endpoint, connections, arrivals)).await?);
     }
     Ok(bound)
 }
@@ -297,6 +305,7 @@ fn listener_settings(
     config: &BrokerConfig,
     endpoint: &Endpoint,
     connections: &watch::Receiver<ConnectionLimits>,
+    arrivals: Arrivals,
 ) -> ListenerSettings {
     let sockets = &config.sockets;
     let natural = |value: i32| usize::try_from(value).unwrap_or(usize::MAX);
@@ -313,6 +322,7 @@ fn listener_settings(
         max_request_bytes: natural(sockets.socket_request_max_bytes),
         max_idle: Duration::from_millis(idle),
         connections: connections.clone(),
+        arrivals,
         backlog: u32::try_from(sockets.socket_listen_backlog_size).unwrap_or(50),
         send_buffer: buffer(sockets.socket_send_buffer_bytes),
         receive_buffer: buffer(sockets.socket_receive_buffer_bytes),
