@@ -1,7 +1,6 @@
 //! Starting this node's part of the quorum, and stopping it.
 
 use crate::active_controller::ActiveController;
-use crate::ask::Asker;
 use crate::bootstrap;
 use crate::broker_pulse::{BrokerPulses, Notes};
 use crate::broker_watch;
@@ -11,6 +10,7 @@ use crate::handle::{BrokerProbes, ControllerHandle, Entrance, Quorum};
 use crate::leader_pulse::LeaderPulse;
 use crate::load::{Loaded, load};
 use crate::metadata_log::MetadataLog;
+use crate::options::{QuorumOptions, asker, listener, outgoing, raft_config, static_voters};
 use crate::peers::Peers;
 use crate::publisher::Publisher;
 use crate::registrar::Registrar;
@@ -20,14 +20,12 @@ use crate::settings_in_force::SettingsInForce;
 use crate::sign_of_life::LastWord;
 use crate::snapshotter::Snapshotter;
 use base::fs::Fs;
-use base::{Clock, NodeId, Rng, Uuid};
+use base::{Clock, NodeId, Rng};
 use config::BrokerConfig;
-use config::listener::Endpoint;
 use controller::{ControllerSettings, MutationQuotas, Origin, Periodic, Sessions};
 use coordinator_runtime::Runtime;
 use metadata::Published;
-use raft::voters::{self, KRaftVersionRange, Voter};
-use raft::{Destination, Join, Participation, Raft, RaftConfig, ReplicaKey, VoterSet};
+use raft::Raft;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -35,21 +33,6 @@ use tokio::task::JoinHandle;
 
 /// How many operations may wait for the driver.
 const QUEUE: usize = 4096;
-/// The longest answer taken from another controller: a leader sends at most 8 MiB of records, and one batch.
-const MAX_ANSWER: usize = 64 << 20;
-
-/// What the quorum is told of its node, all of it known from the configuration and the formatted directory.
-#[derive(Clone, Debug)]
-pub struct QuorumOptions {
-    /// The node's configuration.
-    pub config: Arc<BrokerConfig>,
-    /// `cluster.id` of `meta.properties`.
-    pub cluster_id: String,
-    /// `directory.id` of the `meta.properties` in the metadata log directory.
-    pub directory_id: Uuid,
-    /// Where others reach this controller: the advertised controller listeners, with the ports that were bound.
-    pub endpoints: Vec<Endpoint>,
-}
 
 /// This node's part of the quorum, running.
 #[derive(Debug)]
@@ -126,9 +109,6 @@ pub fn start(
     let quorum_nodes = raft.history().voters().ids().collect();
     let is_alone = raft.history().voters().is_only_voter(&raft.own());
     let settings = ControllerSettings::new(Arc::clone(&config), options.cluster_id.clone(), quorum_nodes);
-    let sessions = Sessions::activate(settings.session_timeout, &state, clock.now());
-    let mutations = MutationQuotas::new(settings.mutation_window);
-    let periodic = Periodic::activate(&settings, clock.now());
     let registration = Registration::new(config.node_id, &options.endpoints, &mut rng);
     let snapshotter = Snapshotter::new(&config.metadata_log, snapshots, clock.now());
     let (peers, brought) = Peers::new(asker(&options), outgoing(&config), tokio.clone());
@@ -150,14 +130,14 @@ pub fn start(
     let mut driver = Driver {
         clock: Arc::clone(&clock),
         replica,
-        runtime: Runtime::new(state, covered),
         desk: Desk {
+            sessions: Sessions::activate(settings.session_timeout, &state, clock.now()),
+            mutations: MutationQuotas::new(settings.mutation_window),
+            periodic: Periodic::activate(&settings, clock.now()),
             settings,
-            sessions,
-            mutations,
-            periodic,
             rng,
         },
+        runtime: Runtime::new(state, covered),
         previous_life: (config.roles.broker && is_alone).then_some(config.node_id),
         publisher,
         snapshotter,
@@ -182,12 +162,17 @@ pub fn start(
     let mut node = assemble(options, shown, commands, last_word, ended);
     node.beside
         .extend(registrar.map(|registrar| tokio.spawn(registrar.run())));
+    look_for_brokers(&mut node, &config, &tokio);
+    feel_pulses(&mut node, &config, &clock, &tokio);
+    Ok(node)
+}
+
+/// Has a controller look, when it comes to lead, which brokers have ended.
+fn look_for_brokers(node: &mut QuorumNode, config: &BrokerConfig, tokio: &tokio::runtime::Handle) {
     if node.service.quorum.broker_probes == BrokerProbes::On && config.roles.controller {
         let looking = broker_watch::after_elections(Arc::clone(&node.service), config.node_id, node.active.clone());
         node.beside.push(tokio.spawn(looking));
     }
-    feel_pulses(&mut node, &config, &clock, &tokio);
-    Ok(node)
 }
 
 /// Has this node notice that others hang or are cut off.
@@ -298,107 +283,4 @@ impl QuorumNode {
         _ = self.commands.send(crate::driver::Command::Stop).await;
         self.ended().await
     }
-}
-
-/// The listener by which controllers reach one another.
-fn listener(config: &BrokerConfig) -> String {
-    let first = config.controller_listener_names.first();
-    first.map_or_else(String::new, |name| name.as_str().to_owned())
-}
-
-/// What this node's requests to other controllers say of it, and how much they want.
-fn asker(options: &QuorumOptions) -> Asker {
-    let quorum = &options.config.quorum;
-    Asker {
-        cluster_id: options.cluster_id.clone(),
-        listener: listener(&options.config),
-        fetch_max_bytes: quorum.controller_quorum_fetch_max_bytes,
-        fetch_snapshot_max_bytes: quorum.controller_quorum_fetch_snapshot_max_bytes,
-        patience: quorum.controller_quorum_request_timeout,
-    }
-}
-
-/// How this node reaches other controllers.
-fn outgoing(config: &BrokerConfig) -> client::Settings {
-    let timeout = config.quorum.controller_quorum_request_timeout;
-    client::Settings {
-        entrance: client::Entrance::Controllers,
-        bootstrap: Vec::new(),
-        client_id: format!("raft-client-{}", config.node_id),
-        connect_timeout: timeout,
-        request_timeout: timeout,
-        api_timeout: timeout,
-        retry_backoff: config.quorum.controller_quorum_retry_backoff,
-        retry_backoff_max: config.quorum.controller_quorum_retry_backoff,
-        metadata_max_age: timeout,
-        max_answer: MAX_ANSWER,
-        receive_buffer: None,
-    }
-}
-
-fn raft_config(options: &QuorumOptions) -> RaftConfig {
-    let endpoints = options.endpoints.iter().map(|endpoint| voters::Endpoint {
-        listener: endpoint.listener.as_str().to_owned(),
-        host: endpoint.host.clone(),
-        port: endpoint.port,
-    });
-    let max_batch = options.config.metadata_log.internal_metadata_max_batch_size_in_bytes;
-    let quorum = &options.config.quorum;
-    RaftConfig {
-        own: ReplicaKey {
-            id: options.config.node_id,
-            directory: Some(options.directory_id),
-        },
-        endpoints: endpoints.collect(),
-        listener: listener(&options.config),
-        bootstrap: bootstrap_servers(&options.config),
-        participation: participation(&options.config),
-        election_timeout: quorum.controller_quorum_election_timeout,
-        election_backoff_max: quorum.controller_quorum_election_backoff_max,
-        fetch_timeout: quorum.controller_quorum_fetch_timeout,
-        request_timeout: quorum.controller_quorum_request_timeout,
-        retry_backoff: quorum.controller_quorum_retry_backoff,
-        max_batch: usize::try_from(max_batch).unwrap_or(0),
-    }
-}
-
-/// Where to find the quorum.
-fn bootstrap_servers(config: &BrokerConfig) -> Vec<Destination> {
-    let servers = config.bootstrap_servers.iter().map(|server| Destination {
-        node: None,
-        host: server.host.clone(),
-        port: server.port,
-    });
-    servers.collect()
-}
-
-fn participation(config: &BrokerConfig) -> Participation {
-    if !config.roles.controller {
-        return Participation::Broker;
-    }
-    let join = if config.quorum.controller_quorum_auto_join_enable {
-        Join::Automatic
-    } else {
-        Join::ByOperator
-    };
-    Participation::Controller { join }
-}
-
-/// The voters of `controller.quorum.voters`; none if they are kept in the log.
-fn static_voters(config: &BrokerConfig) -> VoterSet {
-    let listener = config.controller_listener_names.first();
-    let voters = config.voters.iter().map(|voter| Voter {
-        key: ReplicaKey {
-            id: voter.id,
-            directory: None,
-        },
-        endpoints: vec![voters::Endpoint {
-            listener: listener.map_or_else(String::new, |name| name.as_str().to_owned()),
-            host: voter.host.clone(),
-            port: voter.port,
-        }],
-        // KIP-853: nothing is known of a static voter but that it can do without dynamic quorums.
-        kraft_versions: KRaftVersionRange { min: 0, max: 0 },
-    });
-    VoterSet::new(voters.collect()).unwrap_or_default()
 }
