@@ -45,11 +45,11 @@ fn plain(count: usize) -> Batch {
 pub fn run(pair: &mut Pair) {
     pair.create("p", 2, KEPT);
     // What Kafka and Riverrun do not both take goes here, so that the offsets elsewhere stay equal.
-    pair.create("p-doubtful", 1, &[]);
-    pair.create("p-small", 1, &[("max.message.bytes", "500")]);
+    pair.create("p-doubtful", 1, KEPT);
+    pair.create("p-small", 1, &[("max.message.bytes", "500"), KEPT[0]]);
     pair.create("p-compact", 1, &[("cleanup.policy", "compact")]);
     pair.create("p-append-time", 1, &[("message.timestamp.type", "LogAppendTime")]);
-    pair.create("p-gzip", 1, &[("compression.type", "gzip")]);
+    pair.create("p-gzip", 1, &[("compression.type", "gzip"), KEPT[0]]);
     pair.create(
         "p-bounded",
         1,
