@@ -100,6 +100,10 @@ pub trait File: Send + Sync + fmt::Debug {
     }
     /// The operating system's handle for `sendfile`, if there is one.
     fn fd(&self) -> Option<BorrowedFd<'_>>;
+    /// The number of the volume that holds it, if there is one.
+    fn volume(&self) -> io::Result<Option<u64>> {
+        Ok(None)
+    }
 }
 
 /// Bytes of a file that were written over: the file's length, and the blocks that hold them, were on stable storage before, and

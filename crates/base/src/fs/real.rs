@@ -6,6 +6,7 @@
     reason = "the one place that touches the real file system"
 )]
 
+mod crew;
 mod together;
 mod volume;
 
@@ -15,8 +16,8 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// The machine's file system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,12 +34,19 @@ const REPLACED_AT_ONCE: usize = 1024;
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 #[derive(Debug)]
-struct RealFile(std::fs::File);
+struct RealFile {
+    file: std::fs::File,
+    /// Its volume, once somebody asked: every flush does.
+    volume: OnceLock<u64>,
+}
 
 impl RealFile {
     fn new(file: std::fs::File) -> Self {
         OPEN.fetch_add(1, Ordering::Relaxed);
-        Self(file)
+        Self {
+            file,
+            volume: OnceLock::new(),
+        }
     }
 }
 
@@ -59,7 +67,7 @@ impl File for RealFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
         let mut done = 0;
         while done < buffer.len() {
-            match self.0.read_at(&mut buffer[done..], position + done as u64) {
+            match self.file.read_at(&mut buffer[done..], position + done as u64) {
                 Ok(0) => break,
                 Ok(count) => done += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -70,14 +78,14 @@ impl File for RealFile {
     }
 
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()> {
-        self.0.write_all_at(bytes, position)
+        self.file.write_all_at(bytes, position)
     }
 
     fn write_vectored_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<()> {
         let total: usize = slices.iter().map(|slice| slice.len()).sum();
         let mut done = 0;
         if slices.len() <= MOST_SLICES {
-            done = match rustix::io::pwritev(&self.0, slices, position) {
+            done = match rustix::io::pwritev(&self.file, slices, position) {
                 Ok(count) => count,
                 Err(rustix::io::Errno::INTR) => 0,
                 Err(error) => return Err(error.into()),
@@ -92,7 +100,7 @@ impl File for RealFile {
             let end = start + slice.len();
             if done < end {
                 let from = done.max(start);
-                self.0.write_all_at(&slice[from - start..], position + from as u64)?;
+                self.file.write_all_at(&slice[from - start..], position + from as u64)?;
                 done = end;
             }
             start = end;
@@ -101,23 +109,31 @@ impl File for RealFile {
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn begin_sync(&self) -> io::Result<()> {
-        together::begin(self.0.as_fd())
+        together::begin(self.file.as_fd())
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.0.as_fd())
+        Some(self.file.as_fd())
+    }
+
+    fn volume(&self) -> io::Result<Option<u64>> {
+        if let Some(known) = self.volume.get() {
+            return Ok(Some(*known));
+        }
+        let volume = rustix::fs::fstat(&self.file)?.st_dev;
+        Ok(Some(*self.volume.get_or_init(|| volume)))
     }
 }
 

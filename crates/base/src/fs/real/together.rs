@@ -8,6 +8,7 @@
 
 use super::super::{File, Overwritten};
 use super::RealFs;
+use super::crew;
 use super::volume::{self, Order};
 use crate::fs::Fs;
 use rustix::fs::{Timespec, Timestamps};
@@ -16,7 +17,6 @@ use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many files are synced at a time where each is synced by itself: enough for the drive's flushes to be merged.
 const AT_A_TIME: usize = 16;
@@ -32,8 +32,9 @@ pub(super) fn sync(fs: &RealFs, files: &[Arc<dyn File>], dirs: &[PathBuf]) -> io
             for handle in files.iter().filter_map(|file| file.fd()) {
                 _ = range::start(handle);
             }
-            each(files.len(), |at| files[at].sync())?;
-            each(dirs.len(), |at| fs.sync_dir(&dirs[at]))
+            let (fs, files, dirs) = (*fs, files.to_vec(), dirs.to_vec());
+            crew::each(files.len(), AT_A_TIME, move |at| files[at].sync())?;
+            crew::each(dirs.len(), AT_A_TIME, move |at| fs.sync_dir(&dirs[at]))
         }
     }
 }
@@ -119,32 +120,6 @@ fn commit(handle: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::fs::fsync(handle)?)
 }
 
-/// Runs `sync` for every number below `count`, several at a time; the first error counts.
-fn each(count: usize, sync: impl Fn(usize) -> io::Result<()> + Sync) -> io::Result<()> {
-    let workers = AT_A_TIME.min(count);
-    if workers <= 1 {
-        return (0..count).try_for_each(sync);
-    }
-    let next = AtomicUsize::new(0);
-    let work = || {
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            if at >= count {
-                return Ok(());
-            }
-            sync(at)?;
-        }
-    };
-    std::thread::scope(|scope| {
-        let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
-        let mut result = work();
-        for other in others {
-            result = result.and(other.join().expect("a sync does not panic"));
-        }
-        result
-    })
-}
-
 /// `sync_file_range`, for which there is no safe wrapper.
 #[allow(unsafe_code, reason = "the one system call that rustix does not wrap")]
 mod range {
@@ -194,7 +169,6 @@ mod range {
 mod tests {
     use super::super::super::{Fs, Open};
     use super::*;
-    use std::sync::atomic::AtomicU64;
 
     #[test]
     fn many_files_and_directories_are_synced_and_an_error_is_told() {
@@ -247,28 +221,6 @@ mod tests {
             range: 3..3,
         };
         RealFs.sync_overwritten(&[], &[nothing], &[]).expect("nothing to do");
-    }
-
-    #[test]
-    fn every_number_is_reached_once_and_the_first_error_counts() {
-        for count in [0, 1, 2, 15, 16, 17, 1000] {
-            let sum = AtomicU64::new(0);
-            each(count, |at| {
-                sum.fetch_add(at as u64 + 1, Ordering::Relaxed);
-                Ok(())
-            })
-            .expect("nothing fails");
-            let count = count as u64;
-            assert_eq!(sum.into_inner(), count * (count + 1) / 2);
-        }
-        let failed = each(100, |at| {
-            if at == 57 {
-                Err(io::ErrorKind::Other.into())
-            } else {
-                Ok(())
-            }
-        });
-        assert!(failed.is_err());
     }
 
     #[test]

@@ -37,8 +37,7 @@ pub(super) fn of_all<'a>(
 ) -> io::Result<Option<Volume>> {
     let mut volume = None;
     for file in files.clone() {
-        let Some(fd) = file.fd() else { return Ok(None) };
-        let found = rustix::fs::fstat(fd)?.st_dev;
+        let Some(found) = file.volume()? else { return Ok(None) };
         if *volume.get_or_insert(found) != found {
             return Ok(None);
         }
