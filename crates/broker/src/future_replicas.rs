@@ -103,6 +103,11 @@ impl FutureReplicas {
         self.stranded_now().clone()
     }
 
+    /// Whether a replica is one of those.
+    pub fn is_stranded(&self, id: PartitionId) -> bool {
+        self.stranded_now().contains(&id)
+    }
+
     fn stranded_now(&self) -> MutexGuard<'_, Vec<PartitionId>> {
         self.stranded
             .lock()

@@ -5,6 +5,7 @@
 
 mod cut;
 mod disk;
+mod exchanges;
 mod namespace;
 mod snapshot;
 mod trace;

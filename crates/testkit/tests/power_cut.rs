@@ -69,6 +69,16 @@ fn a_broker_that_does_not_flush_loses_records() {
     assert!(!result.failures.is_empty(), "the rig sees nothing: {result}");
 }
 
+/// The rig must be able to see that a replica is lost on its way from one log directory to the other: for a moment, only a flush of
+/// a name stands between.
+#[test]
+fn a_replica_that_takes_its_place_without_a_flush_is_lost() {
+    let seed = from_environment("POWER_CUT_SEED", 0x0c0d);
+    let result = Rig::new(System::Riverrun, seed).run_without_syncs_of_exchanges(40);
+    println!("{result}");
+    assert!(!result.failures.is_empty(), "the rig sees nothing: {result}");
+}
+
 /// What Kafka makes of it, for comparison; slow, so only on demand.
 #[test]
 #[ignore = "run by `cargo xtask power-cut --kafka`"]

@@ -6,6 +6,7 @@
 //! twice is INVALID_REQUEST.
 
 use crate::Broker;
+use crate::replication::PartitionId;
 use base::{LeaderEpoch, Offset, Timestamp};
 use network::RequestContext;
 use partition::{EpochError, FetchView, IsolationLevel};
@@ -124,13 +125,16 @@ fn not_available(version: i16) -> ErrorCode {
 
 /// A partition that is not hosted here: somewhere else, or nowhere.
 pub(super) fn absent(broker: &Broker, topic: &str, index: i32) -> ErrorCode {
-    match broker.image.borrow().image.topics.partition(topic, index) {
-        // Else it is a replica that came a moment ago.
-        Some(partition) if partition.replicas.contains(&broker.node) && broker.log_dirs.any_offline() => {
-            ErrorCode::KafkaStorageError
-        }
-        Some(_) => ErrorCode::NotLeaderOrFollower,
-        None => ErrorCode::UnknownTopicOrPartition,
+    let image = Arc::clone(&broker.image.borrow().image);
+    let Some((topic, partition)) = image.topics.get(topic).and_then(|topic| Some((topic, topic.partition(index)?))) else {
+        return ErrorCode::UnknownTopicOrPartition;
+    };
+    // Unless it lies where nothing can be read, it is a replica that came a moment ago.
+    let id = PartitionId { topic: topic.id, index };
+    let is_lost = || broker.log_dirs.any_offline() || broker.future_replicas.is_stranded(id);
+    match partition.replicas.contains(&broker.node) && is_lost() {
+        true => ErrorCode::KafkaStorageError,
+        false => ErrorCode::NotLeaderOrFollower,
     }
 }
 

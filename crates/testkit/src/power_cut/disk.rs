@@ -4,7 +4,6 @@ use super::namespace::{Action, NameChange, Namespace, NodeId, ROOT};
 use super::trace::{self, Change, Event};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -93,17 +92,6 @@ impl Disk {
     pub fn writes_over(&self) -> usize {
         let changes = self.files.values().flat_map(|file| &file.changes);
         changes.filter(|change| change.written_over.is_some()).count()
-    }
-
-    /// When each future replica had the name of its partition (KIP-113).
-    #[must_use]
-    pub fn exchanges(&self) -> Vec<u64> {
-        let ends = |name: &OsStr, end: &str| name.to_string_lossy().ends_with(end);
-        let exchanges = self.names.iter().filter(|change| match &change.action {
-            Action::Move { from, to, .. } => ends(from, "-future") && !ends(to, "-delete"),
-            Action::Add { .. } | Action::Remove { .. } => false,
-        });
-        exchanges.map(|change| change.end).collect()
     }
 
     /// Takes a directory as it lies there before the recording begins: all of it counts as flushed.

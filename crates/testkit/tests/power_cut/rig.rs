@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use testkit::power_cut::{Cut, Disk, Volume, differences, monotonic, recording_to, until_at_rest};
+use testkit::power_cut::{Cut, Disk, Order, Volume, WrittenOver, differences, monotonic, recording_to, until_at_rest};
 use testkit::{Cluster, Maker, Settings, SingleNode};
 
 /// How long a replica takes from when the new directory has its name until all is on the disk, in nanoseconds.
@@ -180,6 +180,29 @@ impl Rig {
             }
         }
         Outcome::new(self.system, self.seed, cuts, began, failures)
+    }
+
+    /// Cuts as many times, while replicas take their places in the other directory and their names there are not flushed, until
+    /// something is wrong.
+    pub fn run_without_syncs_of_exchanges(&self, cuts: usize) -> Outcome {
+        let began = Instant::now();
+        let mut rng = Rng::from_seed(self.seed);
+        let mut recorded = self.record(self.seed, Volume::Unknown);
+        let moments = recorded.disk.forget_syncs_of_exchanges();
+        let (mut failures, mut done) = (Vec::new(), 0);
+        for moment in moments.iter().cycle().take(cuts) {
+            let cut = Cut {
+                at: moment.end - 1,
+                order: Order::EachDirectory,
+                written_over: WrittenOver::AsAny,
+            };
+            done += 1;
+            if let Some(what) = self.cut(&recorded, cut, &mut rng) {
+                failures.push(format!("{cut:?}: {what}"));
+                break;
+            }
+        }
+        Outcome::new(self.system, self.seed, done, began, failures)
     }
 
     /// Records, anew if the broker was killed between doing something and noting it; what is missed each time is missed by the shim.
