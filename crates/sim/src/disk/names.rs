@@ -22,8 +22,16 @@ pub(super) struct Tree {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     current: Tree,
-    pub(super) durable: Tree,
-    pub(super) pending: Vec<Naming>,
+    durable: Tree,
+    pending: Vec<Pending>,
+}
+
+/// A change that is not in what is safe yet.
+#[derive(Clone, Debug)]
+struct Pending {
+    naming: Naming,
+    /// The directory was synced since, and only its own name is not: one of its name was renamed or removed before.
+    is_synced: bool,
 }
 
 impl Naming {
@@ -34,6 +42,32 @@ impl Naming {
             Self::Rename(_, to) => to.parent(),
         }
     }
+}
+
+impl Pending {
+    /// Whether what has a name in `dir` now is in another directory, where this change has not been made.
+    fn hides(&self, dir: &Path) -> bool {
+        match &self.naming {
+            Naming::Rename(from, to) => dir.starts_with(from) || dir.starts_with(to),
+            Naming::ForgetDir(path) => dir.starts_with(path),
+            Naming::Name(..) | Naming::Dir(_) | Naming::Forget(_) => false,
+        }
+    }
+}
+
+/// Does what is wanted of `pending`, and what of it was synced and is hidden by nothing that stays; answers what stays.
+fn settle(tree: &mut Tree, pending: Vec<Pending>, mut is_wanted: impl FnMut(&Pending) -> bool) -> Vec<Pending> {
+    let mut rest: Vec<Pending> = Vec::new();
+    for change in pending {
+        let hidden = |dir| rest.iter().any(|earlier| earlier.hides(dir));
+        let is_hidden = change.naming.parent().is_some_and(hidden);
+        if is_wanted(&change) || (change.is_synced && !is_hidden) {
+            tree.apply(&change.naming);
+        } else {
+            rest.push(change);
+        }
+    }
+    rest
 }
 
 fn moved(path: &Path, from: &Path, to: &Path) -> Option<PathBuf> {
@@ -123,15 +157,34 @@ impl Names {
 
     pub(super) fn change(&mut self, naming: Naming) {
         self.current.apply(&naming);
-        self.pending.push(naming);
+        self.pending.push(Pending {
+            naming,
+            is_synced: false,
+        });
     }
 
     pub(super) fn sync(&mut self, dir: &Path) {
-        let pending = std::mem::take(&mut self.pending);
-        let (synced, rest): (Vec<_>, Vec<_>) = pending.into_iter().partition(|naming| naming.parent() == Some(dir));
-        self.pending = rest;
-        for naming in &synced {
-            self.durable.apply(naming);
+        let mut pending = std::mem::take(&mut self.pending);
+        for change in &mut pending {
+            change.is_synced |= change.naming.parent() == Some(dir);
         }
+        self.pending = settle(&mut self.durable, pending, |_| false);
+    }
+
+    /// How many changes are not safe yet.
+    pub(super) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The names if the first so many of those reached the disk.
+    pub(super) fn after(&self, kept: usize) -> Tree {
+        let mut tree = self.durable.clone();
+        let mut left = kept;
+        settle(&mut tree, self.pending.clone(), |_| {
+            let is_kept = left > 0;
+            left = left.saturating_sub(1);
+            is_kept
+        });
+        tree
     }
 }

@@ -22,10 +22,7 @@ impl Disk {
     /// came in their order; what was written to a file came in its order, the last of it torn, or in any order.
     pub fn after_power_cut(&self, rng: &mut Rng) -> Self {
         let old = self.state();
-        let mut tree = old.names.durable.clone();
-        for naming in &old.names.pending[..some(rng, old.names.pending.len())] {
-            tree.apply(naming);
-        }
+        let mut tree = old.names.after(some(rng, old.names.pending()));
         let Tree { files, dirs } = &mut tree;
         files.retain(|path, _| path.parent().is_some_and(|dir| dirs.contains(dir)));
         let mut inodes = Vec::with_capacity(files.len());
@@ -114,6 +111,45 @@ mod tests {
         }
         assert!(seen.len() > 5, "{seen:?}");
         assert_eq!(disk.after_kill().read(&dir.join("g")).expect("there"), b"safelost");
+    }
+
+    /// Two directories that have one name after the other are two: what was synced of the second is not taken away by the first's
+    /// new name.
+    #[test]
+    fn a_directory_in_the_place_of_one_that_was_renamed_keeps_what_is_synced() {
+        let disk = Disk::with_dir(Path::new("/d"));
+        let (dir, aside) = (Path::new("/d/a"), Path::new("/d/a-delete"));
+        let make = |name: &str| {
+            disk.create_dir(dir).expect("created");
+            let file = disk.open(&dir.join(name), Open::Create).expect("created");
+            file.write_at(name.as_bytes(), 0).expect("written");
+            file.sync().expect("synced");
+            disk.sync_dir(dir).expect("synced");
+        };
+        make("first");
+        disk.sync_dir(Path::new("/d")).expect("synced");
+        disk.rename(dir, aside).expect("renamed");
+        make("second");
+        for seed in 0..30 {
+            let after = disk.after_power_cut(&mut Rng::from_seed(seed));
+            // Whichever has the name has what is its own.
+            let found = ["first", "second"].map(|name| after.exists(&dir.join(name)));
+            assert_ne!(found, [true, true], "seed {seed}");
+            assert_eq!(found[0], !after.exists(&aside.join("first")), "seed {seed}");
+        }
+        disk.sync_dir(Path::new("/d")).expect("synced");
+        for seed in 0..30 {
+            let after = disk.after_power_cut(&mut Rng::from_seed(seed));
+            assert_eq!(
+                after.read(&dir.join("second")).expect("it is there"),
+                b"second",
+                "seed {seed}"
+            );
+            assert!(
+                after.exists(&aside.join("first")) && !after.exists(&dir.join("first")),
+                "seed {seed}"
+            );
+        }
     }
 
     #[test]
