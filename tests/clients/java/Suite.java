@@ -25,6 +25,7 @@ public final class Suite {
         GroupCases.addTo(cases);
         ConsumerGroupCases.addTo(cases);
         AdminCases.addTo(cases);
+        QuotaCases.addTo(cases);
         ToolCases.addTo(cases);
         int failed = 0;
         for (var each : cases.entrySet()) {
