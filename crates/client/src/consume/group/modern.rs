@@ -103,7 +103,7 @@ impl Modern {
             answer = if changed {
                 self.say_all(&topics, epoch).await?
             } else {
-                self.say_little(epoch).await?
+                self.say_little(&topics, epoch).await?
             };
         }
     }
@@ -163,10 +163,22 @@ impl Modern {
         self.send(request).await
     }
 
-    /// A heartbeat that says only that the member is there.
-    async fn say_little(&mut self, epoch: i32) -> Result<ConsumerGroupHeartbeatResponse, ClientError> {
+    /// A heartbeat that says only that the member is there. If it is not answered, all is said: the answer that was lost may have
+    /// brought partitions, which the coordinator tells once, and again only to who says all.
+    async fn say_little(
+        &mut self,
+        topics: &BTreeMap<String, i32>,
+        epoch: i32,
+    ) -> Result<ConsumerGroupHeartbeatResponse, ClientError> {
         let request = self.request(epoch);
-        self.send(request).await
+        match self.try_to_send(&request).await {
+            Err(error) if error.is_retriable() => {
+                self.member.coordinator = None;
+                sleep(self.member.backoff()).await;
+                self.say_all(topics, epoch).await
+            }
+            answered => answered,
+        }
     }
 
     fn request(&self, epoch: i32) -> ConsumerGroupHeartbeatRequest {
@@ -187,22 +199,8 @@ impl Modern {
     ) -> Result<ConsumerGroupHeartbeatResponse, ClientError> {
         let mut pause = self.member.backoff();
         loop {
-            let attempt = async {
-                let answer = self.member.coordinator().await?.send(&request).await?;
-                ClientError::check(answer.error_code, answer.error_message.clone())?;
-                Ok::<_, ClientError>(answer)
-            };
-            match attempt.await {
-                Ok(answer) => {
-                    self.member.shared.become_member(Identity {
-                        member_id: self.member_id.clone(),
-                        epoch: answer.member_epoch,
-                    });
-                    if let Ok(millis @ 1..) = u64::try_from(answer.heartbeat_interval_ms) {
-                        self.interval = Duration::from_millis(millis);
-                    }
-                    return Ok(answer);
-                }
+            match self.try_to_send(&request).await {
+                Ok(answer) => return Ok(answer),
                 Err(error) if error.is_retriable() => {
                     self.member.coordinator = None;
                     sleep(pause).await;
@@ -211,6 +209,22 @@ impl Modern {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    async fn try_to_send(
+        &mut self,
+        request: &ConsumerGroupHeartbeatRequest,
+    ) -> Result<ConsumerGroupHeartbeatResponse, ClientError> {
+        let answer = self.member.coordinator().await?.send(request).await?;
+        ClientError::check(answer.error_code, answer.error_message.clone())?;
+        self.member.shared.become_member(Identity {
+            member_id: self.member_id.clone(),
+            epoch: answer.member_epoch,
+        });
+        if let Ok(millis @ 1..) = u64::try_from(answer.heartbeat_interval_ms) {
+            self.interval = Duration::from_millis(millis);
+        }
+        Ok(answer)
     }
 
     /// The partitions of an assignment by the names of their topics; `complete` says whether all names are known.
