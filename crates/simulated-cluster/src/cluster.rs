@@ -2,7 +2,7 @@
 
 use crate::clock::HostClock;
 use crate::host::{Host, Life, pass, run, runtime};
-use crate::node::{DIR, config, format_disk, live};
+use crate::node::{DIR, LOG_DIRS, config, format_disk, live};
 use base::fs::Fs;
 use base::{Clock, Rng};
 use broker::Broker;
@@ -51,6 +51,9 @@ impl Cluster {
         let hosts = (0..nodes).map(|id| {
             let disk = Disk::with_dir(Path::new(DIR));
             disk.leave_usable(ROOMY);
+            let dirs = LOG_DIRS.iter().try_for_each(|dir| disk.create_dir(Path::new(dir)));
+            dirs.and_then(|()| disk.sync_dir(Path::new(DIR)))
+                .expect("a new disk takes directories");
             let mut rng = Rng::from_seed(rng.next_u64());
             let clock = HostClock::new(&ticks);
             let fs: Arc<dyn Fs> = Arc::new(disk.clone());
@@ -188,6 +191,11 @@ impl Cluster {
     /// A node's disk answers every change with an error, until the process is gone.
     pub fn fail_disk(&self, node: usize) {
         self.hosts[node].disk.fail();
+    }
+
+    /// The same after so many more changes.
+    pub fn fail_disk_after(&self, node: usize, changes: u64) {
+        self.hosts[node].disk.cut_power_after(changes);
     }
 
     /// Others use the space of a node's volume, up to what the node keeps free of it.

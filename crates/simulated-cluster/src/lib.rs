@@ -12,3 +12,4 @@ pub use clock::HostClock;
 pub use cluster::Cluster;
 pub use host::Life;
 pub use network::simulated::Pace;
+pub use node::LOG_DIRS;

@@ -16,6 +16,8 @@ use tokio::sync::watch;
 
 /// Where everything lies.
 pub(crate) const DIR: &str = "/data";
+/// The log directories of every node; the metadata log lies in the first.
+pub const LOG_DIRS: [&str; 2] = ["/data/a", "/data/b"];
 const CLUSTER: &str = "AAAAAAAAAAAAAAAAAAAABQ";
 
 /// The settings of a combined node, and what the simulation adds.
@@ -31,7 +33,7 @@ pub(crate) fn config(id: usize, addresses: &[IpAddr], more: &[String]) -> Result
         format!("advertised.listeners=PLAINTEXT://{own}:9092,CONTROLLER://{own}:9093"),
         "controller.listener.names=CONTROLLER".to_owned(),
         format!("controller.quorum.voters={}", voters.join(",")),
-        format!("log.dirs={DIR}"),
+        format!("log.dirs={}", LOG_DIRS.join(",")),
         // The opening of logs would use threads, and the cleaner has some of its own.
         "num.recovery.threads.per.data.dir=1".to_owned(),
         "log.cleaner.enable=false".to_owned(),
@@ -47,8 +49,8 @@ pub(crate) fn format_disk(fs: &Arc<dyn Fs>, id: usize, now: Timestamp, rng: &mut
     let formatting = Formatting {
         cluster_id: CLUSTER.to_owned(),
         node_id: NodeId(i32::try_from(id)? + 1),
-        dirs: vec![PathBuf::from(DIR)],
-        metadata_dir: PathBuf::from(DIR),
+        dirs: LOG_DIRS.map(PathBuf::from).to_vec(),
+        metadata_dir: PathBuf::from(LOG_DIRS[0]),
         bootstrap: bootstrap_records(MetadataVersion::LATEST_PRODUCTION, &[]),
         voters: FirstVoters::Static,
     };

@@ -244,8 +244,14 @@ impl Nemesis {
         if down.contains(&node) || down.len() > 1 {
             return;
         }
-        history.note(format_args!("{node}'s disk breaks"));
-        cluster.fail_disk(node);
+        // In the midst of what is being changed, half of the time.
+        let changes = if self.rng.below(2) == 0 { 0 } else { self.rng.below(300) };
+        history.note(format_args!("{node}'s disk breaks, after {changes} changes"));
+        if changes == 0 {
+            cluster.fail_disk(node);
+        } else {
+            cluster.fail_disk_after(node, changes);
+        }
         self.under_way.push((until, Fault::Broken(node)));
     }
 

@@ -3,15 +3,16 @@
 use crate::history::{End, History, Place, Told};
 use crate::story::a_little;
 use crate::workload::{ATOMIC, PARTITIONS, PLAIN, TRANSACTORS, Work, offsets, topic};
-use base::{Offset, TopicPartition};
+use base::{Offset, TopicPartition, Uuid};
 use broker::Broker;
+use broker::log_dirs::LogDir;
 use bytes::Bytes;
 use client::admin::{CommittedOffset, list_group_offsets};
 use simulated_cluster::Cluster;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use storage::{MinOne, ReadRequest};
+use storage::{MinOne, ReadRequest, dirs};
 
 /// What a replica holds: its high watermark, its end, and its bytes.
 type Replica = (Offset, Offset, Bytes);
@@ -56,9 +57,30 @@ fn names(cluster: &Cluster) -> BTreeSet<(String, i32)> {
     names.collect()
 }
 
-/// Whether every partition is on every node, to its end below the high watermark, and in the same bytes.
+/// Whether no replica moves to another directory, nothing is left of one that did, and the cluster knows where each lies.
+fn lies_where_it_is_known_to(broker: &Broker) -> bool {
+    let image = Arc::clone(&broker.image.borrow().image);
+    let is_known = |name: &str, index: i32, dir: Uuid| {
+        let topic = image.topics.get(name);
+        let partition = topic.and_then(|topic| topic.partition(index));
+        partition.and_then(|partition| partition.directory(broker.node)) == Some(dir)
+    };
+    let topics = broker.partitions.topics();
+    let all_known = topics.iter().all(|topic| {
+        let mut partitions = topic.partitions();
+        partitions.all(|(index, hosted)| is_known(&topic.name, index, hosted.dir().id))
+    });
+    let no_future = |dir: &Arc<LogDir>| dirs::scan(&*broker.fs, &dir.path).is_ok_and(|found| found.future.is_empty());
+    all_known && broker.future_replicas.all().is_empty() && broker.log_dirs.dirs.iter().all(no_future)
+}
+
+/// Whether every partition is on every node, where it is known to be, to its end below the high watermark, and in the same bytes.
 pub fn are_equal(cluster: &Cluster) -> bool {
     if !cluster.now().is_multiple_of(100) || (0..cluster.nodes()).any(|node| cluster.broker(node).is_none()) {
+        return false;
+    }
+    let mut brokers = (0..cluster.nodes()).filter_map(|node| cluster.broker(node));
+    if !brokers.all(|broker| lies_where_it_is_known_to(&broker)) {
         return false;
     }
     names(cluster).into_iter().all(|(name, index)| {
@@ -74,8 +96,29 @@ pub fn are_equal(cluster: &Cluster) -> bool {
 }
 
 /// Where every replica is, for whoever wants to know why something does not come about.
-pub fn picture(cluster: &Cluster) -> String {
+pub fn picture(cluster: &Cluster, history: &History) -> String {
     let mut lines = Vec::new();
+    let told = history.lock();
+    let unread = told
+        .acknowledged
+        .iter()
+        .filter(|(record, _)| record.0.0 == PLAIN && !told.group_saw.contains(record));
+    for ((place, value), offset) in unread.take(10) {
+        lines.push(format!("the group has not been handed {value} at {place:?} {offset}"));
+    }
+    let committed = told.transactions.iter().filter(|one| one.end == End::Committed);
+    let values = committed.flat_map(|one| &one.values);
+    for record in values.filter(|value| !told.committed_saw.contains(value)).take(10) {
+        let offset = told
+            .seen
+            .iter()
+            .find(|((place, _), value)| (*place, *value) == (record.0, &record.1));
+        lines.push(format!(
+            "{record:?} was committed and is not read as that; at {:?}",
+            offset.map(|((_, at), _)| at)
+        ));
+    }
+    drop(told);
     for (name, index) in names(cluster) {
         for node in 0..cluster.nodes() {
             let broker = cluster.broker(node);
@@ -86,9 +129,9 @@ pub fn picture(cluster: &Cluster) -> String {
             let partition = hosted.lock_quietly();
             let (log, watermark) = (partition.log(), partition.high_watermark());
             let (end, flushed) = (log.view().log_end_offset(), log.recovery_point());
-            let leads = partition.leadership();
+            let (leads, stable) = (partition.leadership(), partition.last_stable_offset());
             lines.push(format!(
-                "{name}-{index} on node {node}: to {end}, flushed to {flushed}, watermark {watermark}, leads {leads:?}"
+                "{name}-{index} on node {node}: to {end}, flushed to {flushed}, watermark {watermark}, stable to {stable}, leads {leads:?}"
             ));
         }
     }

@@ -6,6 +6,7 @@ use crate::nemesis::{Nemesis, Power};
 use crate::processes::Lived;
 use crate::progress::Progress;
 use crate::settled;
+use crate::workload::operator::{self, Wish};
 use crate::workload::{
     ATOMIC, PARTITIONS, PLAIN, Stage, TRANSACTORS, Work, committer, group, producer, reader, transactor,
 };
@@ -22,8 +23,9 @@ use tokio::sync::watch;
 const PATIENCE: u64 = 60_000;
 /// How long clients work.
 const WORK: u64 = 25_000;
-/// How long a cluster that is well may take until every replica is in sync and every client has read everything.
-const RECOVERY: u64 = 120_000;
+/// How long a cluster that is well may take until every replica is in sync and every client has read everything. Dates jump by two
+/// minutes, and by them goes when a transaction is given up that another coordinator has begun.
+const RECOVERY: u64 = 400_000;
 
 /// How long it may take until clients are served again, when something befell one node.
 const ENDURANCE: u64 = 45_000;
@@ -37,6 +39,7 @@ struct Story {
     history: History,
     nemesis: Nemesis,
     stage: watch::Sender<Stage>,
+    wish: watch::Sender<Wish>,
 }
 
 /// Notices panics, and shows the nodes' log if that is asked for.
@@ -70,6 +73,7 @@ fn settings(durability: &str, roll_ms: u64) -> Vec<String> {
         ("broker.heartbeat.interval.ms", "500"),
         ("metadata.log.max.snapshot.interval.ms", "15000"),
         ("log.flush.offset.checkpoint.interval.ms", "1000"),
+        ("log.segment.delete.delay.ms", "1000"),
         ("replica.high.watermark.checkpoint.interval.ms", "1000"),
         ("riverrun.durability", durability),
     ];
@@ -99,17 +103,20 @@ pub fn live(seed: u64) -> Lived {
         cluster.start(node);
     }
     let (stage, stages) = watch::channel(Stage::All);
+    let (wish, wishes) = watch::channel(Wish::Moves);
     let history = History::begin();
     let mut story = Story {
         nemesis: Nemesis::new(Rng::from_seed(rng.next_u64()), power, u64::MAX),
         cluster,
         history: history.clone(),
         stage,
+        wish,
     };
     let work = Work {
         bootstrap: story.cluster.bootstrap(),
         history,
         stage: stages,
+        wish: wishes,
     };
     story.topics(&work);
     story.clients(&work, &mut rng);
@@ -141,7 +148,10 @@ impl Story {
         let limit = self.cluster.now() + patience;
         while !is_so(self) {
             if self.cluster.now() >= limit {
-                panic!("not within {patience} ms: {what}\n{}", settled::picture(&self.cluster));
+                panic!(
+                    "not within {patience} ms: {what}\n{}",
+                    settled::picture(&self.cluster, &self.history)
+                );
             }
             self.tick();
         }
@@ -188,6 +198,7 @@ impl Story {
             self.cluster.spawn(group::run(work.clone(), who, protocol, draw()));
         }
         self.cluster.spawn(committer::run(work.clone(), "commits", draw()));
+        self.cluster.spawn(operator::run(work.clone(), "operator", draw()));
         for (who, topic, isolation) in [
             ("r1", PLAIN, IsolationLevel::ReadUncommitted),
             ("r2", ATOMIC, IsolationLevel::ReadUncommitted),
@@ -209,6 +220,7 @@ impl Story {
     /// Two of three go on, whatever befalls the third.
     fn endure(&mut self) {
         self.rest();
+        self.wish.send_replace(Wish::Order);
         self.until("all replicas are in sync", RECOVERY, |story| {
             settled::are_in_sync(&story.cluster)
         });

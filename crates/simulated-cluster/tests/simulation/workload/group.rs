@@ -30,6 +30,8 @@ pub async fn run(work: Work, who: &'static str, protocol: GroupProtocol, mut rng
                 Ok(chunks) => {
                     let mut told = work.history.lock();
                     for (place, records) in chunks.iter().map(records) {
+                        let offsets = (records.first().map(|first| first.0), records.last().map(|last| last.0));
+                        told.note(format_args!("{who} is handed {offsets:?} of {place:?}"));
                         for (offset, value) in records {
                             told.sees(who, place, offset, &value);
                             told.group_saw.insert((place, value));
@@ -45,7 +47,9 @@ pub async fn run(work: Work, who: &'static str, protocol: GroupProtocol, mut rng
             }
         }
         // Some leave, and some are just gone.
-        if rng.below(3) > 0 {
+        let closes = rng.below(3) > 0;
+        work.history.note(format_args!("{who} goes, tells {closes}"));
+        if closes {
             member.close().await;
         }
     }

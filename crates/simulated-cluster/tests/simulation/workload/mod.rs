@@ -3,6 +3,7 @@
 pub mod committer;
 pub mod group;
 pub mod offsets;
+pub mod operator;
 pub mod producer;
 pub mod reader;
 pub mod transactor;
@@ -11,6 +12,7 @@ use crate::history::{History, Place};
 use base::Rng;
 use client::consume::Chunk;
 use client::{Cluster, Settings};
+use operator::Wish;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -38,6 +40,7 @@ pub struct Work {
     pub bootstrap: String,
     pub history: History,
     pub stage: watch::Receiver<Stage>,
+    pub wish: watch::Receiver<Wish>,
 }
 
 impl Work {
@@ -55,6 +58,10 @@ impl Work {
 
     pub fn stage(&self) -> Stage {
         *self.stage.borrow()
+    }
+
+    pub fn wish(&self) -> Wish {
+        *self.wish.borrow()
     }
 }
 
