@@ -44,6 +44,9 @@ const PARTITIONS: [u32; 3] = [1, 100, 1_000];
 const RATE: u32 = 1_000;
 const LATENCY_SECONDS: f64 = 4.0;
 
+/// The loops that a row is judged by: as files grow, with room made beside, and over what is there.
+const LOOPS: [fn(&Window) -> f64; 3] = [|window| window.appended, |window| window.own_room, |window| window.over];
+
 /// Runs by row and system.
 type Runs<T> = BTreeMap<(T, usize), Vec<Run>>;
 
@@ -177,12 +180,10 @@ impl Measured {
     }
 
     /// MB a second of a producer that sends its window as fast as with `os`, and then waits until the disk has it.
-    fn roof(&self, cell: Cell) -> f64 {
+    fn roof(&self, cell: Cell, loops: &[fn(&Window) -> f64]) -> f64 {
         let megabytes = cell.window() as f64 / 1e6;
-        let flush = self
-            .window_seconds(cell, |window| window.appended)
-            .min(self.window_seconds(cell, |window| window.over));
-        megabytes / (megabytes / self.rate(cell, cell::OS) + flush)
+        let flushes = loops.iter().map(|of| self.window_seconds(cell, *of));
+        megabytes / (megabytes / self.rate(cell, cell::OS) + flushes.fold(f64::INFINITY, f64::min))
     }
 
     fn window_seconds(&self, cell: Cell, of: fn(&Window) -> f64) -> f64 {
@@ -197,18 +198,22 @@ fn throughput_table(text: &mut String, measured: &Measured) -> Result<()> {
          Closed loop, five requests of each producer under way, one batch in each. MB a second; the broker's CPU-seconds for a GB; \
          the 99th percentile of the time to an answer, in ms, which is mostly time in the producers' own queue. *Disk*: what a plain loop \
          gets that appends as much as is in flight, to as many files, and makes it durable, one round after the other; then what it \
-         gets over blocks that were written before, as room is that somebody else has made (ADR 18); nothing \
-         else is done. *Roof*: what is in flight, over the time that `os` takes to send and take that much plus the \
+         gets with room for what comes (ADR 18), which a thread makes beside, as the broker's does; then over blocks that were there \
+         before, as if room cost nothing; nothing else is done. *Roof*: what is in flight, over the time that `os` takes to send and take that much plus the \
          faster flush of that loop: what a producer can get that waits for both, one after the other. Where many producers take turns the two \
-         overlap, and more is possible, up to *disk*. The last column is what there is to judge: the part of `os`, or \
-         of the roof where the disk does not allow as much. Where the time goes: [flush-path.md](flush-path.md).\n"
+         overlap, and more is possible, up to *disk*. The last columns are what there is to judge: the part of `os`, or \
+         of the roof where the disk does not allow as much, and the same with the roof of the loop that makes its room itself. Where the time goes: [flush-path.md](flush-path.md).\n"
     )?;
     let names = SYSTEMS.map(|(name, ..)| name).join(" | ");
     writeln!(
         text,
-        "| partitions | producers | batch | {names} | disk | roof | flush / os | flush / min(os, roof) |"
+        "| partitions | producers | batch | {names} | disk | roof | flush / os | flush / min(os, roof) | its own room |"
     )?;
-    writeln!(text, "|--:|--:|--:|{}--:|--:|--:|--:|", "--:|".repeat(SYSTEMS.len()))?;
+    writeln!(
+        text,
+        "|--:|--:|--:|{}--:|--:|--:|--:|--:|",
+        "--:|".repeat(SYSTEMS.len())
+    )?;
     for cell in cell::all() {
         if !measured.windows.contains_key(&cell) {
             continue;
@@ -235,17 +240,15 @@ fn throughput_table(text: &mut String, measured: &Measured) -> Result<()> {
             let p99 = figure(&measured.throughputs, cell, system, |run| run.figure("answer_ms.p99"));
             write!(text, " {rate:.0}; {cpu:.2}; {p99:.1} |")?;
         }
-        let (flush, os, roof) = (
-            measured.rate(cell, cell::FLUSH),
-            measured.rate(cell, cell::OS),
-            measured.roof(cell),
-        );
-        let disk = |of| cell.window() as f64 / 1e6 / measured.window_seconds(cell, of);
-        let (appended, over) = (disk(|window| window.appended), disk(|window| window.over));
-        let (of_os, of_least) = (100.0 * flush / os, 100.0 * flush / os.min(roof));
+        let (flush, os) = (measured.rate(cell, cell::FLUSH), measured.rate(cell, cell::OS));
+        let [appended, own_room, over] = LOOPS.map(|of| cell.window() as f64 / 1e6 / measured.window_seconds(cell, of));
+        let roof = measured.roof(cell, &LOOPS);
+        let of = |whole: f64| format!("{:.0} %", 100.0 * flush / whole);
+        let (of_os, of_least) = (of(os), of(os.min(roof)));
+        let of_own = of(os.min(measured.roof(cell, &LOOPS[..2])));
         writeln!(
             text,
-            " {appended:.0}; {over:.0} | {roof:.0} | {of_os:.0} % | {of_least:.0} % |"
+            " {appended:.0}; {own_room:.0}; {over:.0} | {roof:.0} | {of_os} | {of_least} | {of_own} |"
         )?;
     }
     Ok(())

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -51,6 +54,8 @@ pub fn flush_times(home: &Path) -> Result<FlushTimes> {
 pub struct Window {
     /// Where files grow.
     pub appended: f64,
+    /// Where files grow, and room for what comes is made meanwhile.
+    pub own_room: f64,
     /// Where blocks that were written before are written over.
     pub over: f64,
 }
@@ -59,6 +64,7 @@ pub struct Window {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Append,
+    OwnRoom,
     Over,
 }
 
@@ -66,37 +72,52 @@ enum Way {
 struct Target {
     file: Arc<dyn File>,
     position: u64,
-    len: u64,
+    /// How much of it may be written over.
+    safe: Arc<AtomicU64>,
+    /// The end of the room that was asked for.
+    asked: u64,
 }
 
 /// What is in flight in `cell`, written to as many files as it has partitions, a batch to each by turns, and made durable
-/// together as the broker does it; then the same once more over what lies there.
+/// together as the broker does it; then so with room that is made beside; then over what lies there.
 pub fn flush_of_window(home: &Path, cell: Cell) -> Result<Window> {
     let dir = home.join("plain");
-    RealFs.create_dir(&dir)?;
+    let grown = files(&dir, cell)?;
+    let appended = rounds(grown, cell, Way::Append)?.0;
+    std::fs::remove_dir_all(&dir)?;
+    let (own_room, mut targets) = rounds(files(&dir, cell)?, cell, Way::OwnRoom)?;
+    for target in &mut targets {
+        target.safe.store(target.position, Ordering::Relaxed);
+        target.position = 0;
+    }
+    let over = rounds(targets, cell, Way::Over)?.0;
+    std::fs::remove_dir_all(dir)?;
+    Ok(Window {
+        appended,
+        own_room,
+        over,
+    })
+}
+
+fn files(dir: &Path, cell: Cell) -> Result<Vec<Target>> {
+    RealFs.create_dir(dir)?;
     let mut targets = Vec::new();
     for at in 0..cell.partitions {
-        let file = RealFs.open(&dir.join(at.to_string()), Open::Truncate)?;
         targets.push(Target {
-            file,
+            file: RealFs.open(&dir.join(at.to_string()), Open::Truncate)?,
             position: 0,
-            len: 0,
+            safe: Arc::default(),
+            asked: 0,
         });
     }
     let files: Vec<_> = targets.iter().map(|target| Arc::clone(&target.file)).collect();
-    RealFs.sync_together(&files, std::slice::from_ref(&dir))?;
-    let appended = rounds(&mut targets, cell, Way::Append)?;
-    for target in &mut targets {
-        (target.len, target.position) = (target.position, 0);
-    }
-    let over = rounds(&mut targets, cell, Way::Over)?;
-    drop(targets);
-    std::fs::remove_dir_all(dir)?;
-    Ok(Window { appended, over })
+    RealFs.sync_together(&files, &[dir.to_owned()])?;
+    Ok(targets)
 }
 
-/// Seconds of a flush in the mean.
-fn rounds(targets: &mut [Target], cell: Cell, way: Way) -> Result<f64> {
+/// Seconds of a flush in the mean, and the files.
+fn rounds(mut targets: Vec<Target>, cell: Cell, way: Way) -> Result<(f64, Vec<Target>)> {
+    let rooms = (way == Way::OwnRoom).then(|| Rooms::begin(cell));
     let batch = vec![7; usize::try_from(cell.batch)?];
     let (mut next, mut took, mut rounds, mut written) = (0, Duration::ZERO, 0, 0);
     let began = Instant::now();
@@ -105,10 +126,13 @@ fn rounds(targets: &mut [Target], cell: Cell, way: Way) -> Result<f64> {
         for _ in 0..cell.in_flight() {
             let at = next % targets.len();
             let target = &mut targets[at];
-            let end = target.position + u64::from(cell.batch);
-            if way == Way::Over && end > target.len {
+            let (end, safe) = (
+                target.position + u64::from(cell.batch),
+                target.safe.load(Ordering::Acquire),
+            );
+            if way == Way::Over && end > safe {
                 // From the beginning again, once what was written is safe: a round's bytes of a file lie together.
-                if dirty.contains_key(&at) || u64::from(cell.batch) > target.len {
+                if dirty.contains_key(&at) || u64::from(cell.batch) > safe {
                     next += 1;
                     continue;
                 }
@@ -122,23 +146,108 @@ fn rounds(targets: &mut [Target], cell: Cell, way: Way) -> Result<f64> {
             next += 1;
         }
         let begun = Instant::now();
-        let files = || {
-            dirty
-                .iter()
-                .map(|(at, range)| (Arc::clone(&targets[*at].file), range.clone()))
-        };
-        match way {
-            Way::Append => {
-                let files: Vec<_> = files().map(|(file, _)| file).collect();
-                RealFs.sync_together(&files, &[])?;
-            }
-            Way::Over => {
-                let over: Vec<_> = files().map(|(file, range)| Overwritten { file, range }).collect();
-                RealFs.sync_overwritten(&[], &over, &[])?;
-            }
-        }
+        flush(&targets, &dirty)?;
         took += begun.elapsed();
+        if let Some(rooms) = &rooms {
+            dirty.keys().for_each(|at| rooms.ask(&mut targets[*at]));
+        }
         rounds += 1;
     }
-    Ok(took.as_secs_f64() / (written as f64 / (f64::from(cell.batch) * f64::from(cell.in_flight()))))
+    if let Some(rooms) = rooms {
+        rooms.end()?;
+    }
+    let windows = written as f64 / (f64::from(cell.batch) * f64::from(cell.in_flight()));
+    Ok((took.as_secs_f64() / windows, targets))
+}
+
+/// Makes durable what was written: what lies in safe blocks is written over, the other files grow.
+fn flush(targets: &[Target], dirty: &BTreeMap<usize, Range<u64>>) -> Result<()> {
+    let (mut grown, mut over) = (Vec::new(), Vec::new());
+    for (at, range) in dirty {
+        let (file, safe) = (Arc::clone(&targets[*at].file), &targets[*at].safe);
+        match range.end <= safe.load(Ordering::Acquire) {
+            true => over.push(Overwritten {
+                file,
+                range: range.clone(),
+            }),
+            false => grown.push(file),
+        }
+    }
+    match over.is_empty() {
+        true => RealFs.sync_together(&grown, &[])?,
+        false => RealFs.sync_overwritten(&grown, &over, &[])?,
+    }
+    Ok(())
+}
+
+/// How much room a file gets at a time: what sixteen flushes need, within bounds, as the broker makes it.
+const FLUSHES: u64 = 16;
+const LEAST_ROOM: u64 = 32 << 10;
+const MOST_ROOM: u64 = 512 << 10;
+/// So much is made and synced at once.
+const AT_ONCE: u64 = 512 << 10;
+
+/// A file that wants room: from where on, and what to set when it is safe.
+struct Wanted {
+    file: Arc<dyn File>,
+    from: u64,
+    safe: Arc<AtomicU64>,
+}
+
+/// A thread that makes room.
+struct Rooms {
+    size: u64,
+    queue: Sender<Wanted>,
+    thread: JoinHandle<Result<()>>,
+}
+
+impl Rooms {
+    fn begin(cell: Cell) -> Self {
+        let of_file = u64::from(cell.batch) * u64::from(cell.in_flight().div_ceil(cell.partitions));
+        let size = (of_file * FLUSHES).clamp(LEAST_ROOM, MOST_ROOM);
+        let (queue, wanted) = mpsc::channel();
+        let thread = std::thread::spawn(move || make(&wanted, size));
+        Self { size, queue, thread }
+    }
+
+    /// Asks for more once half of what there is has been used.
+    fn ask(&self, target: &mut Target) {
+        if target.position + self.size / 2 < target.asked {
+            return;
+        }
+        let from = target.asked.max(target.position);
+        target.asked = from + self.size;
+        let wanted = Wanted {
+            file: Arc::clone(&target.file),
+            from,
+            safe: Arc::clone(&target.safe),
+        };
+        // The thread ends early if it cannot write, and its end tells why.
+        _ = self.queue.send(wanted);
+    }
+
+    fn end(self) -> Result<()> {
+        drop(self.queue);
+        self.thread.join().expect("it does not panic")
+    }
+}
+
+/// Writes zeros; what they lie over means nothing here, so nobody is kept out meanwhile.
+fn make(wanted: &Receiver<Wanted>, size: u64) -> Result<()> {
+    let zeros = vec![0; usize::try_from(size)?];
+    while let Ok(first) = wanted.recv() {
+        let more = wanted
+            .try_iter()
+            .take(usize::try_from(AT_ONCE / size)?.saturating_sub(1));
+        let some: Vec<_> = std::iter::once(first).chain(more).collect();
+        for wanted in &some {
+            wanted.file.write_at(&zeros, wanted.from)?;
+        }
+        let files: Vec<_> = some.iter().map(|wanted| Arc::clone(&wanted.file)).collect();
+        RealFs.sync_together(&files, &[])?;
+        for wanted in some {
+            wanted.safe.store(wanted.from + size, Ordering::Release);
+        }
+    }
+    Ok(())
 }
