@@ -44,9 +44,8 @@ pub(crate) fn open_all(
         return Vec::new();
     }
     let dirs = broker.log_dirs.dirs.iter().filter(|dir| !dir.is_offline()).count();
-    let workers = threads_per_dir(&broker.config.load())
-        .saturating_mul(dirs)
-        .clamp(1, wanted.len());
+    let workers = threads_per_dir(&broker.config.load()).saturating_mul(dirs);
+    let workers = network::thread::at_once(workers).clamp(1, wanted.len());
     let progress = Progress::new(broker, wanted.len());
     let is_start = broker.image.borrow().end == Offset::ZERO;
     let work = &|number| {

@@ -55,6 +55,15 @@ pub fn parallelism() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// How many threads may do at once what `wanted` could: in a simulation there is one.
+pub fn at_once(wanted: usize) -> usize {
+    #[cfg(feature = "simulated")]
+    if simulated::is_here() {
+        return 1;
+    }
+    wanted
+}
+
 /// Runs a future to its end on a thread of its own, within `runtime`. It waits by [`sleep`].
 ///
 /// # Errors
