@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -45,7 +46,8 @@ static CREW: Mutex<Crew> = Mutex::new(Crew {
 static WANTED: Condvar = Condvar::new();
 
 /// Does `work` for every number below `count`, so many at a time; the first error counts, and what comes after it may be left out.
-/// Where no thread can be had, the caller does all of it.
+/// Where no thread can be had, the caller does all of it. A panic of `work`, on whatever thread, is an error like any other: what it
+/// was at is not done, and whoever waits is told.
 pub(super) fn each(
     count: usize,
     at_a_time: usize,
@@ -53,7 +55,7 @@ pub(super) fn each(
 ) -> io::Result<()> {
     let helpers = at_a_time.min(count).saturating_sub(1);
     if helpers == 0 {
-        return (0..count).try_for_each(work);
+        return (0..count).try_for_each(|at| caught(&work, at));
     }
     let job = Arc::new(Job {
         count,
@@ -125,7 +127,7 @@ impl Job {
             if at >= self.count {
                 return Ok(());
             }
-            if let Err(error) = (self.work)(at) {
+            if let Err(error) = caught(&self.work, at) {
                 self.next.fetch_max(self.count, Ordering::Relaxed);
                 return Err(error);
             }
@@ -147,6 +149,12 @@ impl Job {
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The work of one number. The thread has other jobs, and of this one the others must hear: it outlives a panic, which its hook has told.
+fn caught(work: &dyn Fn(usize) -> io::Result<()>, at: usize) -> io::Result<()> {
+    catch_unwind(AssertUnwindSafe(|| work(at)))
+        .unwrap_or_else(|_| Err(io::Error::other("a thread that synced a file panicked")))
 }
 
 fn crew() -> MutexGuard<'static, Crew> {
@@ -201,6 +209,34 @@ mod tests {
             .collect();
         askers.into_iter().for_each(|asker| asker.join().expect("as told"));
         assert!(crew().threads <= MOST);
+    }
+
+    #[test]
+    fn a_panic_is_an_error_whoever_panics_and_no_thread_is_lost() {
+        for (count, at_a_time) in [(1, 16), (8, 8), (100, 16)] {
+            let failed = each(count, at_a_time, |_| panic!("planted"));
+            assert_eq!(failed.expect_err("nothing was done").kind(), io::ErrorKind::Other);
+        }
+        // One helper alone panics, while all others, and who asked, are still at it.
+        let (asker, meeting) = (std::thread::current().id(), Arc::new(std::sync::Barrier::new(8)));
+        let first = Arc::new(AtomicUsize::new(0));
+        let failed = each(8, 8, move |_| {
+            meeting.wait();
+            let helps = std::thread::current().id() != asker;
+            assert!(!helps || first.fetch_add(1, Ordering::Relaxed) > 0, "planted");
+            Ok(())
+        });
+        failed.expect_err("one of eight was not done");
+        // Were its threads gone, so many would not come together any more.
+        for _ in 0..MOST {
+            let meeting = std::sync::Barrier::new(8);
+            each(8, 8, move |at| {
+                meeting.wait();
+                assert_ne!(at, 3, "planted");
+                Ok(())
+            })
+            .expect_err("one of eight was not done");
+        }
     }
 
     #[test]
