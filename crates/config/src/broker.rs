@@ -15,9 +15,11 @@ use std::sync::Arc;
 mod check;
 mod dynamic;
 mod endpoints;
+mod listener_limits;
 mod sections;
 
 pub use dynamic::DynamicConfigs;
+pub use listener_limits::ListenerLimits;
 pub use sections::{
     ConsumerGroupSettings, GroupSettings, InternalTopicSettings, LogCleanerSettings, LogSettings, MetadataLogSettings,
     QuorumSettings, ReplicationSettings, RequestSettings, ScrubSettings, SocketSettings, TransactionSettings,
@@ -95,6 +97,8 @@ pub struct BrokerConfig {
     pub metrics_listeners: Vec<String>,
     /// `max.connections.per.ip.overrides`
     pub max_connections_per_ip_overrides: BTreeMap<String, i32>,
+    /// What of how many connections they take listeners set for themselves.
+    pub listener_limits: BTreeMap<ListenerName, ListenerLimits>,
     /// Sockets.
     pub sockets: SocketSettings,
     /// Request handlers.
@@ -158,6 +162,9 @@ impl BrokerConfig {
         let voters = list(&settings, "controller.quorum.voters", Voter::parse)?;
         let bootstrap_servers = list(&settings, "controller.quorum.bootstrap.servers", BootstrapServer::parse)?;
         let endpoints = endpoints::resolve(&settings, &effective)?;
+        let all_listeners = endpoints.listeners.iter().chain(&endpoints.controller_listeners);
+        let names = all_listeners.map(|endpoint| &endpoint.listener);
+        let listener_limits = listener_limits::read(&settings, &effective, names)?;
         let log_dirs = settings.read::<Option<Vec<String>>>("log.dirs");
         let log_dirs = log_dirs.unwrap_or_else(|| settings.read("log.dir"));
         let cordoned: Vec<String> = settings.read(CORDONED);
@@ -182,6 +189,7 @@ impl BrokerConfig {
             voters,
             bootstrap_servers,
             max_connections_per_ip_overrides: overrides(&settings)?,
+            listener_limits,
             sockets: SocketSettings::read(&settings),
             requests: RequestSettings::read(&settings),
             log: LogSettings::read(&settings),
@@ -215,6 +223,15 @@ impl BrokerConfig {
     pub fn dynamic_number(&self, name: &str) -> Option<i64> {
         let set = self.dynamic.broker.get(name).or_else(|| self.dynamic.cluster.get(name));
         set.and_then(|text| text.trim().parse().ok())
+    }
+
+    /// How many connections a listener takes.
+    pub fn limits_of(&self, listener: &ListenerName) -> ListenerLimits {
+        let of_all = ListenerLimits {
+            max_connections: self.sockets.max_connections,
+            max_connection_creation_rate: self.sockets.max_connection_creation_rate,
+        };
+        self.listener_limits.get(listener).copied().unwrap_or(of_all)
     }
 
     /// The settings of a topic that sets `overrides`.

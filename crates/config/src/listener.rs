@@ -14,6 +14,11 @@ impl ListenerName {
         Self(name.trim().to_uppercase())
     }
 
+    /// What keys begin with that are for this listener alone.
+    pub fn config_prefix(&self) -> String {
+        format!("listener.name.{}.", self.0.to_lowercase())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

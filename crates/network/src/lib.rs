@@ -7,9 +7,9 @@
 
 pub mod alarm;
 pub mod api;
-pub mod arrivals;
 mod connection;
 pub mod context;
+pub mod counts;
 pub mod frame;
 pub mod listener;
 mod owed;
@@ -25,8 +25,8 @@ pub mod tick;
 
 pub use alarm::Alarm;
 pub use api::ApiRange;
-pub use arrivals::{ArrivalRates, Arrivals};
 pub use context::{ConnectionContext, Life, Principal, RequestContext};
-pub use listener::{ConnectionLimits, Listener, ListenerError, ListenerSettings};
+pub use counts::{ConnectionCounts, ConnectionLimits, IpRates, ListenerCounts, ListenerLimits, Share};
+pub use listener::{Listener, ListenerError, ListenerSettings};
 pub use service::{Admission, Later, Reply, Service};
 pub use throttle::Throttle;

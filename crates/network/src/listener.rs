@@ -1,15 +1,14 @@
 //! A bound port and the connections it has accepted.
 
 use crate::alarm::Alarm;
-use crate::arrivals::{ArrivalRates, Arrivals};
 use crate::connection::{self, Connection, Limits};
 use crate::context::{ConnectionContext, Life, Principal};
+use crate::counts::{ConnectionLimits, ListenerCounts, Place, Refused};
 use crate::service::Service;
 use crate::socket::{self, Port, PortSettings, Socket};
 use crate::throttle::Throttle;
-use rustc_hash::FxHashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,8 +24,8 @@ const MOST_REFUSED: usize = 1_000;
 /// How a listener behaves.
 #[derive(Clone, Debug)]
 pub struct ListenerSettings {
-    /// The listener's name, such as `PLAINTEXT` or `CONTROLLER`.
-    pub name: Arc<str>,
+    /// Its name and its connections, with those of all that are counted with it.
+    pub counts: ListenerCounts,
     /// The host to bind; empty or `0.0.0.0` for all addresses.
     pub host: String,
     /// The port to bind; 0 lets the operating system choose.
@@ -37,27 +36,12 @@ pub struct ListenerSettings {
     pub max_idle: Duration,
     /// How many connections it takes; looked at whenever one comes, so that it may change meanwhile.
     pub connections: watch::Receiver<ConnectionLimits>,
-    /// What has come of late, to be counted for the rates among the limits.
-    pub arrivals: Arrivals,
     /// `socket.listen.backlog.size`.
     pub backlog: u32,
     /// `socket.send.buffer.bytes`; none leaves it to the operating system.
     pub send_buffer: Option<u32>,
     /// `socket.receive.buffer.bytes`; none leaves it to the operating system.
     pub receive_buffer: Option<u32>,
-}
-
-/// How many connections a listener takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConnectionLimits {
-    /// `max.connections` for this listener.
-    pub all: usize,
-    /// `max.connections.per.ip`.
-    pub per_ip: usize,
-    /// `max.connections.per.ip.overrides`.
-    pub overrides: FxHashMap<IpAddr, usize>,
-    /// How fast they may come.
-    pub rates: ArrivalRates,
 }
 
 /// A listener could not be opened.
@@ -87,14 +71,7 @@ pub struct Listener {
 pub struct Serving {
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
-    open: Arc<Open>,
-}
-
-/// Who is connected.
-#[derive(Debug, Default)]
-struct Open {
-    by_ip: Mutex<FxHashMap<IpAddr, usize>>,
-    total: watch::Sender<usize>,
+    counts: ListenerCounts,
 }
 
 static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
@@ -115,7 +92,7 @@ impl Listener {
                 address,
             }),
             Err(source) => Err(ListenerError {
-                name: settings.name,
+                name: Arc::clone(settings.counts.name()),
                 host: settings.host,
                 port: settings.port,
                 source,
@@ -130,36 +107,39 @@ impl Listener {
 
     /// The listener's name.
     pub fn name(&self) -> &Arc<str> {
-        &self.settings.name
+        self.settings.counts.name()
     }
 
     /// Accepts connections and serves them until [`Serving::stop`].
     pub fn serve<S: Service>(self, service: Arc<S>) -> Serving {
         let (stop, stopped) = watch::channel(false);
-        let open = Arc::new(Open::default());
-        let accepting = tokio::spawn(accept(self.socket, self.settings, service, Arc::clone(&open), stopped));
-        Serving { stop, accepting, open }
+        let counts = self.settings.counts.clone();
+        let accepting = tokio::spawn(accept(self.socket, self.settings, service, stopped));
+        Serving {
+            stop,
+            accepting,
+            counts,
+        }
     }
 }
 
 impl Serving {
     /// How many connections are open.
     pub fn connections(&self) -> watch::Receiver<usize> {
-        self.open.total.subscribe()
+        self.counts.connections()
     }
 
     /// Accepts no more, lets every connection finish the request it is in, then closes it. Connections still busy after
     /// `patience` are dropped with their tasks.
     pub async fn stop(self, patience: Duration) {
         self.stop.send_replace(true);
+        // Whatever it waits for: a connection that waits for its turn is closed unheard.
         self.accepting.abort();
-        let mut total = self.connections();
-        let emptied = total.wait_for(|count| *count == 0);
+        let mut open = self.connections();
+        let emptied = open.wait_for(|count| *count == 0);
         if tokio::time::timeout(patience, emptied).await.is_err() {
-            warn!(
-                connections = *self.open.total.borrow(),
-                "connections were still busy at shutdown"
-            );
+            let connections = *self.connections().borrow();
+            warn!(connections, "connections were still busy at shutdown");
         }
     }
 }
@@ -180,9 +160,8 @@ async fn bind(settings: &ListenerSettings) -> io::Result<Port> {
 
 async fn accept<S: Service>(
     socket: Port,
-    settings: ListenerSettings,
+    mut settings: ListenerSettings,
     service: Arc<S>,
-    open: Arc<Open>,
     stopped: watch::Receiver<bool>,
 ) {
     let limits = Limits {
@@ -190,48 +169,49 @@ async fn accept<S: Service>(
         max_idle: settings.max_idle,
     };
     let refused = Arc::new(Semaphore::new(MOST_REFUSED));
-    info!(listener = %settings.name, address = ?socket.local_addr().ok(), "listening");
+    let name = Arc::clone(settings.counts.name());
+    info!(listener = %name, address = ?socket.local_addr().ok(), "listening");
     loop {
         let (stream, peer) = match socket.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                warn!(listener = %settings.name, %error, "a connection could not be accepted");
+                warn!(listener = %name, %error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let wait = settings.arrivals.come(&settings.connections.borrow().rates);
-        if let Some(wait) = wait {
-            tokio::time::sleep(wait).await;
-        }
-        let too_fast = settings
-            .arrivals
-            .come_from(peer.ip(), &settings.connections.borrow().rates);
-        if let Some(time) = too_fast {
-            debug!(listener = %settings.name, %peer, ?time, "connection refused: its address comes too fast");
-            close_after(time, stream, &refused);
-            continue;
-        }
-        let Some(place) = Place::take(&open, peer.ip(), &settings.connections.borrow()) else {
-            warn!(listener = %settings.name, %peer, "connection refused: too many connections");
-            continue;
+        let place = match settings.counts.admit(peer.ip(), &mut settings.connections).await {
+            Ok(place) => place,
+            Err(Refused::TooFast(time)) => {
+                debug!(listener = %name, %peer, ?time, "connection refused: its address comes too fast");
+                close_after(time, stream, &refused);
+                continue;
+            }
+            Err(Refused::TooMany(most)) => {
+                warn!(listener = %name, %peer, most, "connection refused: its address has as many as it may have");
+                continue;
+            }
         };
         if let Err(error) = stream.set_nodelay(true) {
-            debug!(listener = %settings.name, %peer, %error, "TCP_NODELAY could not be set");
+            debug!(listener = %name, %peer, %error, "TCP_NODELAY could not be set");
         }
-        let context = Arc::new(ConnectionContext {
-            id: NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed),
-            listener: Arc::clone(&settings.name),
-            peer,
-            principal: Principal::anonymous(),
-            client_software: Mutex::default(),
-            life: Some(Life::default()),
-            alarm: Alarm::default(),
-            throttle: Throttle::default(),
-        });
+        let context = context(&name, peer);
         let connection = Connection::new(stream, context, limits, Arc::clone(&service), stopped.clone());
         tokio::spawn(serve_one(connection, place));
     }
+}
+
+fn context(listener: &Arc<str>, peer: SocketAddr) -> Arc<ConnectionContext> {
+    Arc::new(ConnectionContext {
+        id: NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed),
+        listener: Arc::clone(listener),
+        peer,
+        principal: Principal::anonymous(),
+        client_software: Mutex::default(),
+        life: Some(Life::default()),
+        alarm: Alarm::default(),
+        throttle: Throttle::default(),
+    })
 }
 
 /// Closes a connection after some time, or at once if there are many such.
@@ -254,48 +234,5 @@ async fn serve_one<S: Service>(connection: Connection<S>, place: Place) {
         Ok(()) => debug!(%listener, %peer, "connection closed"),
         Err(connection::Closed::Io(error)) => debug!(%listener, %peer, %error, "connection lost"),
         Err(reason) => warn!(%listener, %peer, %reason, "connection closed by us"),
-    }
-}
-
-/// A connection's place in the counts, given back when dropped.
-struct Place {
-    open: Arc<Open>,
-    ip: IpAddr,
-}
-
-impl Place {
-    fn take(open: &Arc<Open>, ip: IpAddr, limits: &ConnectionLimits) -> Option<Self> {
-        let mut by_ip = open
-            .by_ip
-            .lock()
-            .expect("no code panics while it holds the connection counts");
-        let per_ip = limits.overrides.get(&ip).copied().unwrap_or(limits.per_ip);
-        let count = by_ip.entry(ip).or_default();
-        if *count >= per_ip || *open.total.borrow() >= limits.all {
-            return None;
-        }
-        *count += 1;
-        open.total.send_modify(|total| *total += 1);
-        Some(Self {
-            open: Arc::clone(open),
-            ip,
-        })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut by_ip = self
-            .open
-            .by_ip
-            .lock()
-            .expect("no code panics while it holds the connection counts");
-        if let Some(count) = by_ip.get_mut(&self.ip) {
-            *count -= 1;
-            if *count == 0 {
-                by_ip.remove(&self.ip);
-            }
-        }
-        self.open.total.send_modify(|total| *total -= 1);
     }
 }

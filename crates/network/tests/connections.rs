@@ -6,12 +6,13 @@ use base::Windows;
 use base::fs::{FileRegion, Fs, Open, RealFs};
 use bytes::Bytes;
 use network::{
-    Admission, ArrivalRates, Arrivals, ConnectionLimits, Later, Listener, ListenerSettings, Reply, RequestContext,
-    Service,
+    Admission, ConnectionCounts, ConnectionLimits, Later, Listener, ListenerCounts, ListenerLimits, ListenerSettings,
+    Reply, RequestContext, Service, Share,
 };
 use protocol::messages::fetch_response::{FetchResponse, FetchableTopicResponse, PartitionData};
 use protocol::messages::metadata_request::MetadataRequest;
 use protocol::{ApiKey, Records, frame};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -80,22 +81,27 @@ fn answer(response: &FetchResponse, correlation_id: i32) -> Reply {
 
 fn limits(all: usize) -> ConnectionLimits {
     ConnectionLimits {
-        all,
+        all: ListenerLimits {
+            connections: all,
+            rate: None,
+        },
         per_ip: all,
-        overrides: rustc_hash::FxHashMap::default(),
-        rates: ArrivalRates::default(),
+        ..ConnectionLimits::default()
     }
 }
 
-fn settings(connections: watch::Receiver<ConnectionLimits>) -> ListenerSettings {
+fn counts() -> ConnectionCounts {
+    ConnectionCounts::new(Windows::new(2, Duration::from_secs(1)))
+}
+
+fn settings(counts: ListenerCounts, connections: watch::Receiver<ConnectionLimits>) -> ListenerSettings {
     ListenerSettings {
-        name: Arc::from("TEST"),
+        counts,
         host: "127.0.0.1".to_owned(),
         port: 0,
         max_request_bytes: 1000,
         max_idle: Duration::from_secs(600),
         connections,
-        arrivals: Arrivals::new(Windows::new(2, Duration::from_secs(1))),
         backlog: 50,
         send_buffer: None,
         receive_buffer: None,
@@ -104,13 +110,29 @@ fn settings(connections: watch::Receiver<ConnectionLimits>) -> ListenerSettings 
 
 struct Rig {
     serving: network::listener::Serving,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     pets: Arc<Pets>,
     limits: watch::Sender<ConnectionLimits>,
     _dir: tempfile::TempDir,
 }
 
 async fn rig(file_len: usize) -> Rig {
+    let (limits, connections) = watch::channel(limits(3));
+    rig_of(
+        file_len,
+        counts().listener("TEST", Share::WithOthers),
+        limits,
+        connections,
+    )
+    .await
+}
+
+async fn rig_of(
+    file_len: usize,
+    counts: ListenerCounts,
+    limits: watch::Sender<ConnectionLimits>,
+    connections: watch::Receiver<ConnectionLimits>,
+) -> Rig {
     let dir = tempfile::tempdir().unwrap();
     let file = RealFs.open(&dir.path().join("records"), Open::Create).unwrap();
     let content: Vec<u8> = (0..file_len).map(|at| u8::try_from(at % 251).unwrap()).collect();
@@ -125,8 +147,7 @@ async fn rig(file_len: usize) -> Rig {
         go: Notify::new(),
         begun: watch::Sender::default(),
     });
-    let (limits, connections) = watch::channel(limits(3));
-    let listener = Listener::bind(settings(connections)).await.unwrap();
+    let listener = Listener::bind(settings(counts, connections)).await.unwrap();
     let address = listener.address();
     Rig {
         serving: listener.serve(Arc::clone(&pets)),
@@ -281,24 +302,116 @@ async fn what_breaks_the_protocol_closes_the_connection_and_no_other() {
     assert_eq!(response(&mut good).await.0, 9);
 }
 
+/// Connects and asks for something.
+async fn ask(address: SocketAddr, id: i32) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(&request(ApiKey::Metadata, id)).await.unwrap();
+    stream
+}
+
+/// Connects, asks for something, and is answered.
+async fn served(address: SocketAddr, id: i32) -> TcpStream {
+    let mut stream = ask(address, id).await;
+    assert_eq!(response(&mut stream).await.0, id);
+    stream
+}
+
 #[tokio::test]
-async fn a_connection_over_the_limit_is_closed_at_once() {
+async fn a_connection_over_the_limit_waits_until_there_is_room() {
     let rig = rig(0).await;
     let mut held = Vec::new();
     for id in 0..3 {
-        let mut stream = TcpStream::connect(rig.address).await.unwrap();
-        stream.write_all(&request(ApiKey::Metadata, id)).await.unwrap();
-        assert_eq!(response(&mut stream).await.0, id);
-        held.push(stream);
+        held.push(served(rig.address, id).await);
     }
-    let mut fourth = TcpStream::connect(rig.address).await.unwrap();
-    assert!(fourth.read_u8().await.is_err());
-
-    // A limit that is raised meanwhile holds for the next that comes.
+    let mut fourth = ask(rig.address, 3).await;
+    let mut fifth = ask(rig.address, 4).await;
+    assert_eq!(*rig.pets.begun.borrow(), [0, 1, 2]);
+    drop(held.remove(0));
+    assert_eq!(response(&mut fourth).await.0, 3);
+    // A limit that is raised meanwhile holds at once.
+    assert_eq!(*rig.pets.begun.borrow(), [0, 1, 2, 3]);
     rig.limits.send_replace(limits(4));
-    let mut fifth = TcpStream::connect(rig.address).await.unwrap();
-    fifth.write_all(&request(ApiKey::Metadata, 5)).await.unwrap();
-    assert_eq!(response(&mut fifth).await.0, 5);
+    assert_eq!(response(&mut fifth).await.0, 4);
+}
+
+#[tokio::test]
+async fn an_address_with_too_many_connections_is_closed_at_once() {
+    let rig = rig(0).await;
+    let mut few = limits(10);
+    few.per_ip = 1;
+    rig.limits.send_replace(few.clone());
+    let first = served(rig.address, 1).await;
+    assert!(ask(rig.address, 2).await.read_u8().await.is_err());
+    few.overrides.insert("127.0.0.1".parse().unwrap(), 2);
+    rig.limits.send_replace(few);
+    let second = served(rig.address, 3).await;
+    assert!(ask(rig.address, 4).await.read_u8().await.is_err());
+    drop((first, second));
+    rig.serving.connections().wait_for(|count| *count == 0).await.unwrap();
+    served(rig.address, 5).await;
+}
+
+/// Three listeners that are counted together, the last that of the brokers.
+async fn three(limits: ConnectionLimits) -> [Rig; 3] {
+    // Who has to wait for a rate does so for longer than any test.
+    let counts = ConnectionCounts::new(Windows::new(2, Duration::from_secs(3_600)));
+    let one = async |name, share| {
+        let (limits, connections) = watch::channel(limits.clone());
+        rig_of(0, counts.listener(name, share), limits, connections).await
+    };
+    [
+        one("A", Share::WithOthers).await,
+        one("B", Share::WithOthers).await,
+        one("BROKERS", Share::Apart).await,
+    ]
+}
+
+#[tokio::test]
+async fn listeners_share_the_limits_and_the_brokers_own_does_not_wait() {
+    let mut two = limits(2);
+    two.per_ip = 3;
+    two.listeners.insert("BROKERS".to_owned(), limits(10).all);
+    let [a, b, brokers] = three(two).await;
+    let of_a = served(a.address, 1).await;
+    let of_b = served(b.address, 2).await;
+    let mut waits = ask(a.address, 3).await;
+    let of_brokers = served(brokers.address, 4).await;
+    let mut fourth = ask(brokers.address, 5).await;
+    assert!(
+        fourth.read_u8().await.is_err(),
+        "three from one address, over whatever listener"
+    );
+    drop(of_b);
+    b.serving.connections().wait_for(|count| *count == 0).await.unwrap();
+    assert_eq!(
+        *a.pets.begun.borrow(),
+        [1],
+        "the brokers' counts, although it did not wait"
+    );
+    drop(of_brokers);
+    assert_eq!(response(&mut waits).await.0, 3);
+    drop(of_a);
+}
+
+#[tokio::test]
+async fn a_listener_has_limits_of_its_own_and_holds_up_no_other() {
+    let mut own = limits(10);
+    let of = |connections, rate| ListenerLimits { connections, rate };
+    own.listeners.insert("A".to_owned(), of(1, None));
+    own.listeners.insert("B".to_owned(), of(10, Some(0)));
+    let [a, b, brokers] = three(own).await;
+    let first = served(a.address, 1).await;
+    let mut second = ask(a.address, 2).await;
+    // It would be accepted in an hour.
+    let mut never = ask(b.address, 3).await;
+    served(brokers.address, 4).await;
+    assert_eq!(*a.pets.begun.borrow(), [1]);
+    drop(first);
+    assert_eq!(response(&mut second).await.0, 2);
+    // Who stops does not wait for it either.
+    b.serving.stop(Duration::from_secs(3_600)).await;
+    assert!(never.read_u8().await.is_err());
+    assert!(b.pets.begun.borrow().is_empty());
 }
 
 #[tokio::test]
@@ -365,7 +478,7 @@ async fn who_is_held_back_may_go_and_is_let_go() {
 async fn an_address_that_comes_too_fast_is_closed_and_others_are_not() {
     let rig = rig(0).await;
     let mut slow = limits(3);
-    slow.rates.per_ip = Some(1);
+    slow.ip_rates.default = Some(1);
     rig.limits.send_replace(slow.clone());
     let mut first = TcpStream::connect(rig.address).await.unwrap();
     first.write_all(&request(ApiKey::Metadata, 1)).await.unwrap();
@@ -375,7 +488,7 @@ async fn an_address_that_comes_too_fast_is_closed_and_others_are_not() {
     assert!(second.read_u8().await.is_err(), "closed unheard");
     assert!(came.elapsed() >= millis(900), "but not at once: {:?}", came.elapsed());
     // A quota that is widened meanwhile holds for the next that comes.
-    slow.rates.overrides.insert("127.0.0.1".parse().unwrap(), 1_000);
+    slow.ip_rates.overrides.insert("127.0.0.1".parse().unwrap(), 1_000);
     rig.limits.send_replace(slow);
     let mut third = TcpStream::connect(rig.address).await.unwrap();
     third.write_all(&request(ApiKey::Metadata, 3)).await.unwrap();
@@ -386,7 +499,7 @@ async fn an_address_that_comes_too_fast_is_closed_and_others_are_not() {
 async fn connections_that_come_too_fast_wait_to_be_accepted() {
     let rig = rig(0).await;
     let mut slow = limits(10);
-    slow.rates.all = Some(2);
+    slow.all.rate = Some(2);
     rig.limits.send_replace(slow);
     let came = tokio::time::Instant::now();
     for id in 0..4 {

@@ -5,8 +5,12 @@
 #[path = "../../protocol/tests/counting/mod.rs"]
 mod counting;
 
+use base::Windows;
 use bytes::Bytes;
-use network::{Admission, ConnectionLimits, Listener, ListenerSettings, Reply, RequestContext, Service};
+use network::{
+    Admission, ConnectionCounts, ConnectionLimits, Listener, ListenerLimits, ListenerSettings, Reply, RequestContext,
+    Service, Share,
+};
 use protocol::ApiKey;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -34,20 +38,21 @@ impl Service for Silent {
 #[tokio::test(flavor = "current_thread")]
 async fn an_idle_connection_takes_little_memory() {
     let all = ConnectionLimits {
-        all: 1_000,
+        all: ListenerLimits {
+            connections: 1_000,
+            rate: None,
+        },
         per_ip: 1_000,
-        overrides: rustc_hash::FxHashMap::default(),
-        rates: network::ArrivalRates::default(),
+        ..ConnectionLimits::default()
     };
     let (_limits, connections) = watch::channel(all);
     let settings = ListenerSettings {
-        name: Arc::from("TEST"),
+        counts: ConnectionCounts::new(Windows::new(11, Duration::from_secs(1))).listener("TEST", Share::WithOthers),
         host: "127.0.0.1".to_owned(),
         port: 0,
         max_request_bytes: 1000,
         max_idle: Duration::from_secs(600),
         connections,
-        arrivals: network::Arrivals::new(base::Windows::new(11, Duration::from_secs(1))),
         backlog: 1_000,
         send_buffer: None,
         receive_buffer: None,

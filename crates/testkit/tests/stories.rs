@@ -9,6 +9,7 @@ mod stories {
     mod bad_input;
     mod cleaning;
     mod client_quotas;
+    mod connection_limits;
     mod cordoned_dirs;
     mod dynamic_configs;
     mod fetching;

@@ -31,7 +31,8 @@ pub(crate) fn check_each(broker: &BrokerConfig, configs: &Originals, scope: Scop
     check_values(configs)?;
     if scope == Scope::Cluster {
         let of_one = |name: &str| {
-            listener_key(name).is_some() || BROKER.get(name).is_some_and(|key| key.mode == UpdateMode::PerBroker)
+            listener_key(name).is_some_and(|key| !OF_ANY_LISTENER.contains(&key))
+                || BROKER.get(name).is_some_and(|key| key.mode == UpdateMode::PerBroker)
         };
         let message = "Cannot update these configs at default cluster level, broker id must be specified";
         refuse_all(configs, of_one, message)?;
@@ -52,6 +53,9 @@ const SECURITY_KEYS: &[&str] = &[
     "ssl.truststore.password",
     "ssl.truststore.type",
 ];
+
+/// What may be set for the listeners of one name at all brokers.
+const OF_ANY_LISTENER: &[&str] = &["max.connections", "max.connection.creation.rate", "num.network.threads"];
 
 fn refuse_all(configs: &Originals, refused: impl Fn(&str) -> bool, message: &str) -> Result<(), AlterError> {
     let names: BTreeSet<&str> = configs
@@ -108,6 +112,11 @@ fn check_whole(broker: &BrokerConfig, dynamic: DynamicConfigs) -> Result<(), Alt
             other => other.to_string(),
         })
     })?;
+    check_threads(broker, &changed)?;
+    check_connections(broker, &changed)
+}
+
+fn check_threads(broker: &BrokerConfig, changed: &BrokerConfig) -> Result<(), AlterError> {
     for name in THREADS {
         let (now, then): (i32, i32) = (broker.settings.read(name), changed.settings.read(name));
         if then < 1 {
@@ -133,11 +142,31 @@ fn check_whole(broker: &BrokerConfig, dynamic: DynamicConfigs) -> Result<(), Alt
                 format!("Dynamic thread count update validation failed for {name}={then}, {most} {now}")
             }
         };
-        // Kafka puts its exceptions together in this way.
-        return Err(AlterError::InvalidRequest(format!(
-            "Invalid value org.apache.kafka.common.config.ConfigException: {refused} for configuration Invalid dynamic \
-             configuration"
-        )));
+        return Err(invalid(&refused));
     }
     Ok(())
+}
+
+/// Nobody may be shut out by mistake: no connection at all is what only the file can say.
+fn check_connections(broker: &BrokerConfig, changed: &BrokerConfig) -> Result<(), AlterError> {
+    let listeners = changed.listeners.iter().chain(&changed.controller_listeners);
+    for endpoint in listeners {
+        let now = broker.limits_of(&endpoint.listener);
+        let then = changed.limits_of(&endpoint.listener);
+        if then.max_connections < 1 && then != now {
+            return Err(invalid("Invalid max.connections 0"));
+        }
+        if then.max_connection_creation_rate < 1 && then != now {
+            return Err(invalid("Invalid max.connection.creation.rate 0"));
+        }
+    }
+    Ok(())
+}
+
+/// As Kafka puts its exceptions together.
+fn invalid(refused: &str) -> AlterError {
+    AlterError::InvalidRequest(format!(
+        "Invalid value org.apache.kafka.common.config.ConfigException: {refused} for configuration Invalid dynamic \
+         configuration"
+    ))
 }

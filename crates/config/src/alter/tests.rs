@@ -168,6 +168,24 @@ fn brokers() {
         ),
         (
             all,
+            "listener.name.plaintext.max.connections",
+            "0",
+            "Invalid value org.apache.kafka.common.config.ConfigException: Invalid max.connections 0 for configuration Invalid dynamic configuration",
+        ),
+        (
+            one,
+            "max.connection.creation.rate",
+            "0",
+            "Invalid value org.apache.kafka.common.config.ConfigException: Invalid max.connection.creation.rate 0 for configuration Invalid dynamic configuration",
+        ),
+        (
+            one,
+            "listener.name.plaintext.max.connections",
+            "-1",
+            "Invalid value -1 for configuration max.connections: Value must be at least 0",
+        ),
+        (
+            all,
             "listener.name.plaintext.ssl.keystore.type",
             "JKS",
             "Cannot update these configs at default cluster level, broker id must be specified: [listener.name.plaintext.ssl.keystore.type]",

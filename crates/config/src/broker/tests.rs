@@ -417,3 +417,30 @@ fn what_no_node_takes_dynamically_is_left_out() {
         ]
     );
 }
+
+#[test]
+fn a_listener_sets_for_itself_how_many_connections_it_takes() {
+    let limits = |config: &BrokerConfig, listener: &str| {
+        let limits = config.limits_of(&ListenerName::new(listener));
+        (limits.max_connections, limits.max_connection_creation_rate)
+    };
+    let own = "max.connections=9\nlistener.name.plaintext.max.connections=5\n\
+               listener.name.controller.max.connection.creation.rate=7\nlistener.name.PLAINTEXT.max.connections=3";
+    let config = node(own).unwrap();
+    assert_eq!(limits(&config, "PLAINTEXT"), (5, i32::MAX));
+    assert_eq!(limits(&config, "CONTROLLER"), (9, 7));
+    assert_eq!(limits(&config, "OTHER"), (9, i32::MAX));
+    let dynamic = DynamicConfigs {
+        broker: Originals::from([("listener.name.plaintext.max.connections".to_owned(), "6".to_owned())]),
+        cluster: Originals::from([("listener.name.plaintext.max.connections".to_owned(), "8".to_owned())]),
+    };
+    assert_eq!(
+        limits(&config.with_dynamic(dynamic).unwrap(), "PLAINTEXT"),
+        (6, i32::MAX)
+    );
+    for wrong in ["many", "-1", "3000000000"] {
+        let refused = node(&format!("listener.name.plaintext.max.connections={wrong}"));
+        let message = refused.unwrap_err();
+        assert!(message.contains("max.connections"), "{wrong}: {message}");
+    }
+}

@@ -4,7 +4,10 @@
 
 use base::Windows;
 use bytes::Bytes;
-use network::{Admission, Arrivals, ConnectionLimits, Listener, ListenerSettings, Reply, RequestContext, Service};
+use network::{
+    Admission, ConnectionCounts, ConnectionLimits, Listener, ListenerLimits, ListenerSettings, Reply, RequestContext,
+    Service, Share,
+};
 use protocol::ApiKey;
 use quorum::Entrance;
 use std::collections::BTreeSet;
@@ -70,19 +73,21 @@ impl Service for Reached {
 /// A listener for controllers; port 0 is any.
 pub async fn bind(port: u16) -> Listener {
     let limits = ConnectionLimits {
-        all: usize::MAX,
+        all: ListenerLimits {
+            connections: usize::MAX,
+            rate: None,
+        },
         per_ip: usize::MAX,
-        overrides: Default::default(),
-        rates: Default::default(),
+        ..Default::default()
     };
     let settings = ListenerSettings {
-        name: Arc::from("CONTROLLER"),
+        counts: ConnectionCounts::new(Windows::new(11, Duration::from_secs(1)))
+            .listener("CONTROLLER", Share::WithOthers),
         host: "127.0.0.1".to_owned(),
         port,
         max_request_bytes: 100 << 20,
         max_idle: Duration::from_secs(600),
         connections: watch::channel(limits).1,
-        arrivals: Arrivals::new(Windows::new(11, Duration::from_secs(1))),
         backlog: 50,
         send_buffer: None,
         receive_buffer: None,

@@ -72,6 +72,14 @@ fn what_happens_shows_in_the_metrics() -> Result<()> {
     let of_raft = |name: &str| value(&format!("kafka_server_raft_metrics_{name}"));
     assert_eq!(of_raft("current_leader"), Some(1.0));
     assert!(of_raft("high_watermark") > Some(0.0) && of_raft("high_watermark") <= of_raft("log_end_offset"));
+    let of_sockets = |name: &str| {
+        value(&format!(
+            "kafka_server_socket_server_metrics_{name}{{listener=\"PLAINTEXT\"}}"
+        ))
+    };
+    assert_eq!(of_sockets("connection_count"), Some(1.0));
+    assert!(of_sockets("connection_accept_rate") > Some(0.0), "{page:?}");
+    assert_eq!(of_sockets("connection_accept_throttle_time"), None, "none had to wait");
     assert_eq!(value("kafka_server_replicamanager_leadercount"), Some(2.0));
     assert_eq!(
         value("kafka_server_replicamanager_underreplicatedpartitions"),

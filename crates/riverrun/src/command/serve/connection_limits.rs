@@ -3,7 +3,7 @@
 use config::BrokerConfig;
 use metadata::Published;
 use metadata::image::ClientQuotasImage;
-use network::{ArrivalRates, ConnectionLimits};
+use network::{ConnectionLimits, IpRates, ListenerLimits};
 use std::sync::Arc;
 use tokio::net::lookup_host;
 use tokio::sync::watch;
@@ -18,22 +18,26 @@ const RATE: &str = "connection_creation_rate";
 /// cannot be looked up is warned about.
 pub(super) async fn resolve(config: &BrokerConfig) -> ConnectionLimits {
     let natural = |value: i32| usize::try_from(value).unwrap_or(0);
+    let of = |connections: i32, rate: i32| ListenerLimits {
+        connections: natural(connections),
+        rate: u32::try_from(rate).ok().filter(|rate| *rate < ANY_RATE),
+    };
+    let (sockets, of_single) = (&config.sockets, &config.listener_limits);
+    let single = of_single.iter().map(|(listener, limits)| {
+        let limits = of(limits.max_connections, limits.max_connection_creation_rate);
+        (listener.as_str().to_owned(), limits)
+    });
     let mut limits = ConnectionLimits {
-        all: natural(config.sockets.max_connections),
-        per_ip: natural(config.sockets.max_connections_per_ip),
-        overrides: Default::default(),
-        rates: ArrivalRates {
-            all: u32::try_from(config.sockets.max_connection_creation_rate)
-                .ok()
-                .filter(|rate| *rate < ANY_RATE),
-            ..Default::default()
-        },
+        all: of(sockets.max_connections, sockets.max_connection_creation_rate),
+        listeners: single.collect(),
+        per_ip: natural(sockets.max_connections_per_ip),
+        ..ConnectionLimits::default()
     };
     for (host, limit) in &config.max_connections_per_ip_overrides {
         match lookup_host((host.as_str(), 0)).await {
             Ok(found) => limits
                 .overrides
-                .extend(found.map(|address| (address.ip(), natural(*limit)))),
+                .extend(found.map(|address| (address.ip().to_canonical(), natural(*limit)))),
             Err(error) => warn!(host, %error, "max.connections.per.ip.overrides names a host that cannot be found"),
         }
     }
@@ -42,14 +46,14 @@ pub(super) async fn resolve(config: &BrokerConfig) -> ConnectionLimits {
 
 /// Adds what the quotas of addresses say (KIP-612). A host, which only Kafka's controllers take for an address, counts with all of its
 /// addresses.
-async fn add_quotas(quotas: &ClientQuotasImage, rates: &mut ArrivalRates) {
+async fn add_quotas(quotas: &ClientQuotasImage, rates: &mut IpRates) {
     for (entity, quotas) in quotas.iter() {
         let (Some(ip), Some(rate)) = (entity.get("ip"), quotas.get(RATE)) else {
             continue;
         };
         let rate = *rate as u32;
         match ip {
-            None => rates.per_ip = Some(rate).filter(|rate| *rate < ANY_RATE),
+            None => rates.default = Some(rate).filter(|rate| *rate < ANY_RATE),
             Some(host) => match lookup_host((host.as_str(), 0)).await {
                 Ok(found) => rates
                     .overrides
@@ -75,7 +79,7 @@ pub(super) async fn follow(
             |(of, by): &(Arc<BrokerConfig>, ClientQuotasImage)| Arc::ptr_eq(of, &config) && by.is_same(&quotas);
         if !known.as_ref().is_some_and(is_known) {
             let mut wanted = resolve(&config).await;
-            add_quotas(&quotas, &mut wanted.rates).await;
+            add_quotas(&quotas, &mut wanted.ip_rates).await;
             limits.send_if_modified(|limits| {
                 let differ = *limits != wanted;
                 *limits = wanted;

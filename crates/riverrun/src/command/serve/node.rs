@@ -15,7 +15,7 @@ use base::{Clock, Rng};
 use broker::start::{BrokerOptions, RunningBroker};
 use config::{BrokerConfig, Endpoint};
 use network::listener::Serving;
-use network::{Arrivals, ConnectionLimits, Listener, ListenerSettings};
+use network::{ConnectionCounts, ConnectionLimits, Listener, ListenerCounts, ListenerSettings, Share};
 use quorum::{QuorumNode, QuorumOptions};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -114,9 +114,12 @@ pub async fn prepare(config: BrokerConfig, format: FormatNew, world: World) -> R
     let mut identity = identity::establish(&world.fs, &config, format)?;
     let locks = dir_locks::take(&*world.fs, &config, &mut identity)?;
     let (limits, connections) = watch::channel(connection_limits::resolve(&config).await);
-    let clients = bind_all(&config, &config.listeners, &connections).await?;
-    let controllers = bind_all(&config, &config.controller_listeners, &connections).await?;
+    let of_clients = ConnectionCounts::new(config.requests.quota_windows());
+    let of_controllers = of_clients.other_side();
+    let clients = bind_all(&config, &config.listeners, &of_clients, &connections).await?;
+    let controllers = bind_all(&config, &config.controller_listeners, &of_controllers, &connections).await?;
     let metrics = Arc::new(Registry::default());
+    network::counts::show(&metrics, [of_clients, of_controllers]);
     serve_metrics(&config, &metrics).await?;
     Ok(Parts {
         config,
@@ -281,18 +284,19 @@ impl Node {
 async fn bind_all(
     config: &BrokerConfig,
     endpoints: &[Endpoint],
+    counts: &ConnectionCounts,
     connections: &watch::Receiver<ConnectionLimits>,
 ) -> Result<Vec<Listener>> {
     let mut bound = Vec::with_capacity(endpoints.len());
-    let arrivals = Arrivals::new(config.requests.quota_windows());
     for endpoint in endpoints {
         let is_brokers_own = endpoint.listener == config.inter_broker_listener && endpoints.len() > 1;
-        let arrivals = if is_brokers_own {
-            arrivals.apart()
+        let share = if is_brokers_own {
+            Share::Apart
         } else {
-            arrivals.clone()
+            Share::WithOthers
         };
-        bound.push(Listener::bind(listener_settings(config, endpoint, connections, arrivals)).await?);
+        let counts = counts.listener(endpoint.listener.as_str(), share);
+        bound.push(Listener::bind(listener_settings(config, endpoint, counts, connections)).await?);
     }
     Ok(bound)
 }
@@ -304,8 +308,8 @@ const UNSAID_BUFFER: u32 = 102_400;
 fn listener_settings(
     config: &BrokerConfig,
     endpoint: &Endpoint,
+    counts: ListenerCounts,
     connections: &watch::Receiver<ConnectionLimits>,
-    arrivals: Arrivals,
 ) -> ListenerSettings {
     let sockets = &config.sockets;
     let natural = |value: i32| usize::try_from(value).unwrap_or(usize::MAX);
@@ -316,13 +320,12 @@ fn listener_settings(
     };
     let idle = u64::try_from(sockets.connections_max_idle_ms).unwrap_or(u64::MAX / 1_000_000);
     ListenerSettings {
-        name: Arc::from(endpoint.listener.as_str()),
+        counts,
         host: endpoint.host.clone(),
         port: endpoint.port,
         max_request_bytes: natural(sockets.socket_request_max_bytes),
         max_idle: Duration::from_millis(idle),
         connections: connections.clone(),
-        arrivals,
         backlog: u32::try_from(sockets.socket_listen_backlog_size).unwrap_or(50),
         send_buffer: buffer(sockets.socket_send_buffer_bytes),
         receive_buffer: buffer(sockets.socket_receive_buffer_bytes),
