@@ -8,6 +8,7 @@
 
 mod consumer;
 mod in_session;
+mod length;
 mod looked;
 mod read;
 mod reader;
@@ -62,7 +63,7 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
             in_session::release(&session, forgotten, &limits.reader);
             let mut work = InSession::new(session, due);
             work.read_or_wait(broker, &context.connection.alarm, &limits).await;
-            let len = || response::len_of_session(broker, context, id, &work);
+            let len = || response::len_of_session(broker, context, &work);
             if let Some(time) = throttled(broker, context, &limits.reader, len) {
                 return respond(context, &response::empty(id, time));
             }
@@ -73,7 +74,7 @@ pub async fn handle(broker: &Arc<Broker>, context: &RequestContext, body: Bytes)
         Opened::Full { id, session, wanted } => (wanted, id, session),
     };
     let reads = read_or_wait(broker, &context.connection.alarm, &wanted, &limits).await;
-    let len = || response::len_of_everything(broker, context, id, &wanted, &reads);
+    let len = || response::len_of_everything(broker, context, &wanted, &reads);
     if let Some(time) = throttled(broker, context, &limits.reader, len) {
         // The client has learned nothing of it.
         broker.fetch_sessions.end(id);

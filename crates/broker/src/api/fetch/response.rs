@@ -1,6 +1,7 @@
 //! The answer to a Fetch: everything, or what changed since the session's last answer.
 
 use super::in_session::InSession;
+use super::length::Length;
 use super::lock;
 use super::read::Read;
 use crate::Broker;
@@ -11,7 +12,7 @@ use network::RequestContext;
 use protocol::messages::fetch_response::{
     FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
-use protocol::{ErrorCode, Records, frame};
+use protocol::{ErrorCode, Records};
 use std::sync::Mutex;
 
 /// The first version that names the current leader beside an error about it.
@@ -67,32 +68,27 @@ pub(super) fn empty(session_id: i32, throttle_time_ms: i32) -> FetchResponse {
 pub(super) fn len_of_everything(
     broker: &Broker,
     context: &RequestContext,
-    session_id: i32,
     wanted: &[Wanted],
     reads: &[Read],
 ) -> u64 {
-    len(context, &of_everything(broker, context, session_id, None, wanted, reads.to_vec()))
+    let image = broker.image.borrow().image.clone();
+    let mut length = Length::new(&image, context);
+    for (wanted, read) in wanted.iter().zip(reads) {
+        length.add(&wanted.key, read);
+    }
+    length.finish()
 }
 
 /// How long [`of_session`] would be; nothing is noted, so that the same can be told later.
-pub(super) fn len_of_session(broker: &Broker, context: &RequestContext, session_id: i32, work: &InSession) -> u64 {
+pub(super) fn len_of_session(broker: &Broker, context: &RequestContext, work: &InSession) -> u64 {
     let image = broker.image.borrow().image.clone();
-    let mut gathered = Gathered::new(&image, context);
+    let mut length = Length::new(&image, context);
     work.peek(|due, read, cached| {
         if cached.is_none_or(|cached| is_news(cached, read)) {
-            gathered.add(&due.wanted.key, read.clone());
+            length.add(&due.wanted.key, read);
         }
     });
-    len(context, &gathered.finish(session_id))
-}
-
-/// As Kafka counts it: the four bytes of the length, and what follows the header.
-fn len(context: &RequestContext, response: &FetchResponse) -> u64 {
-    let (key, version) = (context.api_key, context.api_version);
-    let framed = frame::encode_response(response, key, version, context.correlation_id);
-    let header = frame::response_prefix(key, version, context.correlation_id, 0);
-    let header = header.map_or(0, |prefix| prefix.len() as u64 - 4);
-    framed.map_or(0, |framed| framed.len() - header)
+    length.finish()
 }
 
 /// The answer to a request that is wrong as a whole: an error for each partition, or from version 13 on only one.
@@ -135,7 +131,8 @@ fn is_news(cached: &Cached, read: &Read) -> bool {
         || cached.log_start_offset != read.log_start_offset.0
 }
 
-struct Gathered<'a> {
+/// An answer, partition by partition; how long it gets is what [`Length`] says of the same.
+pub(super) struct Gathered<'a> {
     hints: LeaderHints<'a>,
     version: i16,
     topics: Vec<FetchableTopicResponse>,
@@ -145,12 +142,12 @@ struct Gathered<'a> {
 }
 
 impl<'a> Gathered<'a> {
-    fn new(image: &'a MetadataImage, context: &'a RequestContext) -> Self {
+    pub(super) fn new(image: &'a MetadataImage, context: &'a RequestContext) -> Self {
         let hints = LeaderHints::new(image, &context.connection.listener);
         Self { hints, version: context.api_version, topics: Vec::new(), last: None, unknown: Vec::new() }
     }
 
-    fn finish(mut self, session_id: i32) -> FetchResponse {
+    pub(super) fn finish(mut self, session_id: i32) -> FetchResponse {
         self.append_unknown();
         let endpoints = self.hints.endpoints().into_iter().map(|endpoint| NodeEndpoint {
             node_id: endpoint.node.0,
@@ -166,7 +163,7 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    fn add(&mut self, key: &FetchPartitionKey, read: Read) {
+    pub(super) fn add(&mut self, key: &FetchPartitionKey, read: Read) {
         if read.unknown {
             self.unknown.push((key.clone(), read));
         } else {
@@ -190,21 +187,27 @@ impl<'a> Gathered<'a> {
             });
             self.last = Some(key.clone());
         }
-        let current_leader = self.leader(key, read.error);
+        let current_leader = leader(&mut self.hints, self.version, key, read.error);
         if let Some(topic) = self.topics.last_mut() {
             topic.partitions.push(partition(key.index, read, current_leader));
         }
     }
+}
 
-    fn leader(&mut self, key: &FetchPartitionKey, error: ErrorCode) -> LeaderIdAndEpoch {
-        let is_about_leader = matches!(error, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch);
-        if self.version < LEADERS_FROM || !is_about_leader {
-            return LeaderIdAndEpoch::default();
-        }
-        let topic = self.hints.topic(&key.topic, key.topic_id);
-        let (leader, epoch) = self.hints.name(topic, key.index);
-        LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0 }
+/// The leader that is named beside an error about it.
+pub(super) fn leader(
+    hints: &mut LeaderHints<'_>,
+    version: i16,
+    key: &FetchPartitionKey,
+    error: ErrorCode,
+) -> LeaderIdAndEpoch {
+    let is_about_leader = matches!(error, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch);
+    if version < LEADERS_FROM || !is_about_leader {
+        return LeaderIdAndEpoch::default();
     }
+    let topic = hints.topic(&key.topic, key.topic_id);
+    let (leader, epoch) = hints.name(topic, key.index);
+    LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0 }
 }
 
 fn partition(partition_index: i32, read: Read, current_leader: LeaderIdAndEpoch) -> PartitionData {
