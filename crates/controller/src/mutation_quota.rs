@@ -65,7 +65,23 @@ impl Bucket {
 struct Account {
     owner: QuotaOwner,
     excess: Excess,
+    charged: usize,
     wait: Duration,
+}
+
+/// How whoever is being charged stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// With whom the quota is shared.
+    pub owner: QuotaOwner,
+    /// How many partitions the request has been charged for.
+    pub charged: usize,
+    /// How many more are free; less than none is a debt.
+    pub tokens: f64,
+    /// How many come back in a second.
+    pub rate: f64,
+    /// How many can be saved up.
+    pub burst: f64,
 }
 
 /// The buckets, as the active controller keeps them.
@@ -110,6 +126,7 @@ impl MutationQuotas {
         self.account = Some(Account {
             owner,
             excess: asker.excess,
+            charged: 0,
             wait: Duration::ZERO,
         });
     }
@@ -127,10 +144,24 @@ impl MutationQuotas {
             return Err(ApiError::silent(ErrorCode::ThrottlingQuotaExceeded));
         }
         bucket.tokens -= partitions as f64;
+        account.charged += partitions;
         if account.excess == Excess::Allowed {
             account.wait = bucket.wait();
         }
         Ok(())
+    }
+
+    /// How whoever is being charged stands now; none who has no quota.
+    pub fn standing(&self) -> Option<Standing> {
+        let account = self.account.as_ref()?;
+        let bucket = self.buckets.get(&account.owner)?;
+        Some(Standing {
+            owner: account.owner.clone(),
+            charged: account.charged,
+            tokens: bucket.tokens,
+            rate: bucket.rate,
+            burst: bucket.burst,
+        })
     }
 
     /// Nothing more is charged; answers how long the client is to wait, in milliseconds.

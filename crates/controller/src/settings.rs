@@ -1,7 +1,7 @@
 //! What this controller is told by its configuration, and what follows from it together with the dynamic configs.
 
 use crate::state::ControllerState;
-use base::NodeId;
+use base::{NodeId, Windows};
 use config::{BrokerConfig, topic};
 use metadata::image::TopicImage;
 use std::sync::Arc;
@@ -49,6 +49,14 @@ impl ControllerSettings {
             unclean_election_interval: config.settings.read("unclean.leader.election.interval.ms"),
             config,
         }
+    }
+
+    /// The samples over which is measured how fast clients make changes.
+    pub fn mutation_windows(&self) -> Windows {
+        let samples: i32 = self.config.settings.read("controller.quota.window.num");
+        let seconds: i32 = self.config.settings.read("controller.quota.window.size.seconds");
+        let natural = |number: i32| u32::try_from(number).unwrap_or(1);
+        Windows::new(natural(samples), Duration::from_secs(u64::from(natural(seconds))))
     }
 
     /// This node's id.

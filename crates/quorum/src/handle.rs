@@ -2,6 +2,7 @@
 
 use crate::api;
 use crate::driver::Command;
+use crate::mutation::MutationFigures;
 use crate::operation::{Asked, Decision, Refused};
 use crate::replica::Replica;
 use crate::sign_of_life::{LastWord, SignOfLife};
@@ -36,6 +37,8 @@ pub struct Quorum {
     pub(crate) last_word: LastWord,
     /// Whether brokers are looked for whose connection ended.
     pub(crate) broker_probes: BrokerProbes,
+    /// What is shown of who has partitions made and deleted.
+    pub(crate) mutation_figures: Arc<MutationFigures>,
 }
 
 /// Whether brokers are looked for whose connection ended, as `riverrun.broker.probe.enable` has it.

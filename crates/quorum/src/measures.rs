@@ -74,6 +74,7 @@ impl QuorumNode {
     pub fn show(&self, metrics: &Registry) {
         if self.is_controller {
             show_controller(metrics, self.own, &self.active, &self.published);
+            self.service.quorum.mutation_figures.show(metrics);
         }
         show_raft(metrics, &self.active, &self.log_ends);
     }

@@ -1,10 +1,15 @@
 //! Requests that make or delete partitions, and the quota of whoever asks (KIP-599).
 
+mod figures;
+
+pub(crate) use figures::MutationFigures;
+
 use crate::handle::Entrance;
 use crate::operation::Refused;
 use controller::mutation_quota::{Asker, Excess};
 use controller::{ControllerState, OpContext, Outcome};
 use network::RequestContext;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Has the controller decide as [`Entrance::operate`] does, charging the client; answers also how many milliseconds the client is to
@@ -28,10 +33,15 @@ where
             Excess::Allowed
         },
     };
+    let figures = Arc::clone(&entrance.quorum.mutation_figures);
     let decided = entrance.operate(move |state, cx| {
         cx.mutations.open(&state.image().client_quotas, asker, cx.now);
         let outcome = decide(state, cx);
+        let standing = cx.mutations.standing();
         let wait = cx.mutations.close();
+        if let Some(standing) = standing {
+            figures.note(standing, wait, cx.now);
+        }
         outcome.map(|response| (response, wait))
     });
     let (response, wait) = decided.await?;

@@ -10,6 +10,7 @@ use crate::handle::{BrokerProbes, ControllerHandle, Entrance, Quorum};
 use crate::leader_pulse::LeaderPulse;
 use crate::load::{Loaded, load};
 use crate::metadata_log::MetadataLog;
+use crate::mutation::MutationFigures;
 use crate::options::{QuorumOptions, asker, listener, outgoing, raft_config, static_voters};
 use crate::peers::Peers;
 use crate::publisher::Publisher;
@@ -126,6 +127,7 @@ pub fn start(
         settings: settings_in_force,
         active,
         log_ends: ends,
+        mutation_figures: Arc::new(MutationFigures::new(settings.mutation_windows(), Arc::clone(&clock))),
     };
     let mut driver = Driver {
         clock: Arc::clone(&clock),
@@ -223,6 +225,7 @@ struct Shown {
     settings: watch::Receiver<Arc<BrokerConfig>>,
     active: watch::Receiver<ActiveController>,
     log_ends: watch::Receiver<LogEnds>,
+    mutation_figures: Arc<MutationFigures>,
 }
 
 fn assemble(
@@ -246,6 +249,7 @@ fn assemble(
         commands: commands.clone(),
         last_word,
         broker_probes,
+        mutation_figures: shown.mutation_figures,
     });
     QuorumNode {
         published: shown.published,

@@ -50,13 +50,19 @@ impl Registry {
         family.metrics.insert(label_text(labels), asked);
     }
 
-    /// Gauges of one name whose labels, too, are asked for whenever the page is read: nothing is kept for what comes and goes in
-    /// great numbers. `read` hands each to what it is given, and must not touch the registry, nor wait long.
-    pub fn asked_gauges(&self, descriptor: &Descriptor, read: impl Fn(&mut Show<'_>) + Send + Sync + 'static) {
+    /// Gauges of one name whose labels, too, are asked for whenever the page is read, but for those that all of them have: nothing is
+    /// kept for what comes and goes in great numbers. `read` hands each to what it is given, and must not touch the registry, nor
+    /// wait long. They replace those with the same labels in common.
+    pub fn asked_gauges(
+        &self,
+        descriptor: &Descriptor,
+        common: &Labels<'_>,
+        read: impl Fn(&mut Show<'_>) + Send + Sync + 'static,
+    ) {
         let mut families = self.lock();
         let family = family_of(&mut families, descriptor);
         let asked = Metric::AskedMany(AskedMany(Arc::new(read)));
-        family.metrics.insert(String::new(), asked);
+        family.metrics.insert(label_text(common), asked);
     }
 
     /// The histogram of that name and those labels.

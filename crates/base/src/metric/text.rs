@@ -22,8 +22,8 @@ pub(super) fn family(page: &mut String, name: &str, help: &str, metrics: &BTreeM
             Metric::Counter(counter) => _ = writeln!(page, "{shown}{labels} {}", counter.get()),
             Metric::Gauge(gauge) => _ = writeln!(page, "{shown}{labels} {}", gauge.get()),
             Metric::Asked(asked) => _ = writeln!(page, "{shown}{labels} {}", (asked.0)()),
-            Metric::AskedMany(asked) => (asked.0)(&mut |labels, value| {
-                let labels = label_text(labels);
+            Metric::AskedMany(asked) => (asked.0)(&mut |own, value| {
+                let labels = joined(labels, &label_text(own));
                 let _ = writeln!(page, "{shown}{labels} {value}");
             }),
             Metric::Histogram(histogram) => {
@@ -36,6 +36,15 @@ pub(super) fn family(page: &mut String, name: &str, help: &str, metrics: &BTreeM
                 let _ = writeln!(page, "{name}_count{labels} {}", summary.count);
             }
         }
+    }
+}
+
+/// Labels after others.
+fn joined(first: &str, then: &str) -> String {
+    match (first.strip_suffix('}'), then.strip_prefix('{')) {
+        (Some(first), Some(then)) => format!("{first},{then}"),
+        (_, None) => first.to_owned(),
+        (None, _) => then.to_owned(),
     }
 }
 
@@ -64,9 +73,13 @@ mod tests {
         registry.counter(&BYTES_IN, &[]).add(1);
         registry.histogram(&FLUSH, &[], Unit::Millis).observe(2000);
         registry.asked_gauge(&DIRTY, &[("logDirectory", "/d")], || 12.5);
-        registry.asked_gauges(&SIZE, |show| {
+        registry.asked_gauges(&SIZE, &[], |show| {
             show(&[("topic", "t"), ("partition", "0")], 3.0);
             show(&[("topic", "t"), ("partition", "1")], 4.0);
+        });
+        registry.asked_gauges(&SIZE, &[("is_future", "true")], |show| {
+            show(&[("topic", "t")], 5.0);
+            show(&[], 6.0);
         });
         let gone = Descriptor { name: "gone", ..DIRTY };
         registry.gauge(&gone, &[]).set(1.0);
@@ -76,6 +89,8 @@ mod tests {
             # TYPE kafka_log_log_size gauge
             kafka_log_log_size{topic="t",partition="0"} 3
             kafka_log_log_size{topic="t",partition="1"} 4
+            kafka_log_log_size{is_future="true",topic="t"} 5
+            kafka_log_log_size{is_future="true"} 6
             # HELP kafka_log_logcleanermanager_max_dirty_percent Dirt.
             # TYPE kafka_log_logcleanermanager_max_dirty_percent gauge
             kafka_log_logcleanermanager_max_dirty_percent{logDirectory="/d"} 12.5

@@ -32,7 +32,7 @@ pub(super) fn show(broker: &Arc<Broker>) {
 
 fn show_each(broker: &Arc<Broker>, descriptor: &Descriptor, read: fn(&Log) -> f64) {
     let weak = Arc::downgrade(broker);
-    broker.metrics.asked_gauges(descriptor, move |show| {
+    broker.metrics.asked_gauges(descriptor, &[], move |show| {
         let hosted = weak.upgrade().map(|broker| broker.partitions.all()).unwrap_or_default();
         for hosted in hosted.iter().filter(|hosted| !hosted.dir().is_offline()) {
             let look = |partition: &Partition| (partition.topic_partition().clone(), read(partition.log()));

@@ -34,24 +34,23 @@ const REQUEST: Resource = ("Request", |quotas| &quotas.request);
 /// Shows the figures when the page is read. The labels are those of the rules that come with the JMX exporter.
 pub fn show(broker: &Arc<Broker>) {
     let shown = |descriptor, resources: &'static [Resource], pick: fn(f64, Option<f64>) -> Option<f64>| {
-        let weak = Arc::downgrade(broker);
-        broker.metrics.asked_gauges(descriptor, move |show| {
-            let Some(broker) = weak.upgrade() else { return };
-            let now = broker.clock.now();
-            for (resource, quota) in resources {
-                quota(&broker.quotas).lock().show(now, |owner, rate, wait| {
-                    let labels = [
-                        ("resource", *resource),
-                        ("user", &*owner.user),
-                        ("clientId", &*owner.client_id),
-                    ];
-                    let named: Vec<_> = labels.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-                    if let Some(value) = pick(rate, wait) {
-                        show(&named, value);
-                    }
+        for (resource, quota) in resources {
+            let weak = Arc::downgrade(broker);
+            broker
+                .metrics
+                .asked_gauges(descriptor, &[("resource", *resource)], move |show| {
+                    let Some(broker) = weak.upgrade() else { return };
+                    quota(&broker.quotas)
+                        .lock()
+                        .show(broker.clock.now(), |owner, rate, wait| {
+                            let labels = [("user", &*owner.user), ("clientId", &*owner.client_id)];
+                            let named: Vec<_> = labels.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+                            if let Some(value) = pick(rate, wait) {
+                                show(&named, value);
+                            }
+                        });
                 });
-            }
-        });
+        }
     };
     shown(&BYTE_RATE, &[PRODUCE, FETCH], |rate, _| Some(rate));
     shown(&REQUEST_TIME, &[REQUEST], |rate, _| Some(rate));

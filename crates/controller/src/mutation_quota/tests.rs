@@ -57,6 +57,32 @@ fn a_burst_is_free_a_debt_is_not() {
 }
 
 #[test]
+fn who_is_charged_can_be_looked_at() {
+    let quotas = quotas(&[(&[("user", Some("u"))], 2.0)]);
+    let mut mutations = MutationQuotas::new(Duration::from_secs(11));
+    mutations.open(&quotas, asker("u", "c", Excess::Refused), at(0));
+    for topic in [3, 21] {
+        assert!(mutations.charge(topic).is_ok());
+    }
+    assert!(mutations.charge(1).is_err());
+    let standing = Standing {
+        owner: QuotaOwner {
+            user: "u".to_owned(),
+            client_id: String::new(),
+        },
+        charged: 24,
+        tokens: -2.0,
+        rate: 2.0,
+        burst: 22.0,
+    };
+    assert_eq!(mutations.standing(), Some(standing));
+    mutations.close();
+    assert_eq!(mutations.standing(), None);
+    mutations.open(&quotas, asker("other", "c", Excess::Refused), at(0));
+    assert_eq!(mutations.standing(), None, "without a quota");
+}
+
+#[test]
 fn who_knows_no_refusal_is_told_to_wait() {
     let quotas = quotas(&[(&[("client-id", None)], 1.0)]);
     let mut mutations = MutationQuotas::new(Duration::from_secs(1));

@@ -40,7 +40,7 @@ pub fn show(metrics: &Registry, sides: [ConnectionCounts; 2]) {
     let sides = Arc::new(sides);
     for (descriptor, figure) in FIGURES {
         let sides = Arc::clone(&sides);
-        metrics.asked_gauges(&descriptor, move |show| {
+        metrics.asked_gauges(&descriptor, &[], move |show| {
             each_listener(&sides, |name, listener| {
                 if let Some(value) = figure(listener) {
                     show(&[("listener", name)], value);
@@ -50,7 +50,7 @@ pub fn show(metrics: &Registry, sides: [ConnectionCounts; 2]) {
     }
     let arrivals = Arc::clone(&sides[0].arrivals);
     metrics.asked_gauge(&RATE_OF_ALL, &[], move || arrivals.rate());
-    metrics.asked_gauges(&RATE, move |show| show_rates(&sides, show));
+    metrics.asked_gauges(&RATE, &[], move |show| show_rates(&sides, show));
 }
 
 fn show_rates(sides: &[ConnectionCounts; 2], show: &mut Show<'_>) {

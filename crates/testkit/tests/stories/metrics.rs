@@ -103,3 +103,25 @@ fn what_happens_shows_in_the_metrics() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn who_has_a_quota_for_partitions_shows_in_the_metrics() -> Result<()> {
+    let [port] = free_ports::<1>()?;
+    let address = format!("127.0.0.1:{port}");
+    let settings = Settings::default().with("riverrun.metrics.listeners", &address);
+    let broker = SingleNode::start(Maker::Riverrun, &settings)?;
+    super::mutation_quota::quota(&broker, Some(0.5))?;
+    let mut talk = Talk::to(&broker)?;
+    talk.create_topic("measured", 3, &[])?;
+    let page = scrape(&address)?;
+    let of_quota = |name: &str| {
+        let labels = "resource=\"ControllerMutation\",clientId=\"testkit\"";
+        page.get(&format!("kafka_server_quota_{name}{{{labels}}}")).copied()
+    };
+    // Eleven samples of a second at half a partition each, and three of them used.
+    let tokens = of_quota("tokens");
+    assert!(tokens.is_some_and(|tokens| (2.5..5.5).contains(&tokens)), "{tokens:?}");
+    assert!(of_quota("mutation_rate").is_some_and(|rate| rate > 0.0), "{page:?}");
+    assert_eq!(of_quota("throttle_time"), None, "nobody had to wait");
+    Ok(())
+}

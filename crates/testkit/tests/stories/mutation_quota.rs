@@ -15,7 +15,7 @@ const THROTTLING_QUOTA_EXCEEDED: i16 = 89;
 const PARTITIONS: i32 = 60;
 
 /// A change to the quota of this test's client id.
-fn quota(broker: &dyn Cluster, rate: Option<f64>) -> Result<()> {
+pub(super) fn quota(broker: &dyn Cluster, rate: Option<f64>) -> Result<()> {
     let entity = EntityData {
         entity_type: "client-id".to_owned(),
         entity_name: Some("testkit".to_owned()),
