@@ -21,6 +21,19 @@ impl Raft {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
+        match request {
+            Request::Vote(_) | Request::BeginQuorumEpoch(_) | Request::EndQuorumEpoch(_) => {
+                self.hear_of_election(to, request, answer, now, out);
+            }
+            Request::Fetch(_) | Request::FetchSnapshot(_) => self.hear_of_log(to, request, answer, now, out),
+            Request::ApiVersions | Request::UpdateVoter(_) | Request::AddVoter(_) | Request::RemoveVoter(_) => {
+                self.hear_of_voters(id, to, request, answer, now, out);
+            }
+        }
+    }
+
+    /// Takes in an answer about who is to lead, or leads.
+    fn hear_of_election(&mut self, to: Destination, request: Request, answer: Answer, now: Now, out: &mut Vec<Effect>) {
         match (request, answer) {
             (
                 Request::Vote(request),
@@ -46,6 +59,13 @@ impl Raft {
                     self.on_end_acknowledged(to.node, request.epoch);
                 }
             }
+            (_, _) => self.answered_something_else(to, now),
+        }
+    }
+
+    /// Takes in some of the leader's log, or of its snapshot.
+    fn hear_of_log(&mut self, to: Destination, request: Request, answer: Answer, now: Now, out: &mut Vec<Effect>) {
+        match (request, answer) {
             (
                 Request::Fetch(request),
                 Answer::Fetch {
@@ -68,6 +88,21 @@ impl Raft {
             ) => {
                 self.on_snapshot_answer(&to, &request, error, leadership, chunk, now, out);
             }
+            (_, _) => self.answered_something_else(to, now),
+        }
+    }
+
+    /// Takes in an answer about who votes, and what voters can do.
+    fn hear_of_voters(
+        &mut self,
+        id: RequestId,
+        to: Destination,
+        request: Request,
+        answer: Answer,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        match (request, answer) {
             (Request::ApiVersions, Answer::ApiVersions { error, kraft_versions }) => {
                 self.on_api_versions(id, error, kraft_versions, now, out);
             }
@@ -79,9 +114,13 @@ impl Raft {
             // Whether it worked shows in the log.
             (Request::AddVoter(_), Answer::AddVoter { .. }) | (Request::RemoveVoter(_), Answer::RemoveVoter { .. }) => {
             }
-            // An answer to something else: the host's mistake, or the other's.
-            (_, _) => self.requests.pause(to, now.instant),
+            (_, _) => self.answered_something_else(to, now),
         }
+    }
+
+    /// The host's mistake, or the other's.
+    fn answered_something_else(&mut self, to: Destination, now: Now) {
+        self.requests.pause(to, now.instant);
     }
 
     /// Takes in that a request has no answer.
