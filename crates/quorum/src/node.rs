@@ -4,11 +4,11 @@ use crate::active_controller::ActiveController;
 use crate::bootstrap;
 use crate::broker_pulse::{BrokerPulses, Notes};
 use crate::broker_watch;
-use crate::driver::{Desk, Driver, LogEnds};
+use crate::driver::{Command, Desk, Driver, LogEnds};
 use crate::error::QuorumError;
 use crate::handle::{BrokerProbes, ControllerHandle, Entrance, Quorum};
 use crate::leader_pulse::LeaderPulse;
-use crate::load::{Loaded, load};
+use crate::load::load;
 use crate::metadata_log::MetadataLog;
 use crate::mutation::MutationFigures;
 use crate::options::{QuorumOptions, asker, listener, outgoing, raft_config, static_voters};
@@ -26,7 +26,8 @@ use config::BrokerConfig;
 use controller::{ControllerSettings, MutationQuotas, Origin, Periodic, Sessions};
 use coordinator_runtime::Runtime;
 use metadata::Published;
-use raft::Raft;
+use raft::history::QuorumHistory;
+use raft::{LogShape, Raft};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -51,7 +52,7 @@ pub struct QuorumNode {
     pub(crate) own: NodeId,
     pub(crate) is_controller: bool,
     pub(crate) log_ends: watch::Receiver<LogEnds>,
-    commands: mpsc::Sender<crate::driver::Command>,
+    commands: mpsc::Sender<Command>,
     ended: oneshot::Receiver<Result<(), QuorumError>>,
     /// What goes on beside the driver: registering this controller with the active one, looking for brokers.
     beside: Vec<JoinHandle<()>>,
@@ -77,82 +78,12 @@ pub fn start(
     options: QuorumOptions,
     fs: Arc<dyn Fs>,
     clock: Arc<dyn Clock>,
-    mut rng: Rng,
+    rng: Rng,
     tokio: tokio::runtime::Handle,
 ) -> Result<QuorumNode, QuorumError> {
     let config = Arc::clone(&options.config);
-    let metadata_dir = PathBuf::from(&config.metadata_log_dir);
-    let mut log = MetadataLog::open(fs, Arc::clone(&clock), &metadata_dir, &config.metadata_log)?;
-    let loaded = load(&mut log, static_voters(&config))?;
-    let bootstrap = bootstrap::read(&**log.fs(), &metadata_dir)?;
-    let Loaded {
-        state,
-        covered,
-        history,
-        shape,
-        snapshots,
-        bytes_since_snapshot,
-        last_timestamp,
-    } = loaded;
-    let mut effects = Vec::new();
-    let raft = Raft::start(
-        raft_config(&options),
-        log.read_quorum_state()?,
-        shape,
-        history,
-        Rng::from_seed(rng.next_u64()),
-        raft::Now {
-            instant: clock.now(),
-            wall: clock.wall(),
-        },
-        &mut effects,
-    )?;
-    let quorum_nodes = raft.history().voters().ids().collect();
-    let is_alone = raft.history().voters().is_only_voter(&raft.own());
-    let settings = ControllerSettings::new(Arc::clone(&config), options.cluster_id.clone(), quorum_nodes);
-    let registration = Registration::new(config.node_id, &options.endpoints, &mut rng);
-    let snapshotter = Snapshotter::new(&config.metadata_log, snapshots, clock.now());
-    let (peers, brought) = Peers::new(asker(&options), outgoing(&config), tokio.clone());
-    let mut replica = Replica::new(raft, log, peers, Arc::clone(&clock), effects)?;
-    replica.bytes_since_snapshot = bytes_since_snapshot;
-    replica.last_timestamp = last_timestamp;
-    let (in_force, settings_in_force) = SettingsInForce::new(Arc::clone(&config));
-    let (publisher, published) = Publisher::new(in_force);
     let (commands, queue) = mpsc::channel(QUEUE);
-    let last_word = LastWord::default();
-    let (log_ends, ends) = watch::channel(LogEnds::NONE);
-    let (announced, active) = watch::channel(ActiveController::UNKNOWN);
-    let shown = Shown {
-        published,
-        settings: settings_in_force,
-        active,
-        log_ends: ends,
-        mutation_figures: Arc::new(MutationFigures::new(settings.mutation_windows(), Arc::clone(&clock))),
-    };
-    let mut driver = Driver {
-        clock: Arc::clone(&clock),
-        replica,
-        desk: Desk {
-            sessions: Sessions::activate(settings.session_timeout, &state, clock.now()),
-            mutations: MutationQuotas::new(settings.mutation_window),
-            periodic: Periodic::activate(&settings, clock.now()),
-            settings,
-            rng,
-        },
-        runtime: Runtime::new(state, covered),
-        previous_life: (config.roles.broker && is_alone).then_some(config.node_id),
-        publisher,
-        snapshotter,
-        commands: queue,
-        last_word: last_word.clone(),
-        brought,
-        registration,
-        bootstrap,
-        active: None,
-        log_ends,
-        announced,
-        listener: listener(&config),
-    };
+    let (mut driver, shown) = prepare(&options, fs, &clock, rng, &tokio, queue)?;
     let registrar = config.roles.controller.then(|| Registrar {
         request: driver.registration.request().clone(),
         published: shown.published.clone(),
@@ -160,6 +91,7 @@ pub fn start(
         settings: outgoing(&config),
     });
     driver.settle()?;
+    let last_word = driver.last_word.clone();
     let ended = spawn(driver, &tokio)?;
     let mut node = assemble(options, shown, commands, last_word, ended);
     node.beside
@@ -167,6 +99,77 @@ pub fn start(
     look_for_brokers(&mut node, &config, &tokio);
     feel_pulses(&mut node, &config, &clock, &tokio);
     Ok(node)
+}
+
+/// Reads what is on disk, and puts the driver together, which does nothing yet.
+fn prepare(
+    options: &QuorumOptions,
+    fs: Arc<dyn Fs>,
+    clock: &Arc<dyn Clock>,
+    mut rng: Rng,
+    tokio: &tokio::runtime::Handle,
+    commands: mpsc::Receiver<Command>,
+) -> Result<(Driver, Shown), QuorumError> {
+    let config = &options.config;
+    let metadata_dir = PathBuf::from(&config.metadata_log_dir);
+    let mut log = MetadataLog::open(fs, Arc::clone(clock), &metadata_dir, &config.metadata_log)?;
+    let loaded = load(&mut log, static_voters(config))?;
+    let bootstrap = bootstrap::read(&**log.fs(), &metadata_dir)?;
+    let (peers, brought) = Peers::new(asker(options), outgoing(config), tokio.clone());
+    let seed = rng.next_u64();
+    let mut replica = replicate(options, log, loaded.history, loaded.shape, peers, clock, seed)?;
+    replica.bytes_since_snapshot = loaded.bytes_since_snapshot;
+    replica.last_timestamp = loaded.last_timestamp;
+    let voters = replica.raft.history().voters();
+    let is_alone = voters.is_only_voter(&replica.raft.own());
+    let settings = ControllerSettings::new(Arc::clone(config), options.cluster_id.clone(), voters.ids().collect());
+    let registration = Registration::new(config.node_id, &options.endpoints, &mut rng);
+    let (tells, shown) = show(config, &settings, clock);
+    let driver = Driver {
+        clock: Arc::clone(clock),
+        replica,
+        desk: Desk {
+            sessions: Sessions::activate(settings.session_timeout, &loaded.state, clock.now()),
+            mutations: MutationQuotas::new(settings.mutation_window),
+            periodic: Periodic::activate(&settings, clock.now()),
+            settings,
+            rng,
+        },
+        runtime: Runtime::new(loaded.state, loaded.covered),
+        previous_life: (config.roles.broker && is_alone).then_some(config.node_id),
+        publisher: tells.publisher,
+        snapshotter: Snapshotter::new(&config.metadata_log, loaded.snapshots, clock.now()),
+        commands,
+        last_word: LastWord::default(),
+        brought,
+        registration,
+        bootstrap,
+        active: None,
+        log_ends: tells.log_ends,
+        announced: tells.announced,
+        listener: listener(config),
+    };
+    Ok((driver, shown))
+}
+
+/// Starts the machine on what was read of its log.
+fn replicate(
+    options: &QuorumOptions,
+    log: MetadataLog,
+    history: QuorumHistory,
+    shape: LogShape,
+    peers: Peers,
+    clock: &Arc<dyn Clock>,
+    seed: u64,
+) -> Result<Replica, QuorumError> {
+    let now = raft::Now {
+        instant: clock.now(),
+        wall: clock.wall(),
+    };
+    let (config, persisted) = (raft_config(options), log.read_quorum_state()?);
+    let (rng, mut effects) = (Rng::from_seed(seed), Vec::new());
+    let raft = Raft::start(config, persisted, shape, history, rng, now, &mut effects)?;
+    Replica::new(raft, log, peers, Arc::clone(clock), effects)
 }
 
 /// Has a controller look, when it comes to lead, which brokers have ended.
@@ -219,6 +222,13 @@ fn spawn(
     Ok(ended)
 }
 
+/// What the driver tells the rest of the node by.
+struct Tells {
+    publisher: Publisher,
+    log_ends: watch::Sender<LogEnds>,
+    announced: watch::Sender<ActiveController>,
+}
+
 /// What the driver shows the rest of the node.
 struct Shown {
     published: watch::Receiver<Published>,
@@ -228,10 +238,30 @@ struct Shown {
     mutation_figures: Arc<MutationFigures>,
 }
 
+fn show(config: &Arc<BrokerConfig>, settings: &ControllerSettings, clock: &Arc<dyn Clock>) -> (Tells, Shown) {
+    let (in_force, settings_in_force) = SettingsInForce::new(Arc::clone(config));
+    let (publisher, published) = Publisher::new(in_force);
+    let (log_ends, ends) = watch::channel(LogEnds::NONE);
+    let (announced, active) = watch::channel(ActiveController::UNKNOWN);
+    let tells = Tells {
+        publisher,
+        log_ends,
+        announced,
+    };
+    let shown = Shown {
+        published,
+        settings: settings_in_force,
+        active,
+        log_ends: ends,
+        mutation_figures: Arc::new(MutationFigures::new(settings.mutation_windows(), Arc::clone(clock))),
+    };
+    (tells, shown)
+}
+
 fn assemble(
     options: QuorumOptions,
     shown: Shown,
-    commands: mpsc::Sender<crate::driver::Command>,
+    commands: mpsc::Sender<Command>,
     last_word: LastWord,
     ended: oneshot::Receiver<Result<(), QuorumError>>,
 ) -> QuorumNode {
@@ -284,7 +314,7 @@ impl QuorumNode {
             return Ok(());
         }
         // If the driver is gone already, `ended` tells why.
-        _ = self.commands.send(crate::driver::Command::Stop).await;
+        _ = self.commands.send(Command::Stop).await;
         self.ended().await
     }
 }

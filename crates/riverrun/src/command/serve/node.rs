@@ -151,24 +151,15 @@ pub async fn start(parts: Parts) -> Result<Node> {
     let Parts {
         config,
         identity,
-        world,
+        mut world,
         clients,
         controllers,
         limits,
         metrics,
         locks,
     } = parts;
-    let World { fs, clock, mut rng } = world;
-    let options = QuorumOptions {
-        config: Arc::new(config.clone()),
-        cluster_id: identity.cluster_id.clone(),
-        directory_id: identity.metadata_directory_id,
-        endpoints: as_bound(&config.advertised_controller_listeners, &controllers),
-    };
-    let (quorum_fs, quorum_clock, seed) = (Arc::clone(&fs), Arc::clone(&clock), rng.next_u64());
-    let tokio = tokio::runtime::Handle::current();
-    let quorum =
-        network::thread::in_place(|| quorum::start(options, quorum_fs, quorum_clock, Rng::from_seed(seed), tokio))?;
+    let endpoints = as_bound(&config.advertised_controller_listeners, &controllers);
+    let quorum = start_quorum(&config, &identity, &mut world, endpoints)?;
     quorum.show(&metrics);
     let (settings, published) = (quorum.settings.clone(), quorum.published.clone());
     tokio::spawn(connection_limits::follow(settings, published, limits));
@@ -186,25 +177,7 @@ pub async fn start(parts: Parts) -> Result<Node> {
     if !config.roles.broker {
         return Ok(node);
     }
-    let endpoints = as_bound(&config.advertised_listeners, &clients);
-    let route = ControllerRoute::new(&config, node.quorum.controller.clone(), node.quorum.active.clone());
-    let options = BrokerOptions {
-        config,
-        cluster_id: identity.cluster_id,
-        unusable: identity.unusable,
-        clock,
-        fs,
-        rng,
-        controller: Arc::new(route),
-        published: node.quorum.published.clone(),
-        metrics,
-    };
-    let starting = broker::start::start(options, clients, endpoints);
-    let started = tokio::select! {
-        started = starting => started.map_err(Into::into),
-        lost = node.quorum.ended() => Err(lost.err().map_or_else(|| anyhow!("the quorum ended"), Into::into)),
-    };
-    match started {
+    match node.start_broker(config, identity, world, metrics, clients).await {
         Ok(broker) => {
             node.broker = Some(broker);
             Ok(node)
@@ -217,7 +190,54 @@ pub async fn start(parts: Parts) -> Result<Node> {
     }
 }
 
+fn start_quorum(
+    config: &BrokerConfig,
+    identity: &identity::Identity,
+    world: &mut World,
+    endpoints: Vec<Endpoint>,
+) -> Result<QuorumNode> {
+    let options = QuorumOptions {
+        config: Arc::new(config.clone()),
+        cluster_id: identity.cluster_id.clone(),
+        directory_id: identity.metadata_directory_id,
+        endpoints,
+    };
+    let (fs, clock) = (Arc::clone(&world.fs), Arc::clone(&world.clock));
+    let rng = Rng::from_seed(world.rng.next_u64());
+    let tokio = tokio::runtime::Handle::current();
+    Ok(network::thread::in_place(|| {
+        quorum::start(options, fs, clock, rng, tokio)
+    })?)
+}
+
 impl Node {
+    async fn start_broker(
+        &mut self,
+        config: BrokerConfig,
+        identity: identity::Identity,
+        world: World,
+        metrics: Arc<Registry>,
+        clients: Vec<Listener>,
+    ) -> Result<RunningBroker> {
+        let endpoints = as_bound(&config.advertised_listeners, &clients);
+        let route = ControllerRoute::new(&config, self.quorum.controller.clone(), self.quorum.active.clone());
+        let options = BrokerOptions {
+            config,
+            cluster_id: identity.cluster_id,
+            unusable: identity.unusable,
+            clock: world.clock,
+            fs: world.fs,
+            rng: world.rng,
+            controller: Arc::new(route),
+            published: self.quorum.published.clone(),
+            metrics,
+        };
+        tokio::select! {
+            started = broker::start::start(options, clients, endpoints) => Ok(started?),
+            lost = self.quorum.ended() => Err(lost.err().map_or_else(|| anyhow!("the quorum ended"), Into::into)),
+        }
+    }
+
     /// Waits until the node cannot go on by itself.
     ///
     /// # Errors
