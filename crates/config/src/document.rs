@@ -12,7 +12,9 @@ This page is written by `UPDATE_EXPECT=1 cargo test -p config document`, from th
 Riverrun reads Kafka's `server.properties` unchanged (Java's rules: Latin-1, `\\uXXXX`, continuation lines). A key comes from
 `--set KEY=VALUE` (`--data-dir` and `--listen` stand for such), else from the environment (`RIVERRUN_LOG_DIRS` for
 `log.dirs`), else from the file, else it has Kafka's default. Dynamic configs, set with `kafka-configs` or
-`riverrun configs`, stand above all these.
+`riverrun configs`, stand above all these. A variable in a value, `${PROVIDER:PATH:KEY}`, stands for what lies there at the start,
+if `config.providers` names the provider: Kafka's own three are built in (`FileConfigProvider`, `DirectoryConfigProvider`,
+`EnvVarConfigProvider`).
 
 An unknown key is a warning that names the nearest known one. A value that Kafka refuses is refused, in Kafka's words. What
 Riverrun does with each key of Apache Kafka 4.3:

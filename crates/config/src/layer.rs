@@ -200,6 +200,22 @@ impl Layered {
         self.entries.insert(key.to_owned(), Entry { value, source });
     }
 
+    /// Tells the operator something more.
+    pub(crate) fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
+    /// Puts what `change` makes of a key and its value in the place of every value.
+    pub(crate) fn change_values<E>(
+        &mut self,
+        mut change: impl FnMut(&str, &str) -> Result<String, E>,
+    ) -> Result<(), E> {
+        for (key, entry) in &mut self.entries {
+            entry.value = change(key, &entry.value)?;
+        }
+        Ok(())
+    }
+
     /// The value set for `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.entries.get(key).map(|entry| entry.value.as_str())
@@ -275,5 +291,8 @@ pub fn notice(key: &Key, value: &str) -> Option<String> {
 
 /// Keys that belong to a listener or to a plug-in, and are no key of the table by their whole name.
 fn is_prefixed(name: &str) -> bool {
-    name.starts_with("listener.name.") || name.starts_with("rlmm.config.") || name.starts_with("rsm.config.")
+    name.starts_with("listener.name.")
+        || name.starts_with("config.providers.")
+        || name.starts_with("rlmm.config.")
+        || name.starts_with("rsm.config.")
 }

@@ -21,6 +21,7 @@ pub mod table;
 pub mod topic;
 pub mod valid;
 pub mod value;
+pub mod variables;
 
 pub use broker::BrokerConfig;
 pub use error::ConfigError;

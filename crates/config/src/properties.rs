@@ -26,8 +26,13 @@ impl Properties {
     /// Reads `bytes`; `file` is only for messages.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, ConfigError> {
         let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
+        Self::parse_text(file, &text)
+    }
+
+    /// Reads what is text already; `file` is only for messages.
+    pub fn parse_text(file: &str, text: &str) -> Result<Self, ConfigError> {
         let mut entries = Vec::new();
-        for (line, content) in logical_lines(&text) {
+        for (line, content) in logical_lines(text) {
             let syntax = |reason| ConfigError::Syntax {
                 file: file.to_owned(),
                 line,

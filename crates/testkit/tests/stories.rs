@@ -9,6 +9,7 @@ mod stories {
     mod bad_input;
     mod cleaning;
     mod client_quotas;
+    mod config_providers;
     mod connection_limits;
     mod cordoned_dirs;
     mod dynamic_configs;

@@ -35,7 +35,6 @@ fn advice(key: &str) -> String {
         "delegation.token.secret.key" => "delegation tokens are not built",
         "security.inter.broker.protocol" => "only PLAINTEXT is built",
         "early.start.listeners" => "listeners all start together",
-        "config.providers" => "values are taken as written; put secrets into environment variables (RIVERRUN_...)",
         "unstable.api.versions.enable" | "unstable.feature.versions.enable" => "only stable versions are built",
         _ => "Java classes cannot be loaded",
     };

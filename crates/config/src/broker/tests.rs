@@ -274,11 +274,12 @@ fn roles_and_listeners_must_agree() {
     }
 }
 
-/// Keys that `BrokerConfig` reads one by one, into fields of its own.
+/// Keys that are read one by one, by `Layered`, or into fields of `BrokerConfig`'s own.
 const OWN_FIELDS: &[&str] = &[
     "advertised.listeners",
     "broker.id",
     "broker.rack",
+    "config.providers",
     "controller.listener.names",
     "cordoned.log.dirs",
     "controller.quorum.bootstrap.servers",

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 mod closed_pipe;
 mod cluster;
 mod columns;
+mod config_providers;
 mod configs;
 mod connection;
 mod console_consumer;

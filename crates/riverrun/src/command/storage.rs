@@ -8,6 +8,7 @@ mod voters;
 
 pub(super) use voters::standalone;
 
+use super::config_providers;
 use anyhow::{Context, Result};
 use arguments::{Arguments, Command, Parsed};
 use base::{Rng, Uuid};
@@ -57,5 +58,6 @@ fn load(arguments: &Arguments) -> Result<BrokerConfig> {
     let mut layered = Layered::new();
     layered.add_file(file, &Properties::parse(file, &bytes)?);
     layered.add_environment(std::env::vars());
+    config_providers::apply(&mut layered)?;
     Ok(BrokerConfig::as_kafka_reads(&layered)?)
 }

@@ -294,6 +294,18 @@ fn mistakes_say_what_to_do() -> Result<()> {
             &*format!("{KAFKAS_SERVER_PROPERTIES}log.retention.hours=soon\n"),
             "log.retention.hours",
         ),
+        (
+            &*format!("{KAFKAS_SERVER_PROPERTIES}config.providers=v\nconfig.providers.v.class=com.example.Vault\n"),
+            "config.providers.v.class=com.example.Vault",
+        ),
+        (
+            &*format!(
+                "{KAFKAS_SERVER_PROPERTIES}config.providers=f\n\
+                 config.providers.f.class=org.apache.kafka.common.config.provider.FileConfigProvider\n\
+                 broker.rack=${{f:/no/such/file:rack}}\n"
+            ),
+            "/no/such/file",
+        ),
     ];
     for (text, names) in cases {
         std::fs::File::create(&path)?.write_all(text.as_bytes())?;

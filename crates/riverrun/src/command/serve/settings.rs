@@ -1,5 +1,6 @@
 //! From the command line, the environment and the file to a node's settings.
 
+use crate::command::config_providers;
 use anyhow::{Context, Result, bail};
 use config::{BrokerConfig, Layered, Properties};
 
@@ -83,6 +84,7 @@ pub(super) fn resolve(options: Options) -> Result<Settings> {
     for assignment in &options.assignments {
         layered.add_assignment(assignment)?;
     }
+    config_providers::apply(&mut layered)?;
     let format = if options.file.is_none() {
         FormatNew::Yes
     } else {
