@@ -2,7 +2,7 @@
 
 use crate::api;
 use crate::driver::Command;
-use crate::mutation::MutationFigures;
+use crate::mutation_figures::MutationFigures;
 use crate::operation::{Asked, Decision, Refused};
 use crate::replica::Replica;
 use crate::sign_of_life::{LastWord, SignOfLife};

@@ -24,6 +24,7 @@ mod measures;
 mod metadata_log;
 mod metadata_partition;
 mod mutation;
+mod mutation_figures;
 mod node;
 mod operation;
 mod options;

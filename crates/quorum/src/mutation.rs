@@ -1,9 +1,5 @@
 //! Requests that make or delete partitions, and the quota of whoever asks (KIP-599).
 
-mod figures;
-
-pub(crate) use figures::MutationFigures;
-
 use crate::handle::Entrance;
 use crate::operation::Refused;
 use controller::mutation_quota::{Asker, Excess};

@@ -10,7 +10,7 @@ use crate::handle::{BrokerProbes, ControllerHandle, Entrance, Quorum};
 use crate::leader_pulse::LeaderPulse;
 use crate::load::load;
 use crate::metadata_log::MetadataLog;
-use crate::mutation::MutationFigures;
+use crate::mutation_figures::MutationFigures;
 use crate::options::{QuorumOptions, asker, listener, outgoing, raft_config, static_voters};
 use crate::peers::Peers;
 use crate::publisher::Publisher;

@@ -7,6 +7,7 @@
 //! Records leave as file regions and are never copied here.
 
 mod consumer;
+mod current_leader;
 mod in_session;
 mod length;
 mod looked;

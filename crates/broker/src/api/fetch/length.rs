@@ -1,6 +1,6 @@
 //! How long an answer to a Fetch would be, without it: what a quota counts must be known before the answer may be given.
 
-use super::response::leader;
+use super::current_leader::current_leader;
 use super::read::Read;
 use crate::fetch_session::FetchPartitionKey;
 use crate::leader_hint::LeaderHints;
@@ -73,8 +73,8 @@ impl<'a> Length<'a> {
             self.last = Some(key.clone());
         }
         self.partitions += 1;
-        let current_leader = leader(&mut self.hints, self.version, key, read.error);
-        self.bytes += self.partition(read, &current_leader);
+        let leader = current_leader(&mut self.hints, self.version, key, read.error);
+        self.bytes += self.partition(read, &leader);
     }
 
     /// Only now it is known how many partitions it has.

@@ -1,5 +1,6 @@
 //! The answer to a Fetch: everything, or what changed since the session's last answer.
 
+use super::current_leader::current_leader;
 use super::in_session::InSession;
 use super::length::Length;
 use super::lock;
@@ -15,8 +16,6 @@ use protocol::messages::fetch_response::{
 use protocol::{ErrorCode, Records};
 use std::sync::Mutex;
 
-/// The first version that names the current leader beside an error about it.
-const LEADERS_FROM: i16 = 16;
 /// The first version that names topics by id.
 const IDS_FROM: i16 = 13;
 
@@ -187,27 +186,11 @@ impl<'a> Gathered<'a> {
             });
             self.last = Some(key.clone());
         }
-        let current_leader = leader(&mut self.hints, self.version, key, read.error);
+        let leader = current_leader(&mut self.hints, self.version, key, read.error);
         if let Some(topic) = self.topics.last_mut() {
-            topic.partitions.push(partition(key.index, read, current_leader));
+            topic.partitions.push(partition(key.index, read, leader));
         }
     }
-}
-
-/// The leader that is named beside an error about it.
-pub(super) fn leader(
-    hints: &mut LeaderHints<'_>,
-    version: i16,
-    key: &FetchPartitionKey,
-    error: ErrorCode,
-) -> LeaderIdAndEpoch {
-    let is_about_leader = matches!(error, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch);
-    if version < LEADERS_FROM || !is_about_leader {
-        return LeaderIdAndEpoch::default();
-    }
-    let topic = hints.topic(&key.topic, key.topic_id);
-    let (leader, epoch) = hints.name(topic, key.index);
-    LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0 }
 }
 
 fn partition(partition_index: i32, read: Read, current_leader: LeaderIdAndEpoch) -> PartitionData {

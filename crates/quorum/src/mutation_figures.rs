@@ -67,7 +67,7 @@ impl MutationFigures {
     }
 
     /// A request has been charged, and its client told to wait for so many milliseconds.
-    pub(super) fn note(&self, standing: Standing, wait: i32, now: Instant) {
+    pub(crate) fn note(&self, standing: Standing, wait: i32, now: Instant) {
         let mut owners = self.lock();
         if !owners.contains_key(&standing.owner) && owners.len() >= MOST_OWNERS {
             owners.retain(|_, figures| !figures.is_forgotten(now));
