@@ -1,12 +1,13 @@
 //! What is known of a request besides its body.
 
 use crate::alarm::Alarm;
+use crate::client_software::ClientSoftware;
 use crate::throttle::Throttle;
 use protocol::ApiKey;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 /// Who a connection speaks for, shown as `User:alice`.
@@ -73,8 +74,8 @@ pub struct ConnectionContext {
     pub peer: SocketAddr,
     /// Who the connection speaks for.
     pub principal: Principal,
-    /// The client library's name and version, once ApiVersions has told (KIP-511).
-    pub client_software: Mutex<Option<(String, String)>>,
+    /// The client library's name and version, which ApiVersions tells.
+    pub client_software: ClientSoftware,
     /// How long it lasts; nothing where a request did not come by a connection of its own.
     pub life: Option<Life>,
     /// What its requests wait with.

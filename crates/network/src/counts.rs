@@ -9,6 +9,7 @@ mod arrivals;
 mod places;
 mod shown;
 
+use crate::client_software::{ClientSoftware, SoftwareCounts};
 use arrivals::Arrivals;
 use base::Windows;
 use places::Places;
@@ -116,6 +117,7 @@ impl ConnectionCounts {
             name: Arc::from(name),
             places: Places::new(Arc::clone(&self.places), share),
             arrivals: Arrivals::new(Arc::clone(&self.arrivals), share),
+            software: Arc::default(),
         };
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.push(counts.clone());
@@ -129,6 +131,7 @@ pub struct ListenerCounts {
     name: Arc<str>,
     places: Places,
     arrivals: Arrivals,
+    software: Arc<SoftwareCounts>,
 }
 
 /// Why a connection is closed.
@@ -144,6 +147,11 @@ impl ListenerCounts {
     /// The listener's name, such as `PLAINTEXT` or `CONTROLLER`.
     pub fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// What a new connection's client is called.
+    pub(crate) fn client_software(&self) -> ClientSoftware {
+        ClientSoftware::unknown(&self.software)
     }
 
     /// How many connections the listener has.

@@ -7,6 +7,7 @@
 
 pub mod alarm;
 pub mod api;
+mod client_software;
 mod connection;
 pub mod context;
 pub mod counts;
@@ -25,6 +26,7 @@ pub mod tick;
 
 pub use alarm::Alarm;
 pub use api::ApiRange;
+pub use client_software::ClientSoftware;
 pub use context::{ConnectionContext, Life, Principal, RequestContext};
 pub use counts::{ConnectionCounts, ConnectionLimits, IpRates, ListenerCounts, ListenerLimits, Share};
 pub use listener::{Listener, ListenerError, ListenerSettings};

@@ -9,8 +9,8 @@ use crate::socket::{self, Port, PortSettings, Socket};
 use crate::throttle::Throttle;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -195,19 +195,19 @@ async fn accept<S: Service>(
         if let Err(error) = stream.set_nodelay(true) {
             debug!(listener = %name, %peer, %error, "TCP_NODELAY could not be set");
         }
-        let context = context(&name, peer);
+        let context = context(&settings.counts, peer);
         let connection = Connection::new(stream, context, limits, Arc::clone(&service), stopped.clone());
         tokio::spawn(serve_one(connection, place));
     }
 }
 
-fn context(listener: &Arc<str>, peer: SocketAddr) -> Arc<ConnectionContext> {
+fn context(counts: &ListenerCounts, peer: SocketAddr) -> Arc<ConnectionContext> {
     Arc::new(ConnectionContext {
         id: NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed),
-        listener: Arc::clone(listener),
+        listener: Arc::clone(counts.name()),
         peer,
         principal: Principal::anonymous(),
-        client_software: Mutex::default(),
+        client_software: counts.client_software(),
         life: Some(Life::default()),
         alarm: Alarm::default(),
         throttle: Throttle::default(),

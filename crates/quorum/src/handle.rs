@@ -10,13 +10,15 @@ use bytes::Bytes;
 use config::BrokerConfig;
 use controller::{ControllerState, OpContext, Origin};
 use metadata::Published;
-use network::{Admission, Alarm, ConnectionContext, Principal, Reply, RequestContext, Service, Throttle};
+use network::{
+    Admission, Alarm, ClientSoftware, ConnectionContext, Principal, Reply, RequestContext, Service, Throttle,
+};
 use protocol::{ApiKey, Segments, frame};
 use raft::{Answer, Request};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// What the handlers of the controller's APIs share; a bag of handles.
@@ -279,7 +281,7 @@ impl Caller {
                 listener: Arc::from(""),
                 peer: SocketAddr::new(address, 0),
                 principal: self.principal,
-                client_software: Mutex::new(None),
+                client_software: ClientSoftware::default(),
                 life: None,
                 alarm: Alarm::default(),
                 throttle: Throttle::default(),

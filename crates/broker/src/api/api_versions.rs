@@ -43,8 +43,7 @@ fn answer(broker: &Broker, context: &RequestContext, request: ApiVersionsRequest
         if !is_legal(&name) || !is_legal(&version) {
             return ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() };
         }
-        let mut known = context.connection.client_software.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *known = Some((name, version));
+        context.connection.client_software.tell(&name, &version);
     }
     let published = broker.image.borrow().clone();
     let supported = feature::FEATURES.iter().filter(|feature| context.api_version >= ZERO_RANGES_FROM || feature.min > 0);

@@ -9,6 +9,7 @@ const fn sockets(name: &'static str, help: &'static str) -> Descriptor {
 }
 
 const OPEN: Descriptor = sockets("connection-count", "Connections that are open.");
+const OF_SOFTWARE: Descriptor = sockets("connections", "Connections that are open, by their clients' libraries.");
 const RATE: Descriptor = sockets(
     "connection-accept-rate",
     "Connections a second of late; of an address only if it has a quota.",
@@ -48,6 +49,19 @@ pub fn show(metrics: &Registry, sides: [ConnectionCounts; 2]) {
             });
         });
     }
+    let of_software = Arc::clone(&sides);
+    metrics.asked_gauges(&OF_SOFTWARE, &[], move |show| {
+        each_listener(&of_software, |listener, counts| {
+            counts.software.each(|name, version, count| {
+                let labels = [
+                    ("clientSoftwareName", name),
+                    ("clientSoftwareVersion", version),
+                    ("listener", listener),
+                ];
+                show(&labels, count as f64);
+            });
+        });
+    });
     let arrivals = Arc::clone(&sides[0].arrivals);
     metrics.asked_gauge(&RATE_OF_ALL, &[], move || arrivals.rate());
     metrics.asked_gauges(&RATE, &[], move |show| show_rates(&sides, show));

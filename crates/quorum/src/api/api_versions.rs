@@ -30,15 +30,20 @@ pub async fn handle(entrance: &Arc<Entrance>, context: &RequestContext, body: By
         };
     }
     match decode::<ApiVersionsRequest>(context, &body) {
-        Ok(request) => respond(context, &answer(entrance, context.api_version, &request)),
+        Ok(request) => respond(context, &answer(entrance, context, &request)),
         Err(reply) => reply,
     }
 }
 
-fn answer(entrance: &Entrance, version: i16, request: &ApiVersionsRequest) -> ApiVersionsResponse {
+fn answer(entrance: &Entrance, context: &RequestContext, request: &ApiVersionsRequest) -> ApiVersionsResponse {
+    let version = context.api_version;
     let is_legal = is_legal(&request.client_software_name) && is_legal(&request.client_software_version);
     if version >= SOFTWARE_FROM && !is_legal {
         return ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() };
+    }
+    if version >= SOFTWARE_FROM {
+        let client = &context.connection.client_software;
+        client.tell(&request.client_software_name, &request.client_software_version);
     }
     let published = entrance.quorum.published.borrow().clone();
     let shown = feature::FEATURES.iter().filter(|feature| version >= ZERO_RANGES_FROM || feature.min > 0);

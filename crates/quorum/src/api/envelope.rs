@@ -8,7 +8,7 @@
 use crate::handle::{Entrance, response_frame};
 use bytes::{Buf, Bytes};
 use controller::Origin;
-use network::{Admission, Alarm, ConnectionContext, Principal, Reply, RequestContext, Service, Throttle};
+use network::{Admission, Alarm, ClientSoftware, ConnectionContext, Principal, Reply, RequestContext, Service, Throttle};
 use protocol::internal::default_principal_data::DefaultPrincipalData;
 use protocol::messages::envelope_request::EnvelopeRequest;
 use protocol::messages::envelope_response::EnvelopeResponse;
@@ -16,7 +16,7 @@ use protocol::{ErrorCode, Message, frame};
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Opens the envelope, has the request handled, and puts the answer into another.
 pub async fn handle(
@@ -55,7 +55,7 @@ async fn open(entrance: &Arc<Entrance>, context: &RequestContext, request: Envel
             listener: Arc::clone(&context.connection.listener),
             peer: SocketAddr::new(peer, 0),
             principal,
-            client_software: Mutex::new(None),
+            client_software: ClientSoftware::default(),
             life: None,
             alarm: Alarm::default(),
             throttle: Throttle::default(),

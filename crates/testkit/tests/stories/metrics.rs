@@ -1,6 +1,7 @@
 //! What Riverrun measures, as Prometheus reads it. (Kafka's metrics are JMX's.)
 
 use anyhow::{Context, Result, ensure};
+use protocol::messages::api_versions_request::ApiVersionsRequest;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -37,6 +38,12 @@ fn what_happens_shows_in_the_metrics() -> Result<()> {
     }
     let fetched = records(&talk.fetch("measured", 0, 0)?).len();
     assert_eq!(talk.fetch("measured", 0, 99)?.error_code, 1);
+    let software = ApiVersionsRequest {
+        client_software_name: "teller".to_owned(),
+        client_software_version: "1.2".to_owned(),
+        ..Default::default()
+    };
+    assert_eq!(talk.ask(&software, 3)?.error_code, 0);
     let page = scrape(&address)?;
     let value = |name: &str| page.get(name).copied();
     let of_topics = |name: &str| value(&format!("kafka_server_brokertopicmetrics_{name}_total"));
@@ -80,6 +87,11 @@ fn what_happens_shows_in_the_metrics() -> Result<()> {
     assert_eq!(of_sockets("connection_count"), Some(1.0));
     assert!(of_sockets("connection_accept_rate") > Some(0.0), "{page:?}");
     assert_eq!(of_sockets("connection_accept_throttle_time"), None, "none had to wait");
+    let of_software = |name: &str| {
+        let labels = format!("clientSoftwareName=\"{name}\",clientSoftwareVersion=\"1.2\",listener=\"PLAINTEXT\"");
+        value(&format!("kafka_server_socket_server_metrics_connections{{{labels}}}"))
+    };
+    assert_eq!(of_software("teller"), Some(1.0));
     assert_eq!(value("kafka_server_replicamanager_leadercount"), Some(2.0));
     assert_eq!(
         value("kafka_server_replicamanager_underreplicatedpartitions"),

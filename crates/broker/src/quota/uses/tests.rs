@@ -23,7 +23,7 @@ pub(in crate::quota) fn client(id: &str) -> RequestContext {
             listener: Arc::from("PLAINTEXT"),
             peer: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1),
             principal: Principal::anonymous(),
-            client_software: std::sync::Mutex::default(),
+            client_software: network::ClientSoftware::default(),
             life: None,
             alarm: Alarm::default(),
             throttle: Throttle::default(),
