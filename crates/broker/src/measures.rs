@@ -2,6 +2,7 @@
 //!
 //! Handles are looked up once and kept here: on the path of a request they are additions to atomics.
 
+mod groups;
 mod logs;
 mod replication;
 mod requests;
@@ -99,6 +100,7 @@ pub fn show(broker: &Arc<Broker>) {
     });
     replication::show(asked);
     logs::show(broker);
+    groups::show(broker);
     quota::show(broker);
     asked(&OFFLINE_DIRS, |broker| {
         broker.log_dirs.dirs.iter().filter(|dir| dir.is_offline()).count()

@@ -7,7 +7,7 @@ use group_coordinator::op::consumer_group_describe::consumer_group_describe;
 use group_coordinator::op::consumer_group_heartbeat::consumer_group_heartbeat;
 use group_coordinator::op::list_groups::list_groups;
 use group_coordinator::topics::Topic;
-use group_coordinator::{Answer, GroupRecord, GroupSettings, Picture};
+use group_coordinator::{Answer, GroupCounts, GroupRecord, GroupSettings, Picture};
 use protocol::ErrorCode;
 use protocol::messages::consumer_group_heartbeat_request::{ConsumerGroupHeartbeatRequest, TopicPartitions};
 use protocol::messages::consumer_group_heartbeat_response::ConsumerGroupHeartbeatResponse;
@@ -186,6 +186,18 @@ impl ConsumerHost for Host {
 
     fn state(&self) -> String {
         let listed = list_groups(&self.coordinator, self.runtime.committed(), &Default::default());
+        let (mut counts, mut expected) = (GroupCounts::default(), GroupCounts::default());
+        counts.add(&self.coordinator, self.runtime.committed());
+        expected.offsets = counts.offsets;
+        for group in &listed {
+            let of_protocol = match group.group_type.as_str() {
+                "consumer" => &mut expected.consumer,
+                _ => &mut expected.classic,
+            };
+            let state = of_protocol.iter_mut().find(|(state, _)| **state == group.group_state);
+            *state.unwrap().1 += 1;
+        }
+        assert_eq!(counts, expected, "as many are counted as are listed");
         let listed = listed
             .iter()
             .map(|group| format!("{} {} {}", group.group_type, group.protocol_type, group.group_state));

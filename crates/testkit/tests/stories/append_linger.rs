@@ -31,6 +31,23 @@ fn commit(group: &str) -> OffsetCommitRequest {
     }
 }
 
+/// Commits an offset of topic `t` as soon as the group has a coordinator.
+pub(super) fn until_committed(talk: &mut Talk, group: &str) -> Result<()> {
+    until("a coordinator", || {
+        let request = FindCoordinatorRequest {
+            key_type: 0,
+            coordinator_keys: vec![group.to_owned()],
+            ..Default::default()
+        };
+        let found = talk.ask(&request, 4)?;
+        let answer = (found.coordinators[0].error_code == 0).then(|| talk.ask(&commit(group), VERSION));
+        let Some(answer) = answer.transpose()? else {
+            return Ok(false);
+        };
+        Ok(answer.topics[0].partitions[0].error_code == 0)
+    })
+}
+
 /// How many records each batch of the coordinator's log has.
 fn batch_sizes(broker: &dyn Cluster) -> Result<Vec<i32>> {
     let log = broker.data_dir().join("__consumer_offsets-0/00000000000000000000.log");
@@ -48,19 +65,7 @@ fn commits_share_a_batch_where_the_coordinator_lingers() -> Result<()> {
     let broker = super::broker(&settings)?;
     let mut talk = Talk::to(&*broker)?;
     talk.create_topic("t", 1, &[])?;
-    until("a coordinator", || {
-        let request = FindCoordinatorRequest {
-            key_type: 0,
-            coordinator_keys: vec!["first".to_owned()],
-            ..Default::default()
-        };
-        let found = talk.ask(&request, 4)?;
-        let answer = (found.coordinators[0].error_code == 0).then(|| talk.ask(&commit("first"), VERSION));
-        let Some(answer) = answer.transpose()? else {
-            return Ok(false);
-        };
-        Ok(answer.topics[0].partitions[0].error_code == 0)
-    })?;
+    until_committed(&mut talk, "first")?;
     assert_eq!(batch_sizes(&*broker)?, [1]);
 
     let mut talks = (0..COMMITS).map(|_| Talk::to(&*broker)).collect::<Result<Vec<_>>>()?;

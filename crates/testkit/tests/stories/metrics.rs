@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use testkit::port::free_ports;
-use testkit::talk::records;
+use testkit::talk::{records, until};
 use testkit::{Cluster, Maker, Settings, SingleNode, Talk};
 
 /// The page's lines, by name and labels.
@@ -135,5 +135,56 @@ fn who_has_a_quota_for_partitions_shows_in_the_metrics() -> Result<()> {
     assert!(tokens.is_some_and(|tokens| (2.5..5.5).contains(&tokens)), "{tokens:?}");
     assert!(of_quota("mutation_rate").is_some_and(|rate| rate > 0.0), "{page:?}");
     assert_eq!(of_quota("throttle_time"), None, "nobody had to wait");
+    Ok(())
+}
+
+#[test]
+fn groups_show_in_the_metrics() -> Result<()> {
+    let [port] = free_ports::<1>()?;
+    let address = format!("127.0.0.1:{port}");
+    let settings = Settings::default()
+        .with("riverrun.metrics.listeners", &address)
+        .with("offsets.topic.num.partitions", 3);
+    let broker = SingleNode::start(Maker::Riverrun, &settings)?;
+    let mut talk = Talk::to(&broker)?;
+    talk.create_topic("t", 1, &[])?;
+    super::append_linger::until_committed(&mut talk, "g")?;
+    until("all coordinators have read their logs", || {
+        let page = scrape(&address)?;
+        let value = |name: &str| {
+            page.get(&format!("kafka_server_group_coordinator_metrics_{name}"))
+                .copied()
+        };
+        Ok(value("num_partitions{state=\"active\"}") == Some(3.0))
+    })?;
+    let page = scrape(&address)?;
+    for (name, count) in [
+        (
+            "server_group_coordinator_metrics_group_count{protocol=\"classic\"}",
+            1.0,
+        ),
+        (
+            "server_group_coordinator_metrics_group_count{protocol=\"consumer\"}",
+            0.0,
+        ),
+        (
+            "server_group_coordinator_metrics_classic_group_count{state=\"Empty\"}",
+            1.0,
+        ),
+        (
+            "server_group_coordinator_metrics_consumer_group_count{state=\"Stable\"}",
+            0.0,
+        ),
+        (
+            "server_group_coordinator_metrics_num_partitions{state=\"loading\"}",
+            0.0,
+        ),
+        ("coordinator_group_groupmetadatamanager_numgroups", 1.0),
+        ("coordinator_group_groupmetadatamanager_numgroupsempty", 1.0),
+        ("coordinator_group_groupmetadatamanager_numgroupsstable", 0.0),
+        ("coordinator_group_groupmetadatamanager_numoffsets", 1.0),
+    ] {
+        assert_eq!(page.get(&format!("kafka_{name}")), Some(&count), "{name}");
+    }
     Ok(())
 }
