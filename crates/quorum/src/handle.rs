@@ -2,6 +2,7 @@
 
 use crate::api;
 use crate::driver::Command;
+use crate::heartbeats::Heartbeats;
 use crate::mutation_figures::MutationFigures;
 use crate::operation::{Asked, Decision, Refused};
 use crate::replica::Replica;
@@ -41,6 +42,8 @@ pub struct Quorum {
     pub(crate) broker_probes: BrokerProbes,
     /// What is shown of who has partitions made and deleted.
     pub(crate) mutation_figures: Arc<MutationFigures>,
+    /// When brokers were heard of last.
+    pub(crate) heartbeats: Arc<Heartbeats>,
 }
 
 /// Whether brokers are looked for whose connection ended, as `riverrun.broker.probe.enable` has it.

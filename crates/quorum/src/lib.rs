@@ -16,6 +16,7 @@ mod error;
 mod flusher;
 pub mod format;
 mod handle;
+mod heartbeats;
 mod incoming_snapshot;
 mod leader;
 mod leader_pulse;

@@ -7,7 +7,8 @@ use crate::node::QuorumNode;
 use base::metric::{Descriptor, Registry};
 use base::{NodeId, Offset};
 use metadata::image::PartitionImage;
-use metadata::{MetadataImage, Published};
+use metadata::{MetadataImage, Published, feature};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 const fn controller(name: &'static str, help: &'static str) -> Descriptor {
@@ -61,6 +62,28 @@ fn count(image: &MetadataImage, which: impl Fn(&PartitionImage) -> bool) -> usiz
     partitions.filter(|(_, partition)| which(partition)).count()
 }
 
+const HEARTBEATS: Descriptor = controller(
+    "TimeSinceLastHeartbeatReceivedMs",
+    "How long ago each registered broker was heard of, broker.session.timeout.ms at most; on the active controller.",
+);
+
+const fn loader(name: &'static str, help: &'static str) -> Descriptor {
+    Descriptor::new("kafka.server", "MetadataLoader", name, help)
+}
+
+const fn node(name: &'static str, help: &'static str) -> Descriptor {
+    Descriptor::new("kafka.server", "node-metrics", name, help)
+}
+
+const METADATA_VERSION: Descriptor = loader("CurrentMetadataVersion", "The level of metadata.version.");
+const CONTROLLER_ID: Descriptor = loader("CurrentControllerId", "The active controller, -1 while unknown.");
+const FINALIZED: Descriptor = loader("FinalizedLevel", "The level of each feature that is on.");
+const MOST_SUPPORTED: Descriptor = node(
+    "maximum-supported-level",
+    "The highest level of each feature that this node can do.",
+);
+const LEAST_SUPPORTED: Descriptor = node("minimum-supported-level", "The lowest one.");
+
 const LEADER: Descriptor = raft("current-leader", "The leader of the quorum, -1 while unknown.");
 const EPOCH: Descriptor = raft("current-epoch", "The quorum's epoch.");
 const HIGH_WATERMARK: Descriptor = raft(
@@ -75,9 +98,65 @@ impl QuorumNode {
         if self.is_controller {
             show_controller(metrics, self.own, &self.active, &self.published);
             self.service.quorum.mutation_figures.show(metrics);
+            self.show_heartbeats(metrics);
         }
         show_raft(metrics, &self.active, &self.log_ends);
+        show_features(metrics, &self.published);
+        let seen = self.active.clone();
+        metrics.asked_gauge(&CONTROLLER_ID, &[], move || {
+            f64::from(seen.borrow().id.unwrap_or(NodeId::NONE).0)
+        });
     }
+
+    fn show_heartbeats(&self, metrics: &Registry) {
+        let (own, active, published) = (self.own, self.active.clone(), self.published.clone());
+        let heartbeats = Arc::clone(&self.service.quorum.heartbeats);
+        metrics.asked_gauges(&HEARTBEATS, &[], move |show| {
+            if active.borrow().id != Some(own) {
+                return;
+            }
+            let image = published.borrow().image.clone();
+            for (broker, ago) in heartbeats.ago(&image) {
+                show(&[("broker", &broker.to_string())], ago.as_millis() as f64);
+            }
+        });
+    }
+}
+
+/// What is on, and what this node can do (KIP-1180). Kafka writes the names of features in two ways.
+fn show_features(metrics: &Registry, published: &watch::Receiver<Published>) {
+    let shown = published.clone();
+    metrics.asked_gauge(&METADATA_VERSION, &[], move || {
+        let version = shown.borrow().image.features.metadata_version_or_minimum();
+        f64::from(version.0)
+    });
+    let shown = published.clone();
+    metrics.asked_gauges(&FINALIZED, &[], move |show| {
+        let published = shown.borrow().clone();
+        let mut levels = published.image.features.all();
+        levels.insert(feature::KRAFT_VERSION.to_owned(), published.kraft_version);
+        for (name, level) in levels {
+            show(&[("featureName", &in_camel_case(&name))], f64::from(level));
+        }
+    });
+    for feature in feature::FEATURES {
+        let name = feature.name.replace('.', "-");
+        for (descriptor, level) in [(&MOST_SUPPORTED, feature.max), (&LEAST_SUPPORTED, feature.min)] {
+            metrics.asked_gauge(descriptor, &[("feature_name", &name)], move || f64::from(level));
+        }
+    }
+}
+
+/// `metadataVersion` for `metadata.version`.
+fn in_camel_case(name: &str) -> String {
+    let mut parts = name.split('.');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let mut letters = part.chars();
+        text.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        text.push_str(letters.as_str());
+    }
+    text
 }
 
 fn show_controller(

@@ -7,6 +7,7 @@ use crate::broker_watch;
 use crate::driver::{Command, Desk, Driver, LogEnds};
 use crate::error::QuorumError;
 use crate::handle::{BrokerProbes, ControllerHandle, Entrance, Quorum};
+use crate::heartbeats::Heartbeats;
 use crate::leader_pulse::LeaderPulse;
 use crate::load::load;
 use crate::metadata_log::MetadataLog;
@@ -236,6 +237,7 @@ struct Shown {
     active: watch::Receiver<ActiveController>,
     log_ends: watch::Receiver<LogEnds>,
     mutation_figures: Arc<MutationFigures>,
+    heartbeats: Arc<Heartbeats>,
 }
 
 fn show(config: &Arc<BrokerConfig>, settings: &ControllerSettings, clock: &Arc<dyn Clock>) -> (Tells, Shown) {
@@ -254,6 +256,7 @@ fn show(config: &Arc<BrokerConfig>, settings: &ControllerSettings, clock: &Arc<d
         active,
         log_ends: ends,
         mutation_figures: Arc::new(MutationFigures::new(settings.mutation_windows(), Arc::clone(clock))),
+        heartbeats: Arc::new(Heartbeats::new(settings.session_timeout, Arc::clone(clock))),
     };
     (tells, shown)
 }
@@ -280,6 +283,7 @@ fn assemble(
         last_word,
         broker_probes,
         mutation_figures: shown.mutation_figures,
+        heartbeats: shown.heartbeats,
     });
     QuorumNode {
         published: shown.published,

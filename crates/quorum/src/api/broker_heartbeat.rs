@@ -18,6 +18,15 @@ pub async fn handle(
     request: BrokerHeartbeatRequest,
 ) -> BrokerHeartbeatResponse {
     broker_watch::heartbeat(entrance, context, NodeId(request.broker_id));
-    let decided = entrance.operate(move |state, cx| broker_heartbeat(state, cx, &request)).await;
+    let heartbeats = Arc::clone(&entrance.quorum.heartbeats);
+    let decided = entrance
+        .operate(move |state, cx| {
+            let outcome = broker_heartbeat(state, cx, &request);
+            if outcome.response.error_code == 0 {
+                heartbeats.note(NodeId(request.broker_id), cx.now);
+            }
+            outcome
+        })
+        .await;
     decided.unwrap_or_else(|refused| BrokerHeartbeatResponse { error_code: refused.code(), ..Default::default() })
 }

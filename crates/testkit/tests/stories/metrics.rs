@@ -76,6 +76,29 @@ fn what_happens_shows_in_the_metrics() -> Result<()> {
         .map(of_controller),
         [Some(1.0), Some(1.0), Some(1.0), Some(0.0)]
     );
+    let silence = value("kafka_controller_kafkacontroller_timesincelastheartbeatreceivedms{broker=\"1\"}");
+    assert!(silence.is_some_and(|silence| silence <= 9_000.0), "{silence:?}");
+    let level = |name: &str, feature: &str| value(&format!("kafka_server_{name}{{{feature}\"}}"));
+    assert_eq!(
+        level("metadataloader_finalizedlevel", "featureName=\"metadataVersion"),
+        Some(30.0)
+    );
+    assert_eq!(
+        [
+            level("metadataloader_finalizedlevel", "featureName=\"groupVersion"),
+            level(
+                "node_metrics_maximum_supported_level",
+                "feature_name=\"transaction-version"
+            ),
+            level(
+                "node_metrics_minimum_supported_level",
+                "feature_name=\"metadata-version"
+            ),
+            value("kafka_server_metadataloader_currentmetadataversion"),
+            value("kafka_server_metadataloader_currentcontrollerid"),
+        ],
+        [Some(1.0), Some(2.0), Some(7.0), Some(30.0), Some(1.0)]
+    );
     let of_raft = |name: &str| value(&format!("kafka_server_raft_metrics_{name}"));
     assert_eq!(of_raft("current_leader"), Some(1.0));
     assert!(of_raft("high_watermark") > Some(0.0) && of_raft("high_watermark") <= of_raft("log_end_offset"));
