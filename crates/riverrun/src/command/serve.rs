@@ -4,6 +4,7 @@ mod connection_limits;
 mod controller_route;
 mod dir_locks;
 mod identity;
+mod linux_io;
 mod memory;
 pub mod node;
 mod open_files;

@@ -99,6 +99,10 @@ fn what_happens_shows_in_the_metrics() -> Result<()> {
         ],
         [Some(1.0), Some(2.0), Some(7.0), Some(30.0), Some(1.0)]
     );
+    assert!(
+        value("kafka_server_kafkaserver_linux_disk_write_bytes").is_some(),
+        "{page:?}"
+    );
     let of_raft = |name: &str| value(&format!("kafka_server_raft_metrics_{name}"));
     assert_eq!(of_raft("current_leader"), Some(1.0));
     assert!(of_raft("high_watermark") > Some(0.0) && of_raft("high_watermark") <= of_raft("log_end_offset"));

@@ -4,6 +4,7 @@ use super::connection_limits;
 use super::controller_route::ControllerRoute;
 use super::dir_locks::{self, DirLocks};
 use super::identity;
+use super::linux_io;
 use super::open_files;
 use super::settings::{FormatNew, Settings};
 use super::signals::Signals;
@@ -120,6 +121,7 @@ pub async fn prepare(config: BrokerConfig, format: FormatNew, world: World) -> R
     let controllers = bind_all(&config, &config.controller_listeners, &of_controllers, &connections).await?;
     let metrics = Arc::new(Registry::default());
     network::counts::show(&metrics, [of_clients, of_controllers]);
+    linux_io::show(&metrics);
     serve_metrics(&config, &metrics).await?;
     Ok(Parts {
         config,
