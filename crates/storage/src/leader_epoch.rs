@@ -215,6 +215,20 @@ impl LeaderEpochCache {
         Flush::Due
     }
 
+    /// Puts epochs, which ascend, before those that are known; whether that says anything new. One that is known begins earlier then.
+    pub(crate) fn precede(&mut self, mut earlier: Vec<EpochEntry>) -> bool {
+        let Some(first) = self.entries.first_mut() else {
+            return false;
+        };
+        if let Some(same) = earlier.pop_if(|last| last.epoch == first.epoch) {
+            first.start_offset = first.start_offset.min(same.start_offset);
+        } else if earlier.last().is_none_or(|last| last.epoch > first.epoch) {
+            return false;
+        }
+        self.entries.splice(0..0, earlier);
+        true
+    }
+
     /// Writes the file.
     pub fn flush(&self) -> io::Result<()> {
         self.home.fs.replace(&self.home.path(FILE_NAME), &self.contents())

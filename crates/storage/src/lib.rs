@@ -32,6 +32,7 @@ pub mod producers;
 mod promotion;
 pub mod read;
 mod recall;
+mod recalled_epochs;
 mod recovery;
 mod replay;
 pub mod retention;

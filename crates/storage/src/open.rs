@@ -292,6 +292,9 @@ impl Opening {
         };
         let _ = log.epochs.truncate_from_end(end);
         let _ = log.epochs.truncate_from_start(log_start);
+        if options.last_shutdown == LastShutdown::Unclean {
+            log.recall_epochs()?;
+        }
         let bases: Vec<_> = log.segments.iter().map(|segment| segment.base()).collect();
         log.producers.remove_stray_snapshots(&bases)?;
         log.reload_producers(self.indexes, options.now)?;

@@ -61,10 +61,26 @@ pub(crate) fn recover_tail(
     if !segment.indexes_are_in_order()? || !segment.cut_indexes(from)? {
         return Ok(None);
     }
-    let Some(start) = skip_to(segment, fresh, from, config)? else {
+    let Some((start, last)) = skip_to(segment, fresh, from, config)? else {
         return Ok(None);
     };
-    check_from(start, segment, config, epochs).map(Some)
+    // A log that was begun anew amid a batch has its epoch from there on, which is not below `from`.
+    let last = last.filter(|last| last.next_offset() > from);
+    let due = last.map_or(Flush::Clean, |last| note_epoch(epochs, &last));
+    let mut found = check_from(start, segment, config, epochs)?;
+    if due == Flush::Due {
+        found.epochs = due;
+    }
+    Ok(Some(found))
+}
+
+/// The batch's epoch begins with it, if it is a new one.
+fn note_epoch(epochs: &mut LeaderEpochCache, header: &BatchHeader) -> Flush {
+    let epoch = header.partition_leader_epoch;
+    match epoch.0 >= 0 && epochs.latest().is_none_or(|latest| latest.epoch < epoch) {
+        true => epochs.assign_unflushed(epoch, header.base_offset),
+        false => Flush::Clean,
+    }
 }
 
 /// Where a check begins.
@@ -75,8 +91,13 @@ struct Start {
     end: Offset,
 }
 
-/// Walks over the headers from the last index entry to `from`; none if they do not lead there.
-fn skip_to(segment: &Segment, fresh: Active, from: Offset, config: &LogConfig) -> Result<Option<Start>, StorageError> {
+/// Walks over the headers from the last index entry to `from`; none if they do not lead there. The last of them comes along.
+fn skip_to(
+    segment: &Segment,
+    fresh: Active,
+    from: Offset,
+    config: &LogConfig,
+) -> Result<Option<(Start, Option<BatchHeader>)>, StorageError> {
     let mut active = fresh;
     active.resume_times(segment)?;
     let entry = segment.offsets(|index| index.last())??;
@@ -87,7 +108,7 @@ fn skip_to(segment: &Segment, fresh: Active, from: Offset, config: &LogConfig) -
         end: segment.base(),
     };
     let mut scan = HeaderScan::new(&*file, start.position, segment.size());
-    let mut is_first = true;
+    let (mut is_first, mut last) = (true, None);
     loop {
         let placed = match scan.next() {
             Ok(Some(placed)) if placed.header.base_offset < from => placed,
@@ -111,8 +132,9 @@ fn skip_to(segment: &Segment, fresh: Active, from: Offset, config: &LogConfig) -
         is_first = false;
         start.position = placed.end();
         start.end = placed.header.next_offset();
+        last = Some(placed.header);
     }
-    Ok((start.end >= from).then_some(start))
+    Ok((start.end >= from).then_some((start, last)))
 }
 
 fn check_from(
@@ -142,11 +164,8 @@ fn check_from(
             break;
         }
         active.appended(segment, &header, valid, config.index_interval_bytes)?;
-        let latest = epochs.latest();
-        if header.partition_leader_epoch.0 >= 0
-            && latest.is_none_or(|latest| latest.epoch < header.partition_leader_epoch)
-        {
-            due = epochs.assign_unflushed(header.partition_leader_epoch, header.base_offset);
+        if note_epoch(epochs, &header) == Flush::Due {
+            due = Flush::Due;
         }
         end = header.next_offset();
         valid += header.size() as u64;

@@ -2,6 +2,7 @@
 
 mod damage;
 mod differs;
+mod epochs;
 mod full_disk;
 mod golden;
 mod model;

@@ -29,12 +29,40 @@ pub(super) struct Names {
 /// A change that is not in what is safe yet.
 #[derive(Clone, Debug)]
 struct Pending {
+    /// With paths as they are in what is safe.
     naming: Naming,
+    /// The directory whose sync makes it safe, by the name that it has now; none if that was removed.
+    dir: Option<PathBuf>,
     /// The directory was synced since, and only its own name is not: one of its name was renamed or removed before.
     is_synced: bool,
 }
 
 impl Naming {
+    /// The directory `from` is called `to` by now: what is changed in it is changed there.
+    fn follow(&mut self, from: &Path, to: &Path) {
+        let follow = |path: &mut PathBuf| {
+            if path != from
+                && let Some(there) = moved(path, from, to)
+            {
+                *path = there;
+            }
+        };
+        match self {
+            Self::Name(path, _) | Self::Dir(path) | Self::Forget(path) | Self::ForgetDir(path) => follow(path),
+            Self::Rename(one, other) => {
+                follow(one);
+                follow(other);
+            }
+        }
+    }
+
+    fn is_within(&self, dir: &Path) -> bool {
+        match self {
+            Self::Name(path, _) | Self::Dir(path) | Self::Forget(path) | Self::ForgetDir(path) => path.starts_with(dir),
+            Self::Rename(_, to) => to.starts_with(dir),
+        }
+    }
+
     /// The directory whose sync makes the change safe.
     fn parent(&self) -> Option<&Path> {
         match self {
@@ -63,6 +91,11 @@ fn settle(tree: &mut Tree, pending: Vec<Pending>, mut is_wanted: impl FnMut(&Pen
         let is_hidden = change.naming.parent().is_some_and(hidden);
         if is_wanted(&change) || (change.is_synced && !is_hidden) {
             tree.apply(&change.naming);
+            match &change.naming {
+                Naming::Rename(from, to) => rest.iter_mut().for_each(|earlier| earlier.naming.follow(from, to)),
+                Naming::ForgetDir(dir) => rest.retain(|earlier| !earlier.naming.is_within(dir)),
+                Naming::Name(..) | Naming::Dir(_) | Naming::Forget(_) => {}
+            }
         } else {
             rest.push(change);
         }
@@ -157,7 +190,16 @@ impl Names {
 
     pub(super) fn change(&mut self, naming: Naming) {
         self.current.apply(&naming);
+        for earlier in &mut self.pending {
+            let dir = earlier.dir.take();
+            earlier.dir = match &naming {
+                Naming::Rename(from, to) => dir.map(|dir| moved(&dir, from, to).unwrap_or(dir)),
+                Naming::ForgetDir(path) => dir.filter(|dir| !dir.starts_with(path)),
+                Naming::Name(..) | Naming::Dir(_) | Naming::Forget(_) => dir,
+            };
+        }
         self.pending.push(Pending {
+            dir: naming.parent().map(Path::to_owned),
             naming,
             is_synced: false,
         });
@@ -166,7 +208,7 @@ impl Names {
     pub(super) fn sync(&mut self, dir: &Path) {
         let mut pending = std::mem::take(&mut self.pending);
         for change in &mut pending {
-            change.is_synced |= change.naming.parent() == Some(dir);
+            change.is_synced |= change.dir.as_deref() == Some(dir);
         }
         self.pending = settle(&mut self.durable, pending, |_| false);
     }

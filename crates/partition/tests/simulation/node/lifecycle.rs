@@ -190,9 +190,18 @@ impl Node {
             let path = partition.log_mut().rename_for_delete(around.rng).unwrap();
             self.disk.remove_dir(&path).unwrap();
             running.flush = None;
-            running.checkpoint(&self.disk);
         } else if self.disk.exists(&partition_dir()) {
             self.disk.remove_dir(&partition_dir()).unwrap();
+        }
+        // Of another replica that comes here they would say too much.
+        for which in [
+            OffsetCheckpoint::RecoveryPoint,
+            OffsetCheckpoint::LogStart,
+            OffsetCheckpoint::HighWatermark,
+        ] {
+            if which.write(&self.disk, Path::new(LOG_DIR), []).is_err() {
+                running.is_to_stop = Some(End::PowerCut);
+            }
         }
         self.safe_end = Some(Offset::ZERO);
         self.was_cut = true;
