@@ -15,9 +15,12 @@ use base::Windows;
 use places::Places;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::debug;
 
 pub(crate) use places::Place;
 pub use shown::show;
@@ -117,6 +120,10 @@ impl ConnectionCounts {
             name: Arc::from(name),
             places: Places::new(Arc::clone(&self.places), share),
             arrivals: Arrivals::new(Arc::clone(&self.arrivals), share),
+            blocked: Arc::new(Blocked {
+                since: Instant::now(),
+                nanos: AtomicU64::new(0),
+            }),
             software: Arc::default(),
         };
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
@@ -131,7 +138,28 @@ pub struct ListenerCounts {
     name: Arc<str>,
     places: Places,
     arrivals: Arrivals,
+    blocked: Arc<Blocked>,
     software: Arc<SoftwareCounts>,
+}
+
+/// For how long nobody was accepted, because whose turn it was had to wait.
+#[derive(Debug)]
+struct Blocked {
+    since: Instant,
+    nanos: AtomicU64,
+}
+
+impl Blocked {
+    fn note(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// The share of all time.
+    fn share(&self) -> f64 {
+        let blocked = Duration::from_nanos(self.nanos.load(Ordering::Relaxed));
+        blocked.as_secs_f64() / self.since.elapsed().as_secs_f64().max(f64::MIN_POSITIVE)
+    }
 }
 
 /// Why a connection is closed.
@@ -170,15 +198,31 @@ impl ListenerCounts {
             let limits = limits.borrow();
             self.arrivals.come(limits.all.rate, limits.listener(&self.name).rate)
         };
-        if let Some(wait) = wait {
-            // A rate that is raised meanwhile holds for the next, as in Kafka.
-            tokio::time::sleep(wait).await;
-        }
-        let place = self.places.wait(&self.name, limits).await;
+        let free = match wait {
+            None => self.places.take(&self.name, limits),
+            Some(_) => None,
+        };
+        let place = match free {
+            Some(place) => place,
+            None => self.wait(wait, limits).await,
+        };
         let limits = limits.borrow();
         if let Some(time) = self.arrivals.come_from(ip, &limits.ip_rates) {
             return Err(Refused::TooFast(time));
         }
         place.from(ip, limits.of_ip(ip)).map_err(Refused::TooMany)
+    }
+
+    /// A place for a connection that came too fast, by that time, or that is one too many.
+    async fn wait(&self, too_fast: Option<Duration>, limits: &mut watch::Receiver<ConnectionLimits>) -> Place {
+        debug!(listener = %self.name, ?too_fast, "a connection waits to be accepted");
+        let came = Instant::now();
+        if let Some(time) = too_fast {
+            // A rate that is raised meanwhile holds for the next, as in Kafka.
+            tokio::time::sleep(time).await;
+        }
+        let place = self.places.wait(&self.name, limits).await;
+        self.blocked.note(came.elapsed());
+        place
     }
 }

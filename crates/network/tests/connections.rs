@@ -352,18 +352,19 @@ async fn an_address_with_too_many_connections_is_closed_at_once() {
 }
 
 /// Three listeners that are counted together, the last that of the brokers.
-async fn three(limits: ConnectionLimits) -> [Rig; 3] {
+async fn three(limits: ConnectionLimits) -> (ConnectionCounts, [Rig; 3]) {
     // Who has to wait for a rate does so for longer than any test.
     let counts = ConnectionCounts::new(Windows::new(2, Duration::from_secs(3_600)));
     let one = async |name, share| {
         let (limits, connections) = watch::channel(limits.clone());
         rig_of(0, counts.listener(name, share), limits, connections).await
     };
-    [
+    let rigs = [
         one("A", Share::WithOthers).await,
         one("B", Share::WithOthers).await,
         one("BROKERS", Share::Apart).await,
-    ]
+    ];
+    (counts, rigs)
 }
 
 #[tokio::test]
@@ -371,7 +372,7 @@ async fn listeners_share_the_limits_and_the_brokers_own_does_not_wait() {
     let mut two = limits(2);
     two.per_ip = 3;
     two.listeners.insert("BROKERS".to_owned(), limits(10).all);
-    let [a, b, brokers] = three(two).await;
+    let (_, [a, b, brokers]) = three(two).await;
     let of_a = served(a.address, 1).await;
     let of_b = served(b.address, 2).await;
     let mut waits = ask(a.address, 3).await;
@@ -399,7 +400,7 @@ async fn a_listener_has_limits_of_its_own_and_holds_up_no_other() {
     let of = |connections, rate| ListenerLimits { connections, rate };
     own.listeners.insert("A".to_owned(), of(1, None));
     own.listeners.insert("B".to_owned(), of(10, Some(0)));
-    let [a, b, brokers] = three(own).await;
+    let (counts, [a, b, brokers]) = three(own).await;
     let first = served(a.address, 1).await;
     let mut second = ask(a.address, 2).await;
     // It would be accepted in an hour.
@@ -408,6 +409,16 @@ async fn a_listener_has_limits_of_its_own_and_holds_up_no_other() {
     assert_eq!(*a.pets.begun.borrow(), [1]);
     drop(first);
     assert_eq!(response(&mut second).await.0, 2);
+    let metrics = base::metric::Registry::default();
+    network::counts::show(&metrics, [counts.clone(), counts.other_side()]);
+    let page = metrics.text();
+    let blocked = |listener: &str| {
+        let name = format!("kafka_network_acceptor_acceptorblocked_percent{{listener=\"{listener}\"}} ");
+        let line = page.lines().find_map(|line| line.strip_prefix(&name)).unwrap();
+        line.parse::<f64>().unwrap()
+    };
+    let of_b = page.contains("connection_accept_throttle_time{listener=\"B\"} 3600000\n");
+    assert!(blocked("A") > 0.0 && blocked("BROKERS") == 0.0 && of_b, "{page}");
     // Who stops does not wait for it either.
     b.serving.stop(Duration::from_secs(3_600)).await;
     assert!(never.read_u8().await.is_err());

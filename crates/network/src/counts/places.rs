@@ -42,13 +42,12 @@ impl Places {
         self.own.subscribe()
     }
 
-    /// A place for one more, as soon as there is one; limits that change meanwhile hold at once.
+    /// As [`Places::take`], as soon as there is one; limits that change meanwhile hold at once.
     pub(super) async fn wait(&self, listener: &str, limits: &mut watch::Receiver<ConnectionLimits>) -> Place {
         let (mut own, mut all) = (self.own.subscribe(), self.all.total.subscribe());
         loop {
             // What changes from here on is seen below.
-            let taken = self.take(listener, &limits.borrow_and_update());
-            if let Some(place) = taken {
+            if let Some(place) = self.take(listener, limits) {
                 return place;
             }
             tokio::select! {
@@ -60,7 +59,9 @@ impl Places {
         }
     }
 
-    fn take(&self, listener: &str, limits: &ConnectionLimits) -> Option<Place> {
+    /// A place for one more, if there is one now.
+    pub(super) fn take(&self, listener: &str, limits: &mut watch::Receiver<ConnectionLimits>) -> Option<Place> {
+        let limits = limits.borrow_and_update();
         // Of two listeners only one can have the last place.
         let counts = self.all.by_ip();
         let is_free = *self.own.borrow() < limits.listener(listener).connections

@@ -27,10 +27,19 @@ const REFUSED: Descriptor = sockets(
     "Milliseconds after which connections were closed of late whose address came too fast, on average.",
 );
 
+/// Without the unit, which the JMX exporter puts at the end of the name in its own way.
+const BLOCKED: Descriptor = Descriptor::new(
+    "kafka.network",
+    "Acceptor",
+    "AcceptorBlocked_percent",
+    "The share of time, 1 for all, in which a listener accepted nobody because of limits of connections.",
+);
+
 /// A figure of a listener, if there is one.
 type Figure = fn(&ListenerCounts) -> Option<f64>;
 
-const FIGURES: [(Descriptor, Figure); 3] = [
+const FIGURES: [(Descriptor, Figure); 4] = [
+    (BLOCKED, |listener| Some(listener.blocked.share())),
     (OPEN, |listener| Some(*listener.connections().borrow() as f64)),
     (WAITED, |listener| listener.arrivals.figures().waited),
     (REFUSED, |listener| listener.arrivals.figures().refused),
