@@ -4,6 +4,7 @@
 //! time a record is due. Beside them stands what a plain loop gets of the same disk in the same minute.
 
 mod cell;
+mod pace;
 mod plain;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,8 @@ use super::measuring::{Contestant, Measuring, Setup};
 use super::native::{Load, Run};
 use super::table::promptly;
 use cell::{Cell, SYSTEMS, contestant, settle};
-use plain::{FlushTimes, Window};
+use pace::Pace;
+use plain::{Delays, Window};
 
 /// How it is measured.
 #[derive(Args)]
@@ -39,13 +41,14 @@ pub struct Options {
 
 /// How often a row is measured in a round, ours by turns.
 const TURNS: usize = 2;
-const PARTITIONS: [u32; 3] = [1, 100, 1_000];
-/// Records a second, and for how long, where latency is measured.
-const RATE: u32 = 1_000;
+/// For how long latency is measured, and how long it is not before.
 const LATENCY_SECONDS: f64 = 4.0;
+const UNCOUNTED_SECONDS: f64 = 1.0;
 
-/// The loops that a row is judged by: as files grow, with room made beside, and over what is there.
+/// The loops that a row is judged by: as files grow, with room made beside, and over what is there. The last one does not pay for all
+/// that it uses.
 const LOOPS: [fn(&Window) -> f64; 3] = [|window| window.appended, |window| window.own_room, |window| window.over];
+const PAYING: usize = 2;
 
 /// Runs by row and system.
 type Runs<T> = BTreeMap<(T, usize), Vec<Run>>;
@@ -54,10 +57,11 @@ type Runs<T> = BTreeMap<(T, usize), Vec<Run>>;
 #[derive(Default)]
 struct Measured {
     throughputs: Runs<Cell>,
-    latencies: Runs<u32>,
+    latencies: Runs<Pace>,
     /// How long the flush of what is in flight took, by row.
     windows: BTreeMap<Cell, Vec<Window>>,
-    flushes: Vec<FlushTimes>,
+    /// What a plain loop takes on the same schedule, by row.
+    loops: BTreeMap<Pace, Vec<Delays>>,
 }
 
 /// Measures all and writes the tables.
@@ -75,11 +79,9 @@ pub fn run(options: &Options, root: &Path) -> Result<()> {
         for cell in cell::all().into_iter().filter(|cell| options.wants(cell)) {
             throughput(&measuring, &contestants, cell, &mut measured)?;
         }
-        for partitions in PARTITIONS
-            .into_iter()
-            .filter(|count| options.partitions.is_none_or(|wanted| wanted == *count))
-        {
-            latency(&measuring, &contestants, partitions, &mut measured)?;
+        let paces = pace::ALL.into_iter();
+        for pace in paces.filter(|pace| options.partitions.is_none_or(|wanted| wanted == pace.partitions)) {
+            latency(&measuring, &contestants, pace, &mut measured)?;
         }
     }
     for contestant in contestants {
@@ -140,8 +142,9 @@ fn throughput(measuring: &Measuring, contestants: &[Contestant], cell: Cell, mea
 
 /// One record a request, on a schedule: ours by turns, since a single pause of the disk decides what the 99th percentile of four seconds
 /// is.
-fn latency(measuring: &Measuring, contestants: &[Contestant], partitions: u32, measured: &mut Measured) -> Result<()> {
-    let turns = (0..TURNS).flat_map(|turn| SYSTEMS.iter().enumerate().map(move |system| (turn, system)));
+fn latency(measuring: &Measuring, contestants: &[Contestant], pace: Pace, measured: &mut Measured) -> Result<()> {
+    let systems = || SYSTEMS.iter().enumerate().take(pace.with.systems());
+    let turns = (0..TURNS).flat_map(|turn| systems().map(move |system| (turn, system)));
     for (turn, (system, (.., setting))) in turns {
         if turn > 0 && system > cell::OS {
             continue;
@@ -149,20 +152,31 @@ fn latency(measuring: &Measuring, contestants: &[Contestant], partitions: u32, m
         let Ok(contestant) = contestant(contestants, system) else {
             continue;
         };
-        measured.flushes.push(plain::flush_times(&measuring.home)?);
-        let topic = format!("late-{system}-{partitions}");
         let seconds = measuring.scaled(LATENCY_SECONDS).max(1.0);
+        if system == cell::FLUSH {
+            let delays = plain::paced(&measuring.home, pace, seconds, UNCOUNTED_SECONDS)?;
+            println!("{:<24} {pace:?}: p99 {:.2} ms", "plain loop", delays.p99);
+            measured.loops.entry(pace).or_default().push(delays);
+            settle()?;
+        }
+        let Pace {
+            partitions,
+            rate,
+            record,
+            ..
+        } = pace;
+        let topic = format!("late-{system}-{partitions}-{rate}");
         let words = format!(
-            "latency --topic {topic} --partitions {partitions} --rate {RATE} --record-size 1024 --seconds {seconds} \
-             --warmup-seconds 1 --acks -1 {setting}"
+            "latency --topic {topic} --partitions {partitions} --rate {rate} --record-size {record} --seconds {seconds} \
+             --warmup-seconds {UNCOUNTED_SECONDS} --acks -1 {setting}"
         );
         let run = promptly(measuring, contestant, &Load::new(&words))?;
         println!(
-            "{:<24} {partitions}: p99 {:.2} ms",
+            "{:<24} {pace:?}: p99 {:.2} ms",
             SYSTEMS[system].0,
             run.figure("answer_ms.p99")
         );
-        measured.latencies.entry((partitions, system)).or_default().push(run);
+        measured.latencies.entry((pace, system)).or_default().push(run);
         contestant.delete(measuring, &topic)?;
         settle()?;
     }
@@ -198,16 +212,17 @@ fn throughput_table(text: &mut String, measured: &Measured) -> Result<()> {
          Closed loop, five requests of each producer under way, one batch in each. MB a second; the broker's CPU-seconds for a GB; \
          the 99th percentile of the time to an answer, in ms, which is mostly time in the producers' own queue. *Disk*: what a plain loop \
          gets that appends as much as is in flight, to as many files, and makes it durable, one round after the other; then what it \
-         gets with room for what comes (ADR 18), which a thread makes beside, as the broker's does; then over blocks that were there \
-         before, as if room cost nothing; nothing else is done. *Roof*: what is in flight, over the time that `os` takes to send and take that much plus the \
-         faster flush of that loop: what a producer can get that waits for both, one after the other. Where many producers take turns the two \
-         overlap, and more is possible, up to *disk*. The last columns are what there is to judge: the part of `os`, or \
-         of the roof where the disk does not allow as much, and the same with the roof of the loop that makes its room itself. Where the time goes: [flush-path.md](flush-path.md).\n"
+         gets with room for what comes (ADR 18), which a thread makes beside, as the broker's does; then over blocks that were there before, \
+         as if they cost nothing; nothing else is done. *Roof*: what is in flight, over the time that `os` takes \
+         to send and take that much plus the fastest flush of those loops: what a producer can get that waits for both, one after the other. \
+         Where many producers take turns the two overlap, and more is possible, up to *disk*. The last columns are what there is to judge: the \
+         part of `os`, or of the roof where the disk does not allow as much, and the same with the roof of the first two loops, which pay for all \
+         that they use. Where the time goes: [flush-path.md](flush-path.md).\n"
     )?;
     let names = SYSTEMS.map(|(name, ..)| name).join(" | ");
     writeln!(
         text,
-        "| partitions | producers | batch | {names} | disk | roof | flush / os | flush / min(os, roof) | its own room |"
+        "| partitions | producers | batch | {names} | disk | roof | flush / os | flush / min(os, roof) | all paid |"
     )?;
     writeln!(
         text,
@@ -245,10 +260,10 @@ fn throughput_table(text: &mut String, measured: &Measured) -> Result<()> {
         let roof = measured.roof(cell, &LOOPS);
         let of = |whole: f64| format!("{:.0} %", 100.0 * flush / whole);
         let (of_os, of_least) = (of(os), of(os.min(roof)));
-        let of_own = of(os.min(measured.roof(cell, &LOOPS[..2])));
+        let of_paying = of(os.min(measured.roof(cell, &LOOPS[..PAYING])));
         writeln!(
             text,
-            " {appended:.0}; {own_room:.0}; {over:.0} | {roof:.0} | {of_os} | {of_least} | {of_own} |"
+            " {appended:.0}; {own_room:.0}; {over:.0} | {roof:.0} | {of_os} | {of_least} | {of_paying} |"
         )?;
     }
     Ok(())
@@ -270,20 +285,23 @@ fn goals(text: &mut String, measured: &Measured) -> Result<()> {
 }
 
 fn latency_table(text: &mut String, measured: &Measured) -> Result<()> {
-    let of = |time: fn(&FlushTimes) -> f64| median(measured.flushes.iter().map(time).collect());
-    let (p50, p99) = (of(|times| times.p50), of(|times| times.p99));
     writeln!(
         text,
         "\n## Latency\n\n\
-         Open loop, {RATE} records a second, one a request, from the time a record is due. A single `fdatasync` after 16 KiB \
-         appended to a file took {p50:.2} ms in the median and {p99:.2} ms at its 99th percentile in between. Each cell: ms to the \
-         acknowledgement, median and 99th percentile; the same to the consumer.\n"
+         Open loop, one record a request, from the time a record is due. Each cell: ms to the acknowledgement, median and 99th percentile; the \
+         same to the consumer. *Plain loop*: what it takes to append the same records to as many files, by turns and on the same schedule, and to \
+         have each on stable storage, with nothing else done: an `fdatasync` for each, or for what is due by then all together. At the end, \
+         in 99th percentiles of that loop: the 99th percentile with `flush`, and how far it lies above that with `os` (goal: 2).\n"
     )?;
     let names = SYSTEMS.map(|(name, ..)| name).join(" | ");
-    writeln!(text, "| partitions | {names} | flush, p99 in flushes (p99) |")?;
-    writeln!(text, "|--:|{}--:|", "--:|".repeat(SYSTEMS.len()))?;
-    for partitions in PARTITIONS {
-        write!(text, "| {partitions} |")?;
+    writeln!(
+        text,
+        "| partitions | records a second | {names} | plain loop | flush, p99 in flushes (p99) | flush less os |"
+    )?;
+    writeln!(text, "|--:|--:|{}--:|--:|--:|", "--:|".repeat(SYSTEMS.len()))?;
+    for pace in pace::ALL {
+        let figure = |system, path| figure(&measured.latencies, pace, system, |run: &Run| run.figure(path));
+        write!(text, "| {} | {} of {} B |", pace.partitions, pace.rate, pace.record)?;
         for system in 0..SYSTEMS.len() {
             let [a50, a99, e50, e99] = [
                 "answer_ms.p50",
@@ -291,17 +309,22 @@ fn latency_table(text: &mut String, measured: &Measured) -> Result<()> {
                 "end_to_end_ms.p50",
                 "end_to_end_ms.p99",
             ]
-            .map(|path| figure(&measured.latencies, partitions, system, |run| run.figure(path)));
+            .map(|path| figure(system, path));
             if a50.is_nan() {
                 write!(text, " - |")?;
                 continue;
             }
             write!(text, " {a50:.2}, {a99:.2}; {e50:.2}, {e99:.2} |")?;
         }
-        let ours = figure(&measured.latencies, partitions, cell::FLUSH, |run| {
-            run.figure("answer_ms.p99")
-        });
-        writeln!(text, " {:.1} |", ours / p99)?;
+        let [flush, os] = [cell::FLUSH, cell::OS].map(|system| figure(system, "answer_ms.p99"));
+        let of = |time: fn(&Delays) -> f64| median(measured.loops.get(&pace).into_iter().flatten().map(time).collect());
+        let (p50, p99) = (of(|delays| delays.p50), of(|delays| delays.p99));
+        writeln!(
+            text,
+            " {p50:.2}, {p99:.2} | {:.1} | {:.1} |",
+            flush / p99,
+            (flush - os) / p99
+        )?;
     }
     Ok(())
 }

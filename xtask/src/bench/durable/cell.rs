@@ -53,6 +53,16 @@ pub enum With {
     Kafka,
 }
 
+impl With {
+    /// How many of [`SYSTEMS`] that are.
+    pub fn systems(self) -> usize {
+        match self {
+            Self::Ours => 2,
+            Self::Kafka => SYSTEMS.len(),
+        }
+    }
+}
+
 /// Many small records: how many can be made durable in a second.
 pub const FAST: Cell = Cell {
     partitions: 4,
@@ -67,6 +77,15 @@ pub const DIRTY: Cell = Cell {
     producers: 16,
     batch: 16_384,
     record: 1_024,
+    with: With::Kafka,
+};
+
+/// Many small writes all over the place.
+const SCATTERED: Cell = Cell {
+    partitions: 1_000,
+    producers: 64,
+    batch: 1_024,
+    record: 100,
     with: With::Kafka,
 };
 
@@ -93,7 +112,7 @@ pub fn all() -> Vec<Cell> {
         record: 1_024,
         with: With::Ours,
     });
-    cells.extend([DIRTY, FAST]);
+    cells.extend([DIRTY, FAST, SCATTERED]);
     cells
 }
 
@@ -110,10 +129,7 @@ impl Cell {
 
     /// Those who are measured.
     pub fn systems(self) -> usize {
-        match self.with {
-            With::Ours => 2,
-            With::Kafka => SYSTEMS.len(),
-        }
+        self.with.systems()
     }
 
     /// Measures one of them, on a topic of its own.

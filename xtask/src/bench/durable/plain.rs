@@ -1,4 +1,5 @@
-//! What the disk can do: plain loops that append and make durable, one round after the other.
+//! What the disk can do: plain loops that append and make durable, one round after the other; and one that
+//! does so on a schedule.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,6 +14,7 @@ use anyhow::Result;
 use base::fs::{File, Fs, Open, Overwritten, RealFs};
 
 use super::cell::Cell;
+use super::pace::Pace;
 
 /// How long a loop runs.
 const SECONDS: f64 = 0.5;
@@ -21,32 +23,61 @@ const ROUNDS: usize = 8;
 /// Bytes of a file before the next one is begun, all files together.
 const MOST: u64 = 400 << 20;
 
-/// How long flushes took, in milliseconds.
+/// So long before a record is due nobody sleeps any more: who wakes somebody up may be late.
+const AWAKE: Duration = Duration::from_micros(200);
+
+/// How long it took from when records were due until they were durable, in milliseconds.
 #[derive(Clone, Copy, Debug)]
-pub struct FlushTimes {
+pub struct Delays {
     /// The median.
     pub p50: f64,
     /// The 99th percentile.
     pub p99: f64,
 }
 
-/// Of a small append and its `fdatasync`.
-pub fn flush_times(home: &Path) -> Result<FlushTimes> {
-    let path = home.join("flush-times");
-    let file = RealFs.open(&path, Open::Truncate)?;
-    let mut times = Vec::new();
-    for at in 0..500 {
-        file.write_at(&[7; 16_384], at * 16_384)?;
-        let began = Instant::now();
-        file.sync()?;
-        times.push(began.elapsed().as_secs_f64() * 1e3);
+/// Appends records to as many files as `pace` has partitions, by turns and when they are due, and has each synced before the next; those
+/// that are due meanwhile together. The first `uncounted` seconds are not counted.
+pub fn paced(home: &Path, pace: Pace, seconds: f64, uncounted: f64) -> Result<Delays> {
+    let dir = home.join("paced");
+    let targets = files(&dir, pace.partitions)?;
+    let record = vec![7; usize::try_from(pace.record)?];
+    let rate = f64::from(pace.rate);
+    let count = ((seconds + uncounted) * rate) as u32;
+    let began = Instant::now();
+    let due = |number: u32| began + Duration::from_secs_f64(f64::from(number) / rate);
+    let (mut next, mut delays) = (0, Vec::new());
+    let mut dirty = Vec::new();
+    while next < count {
+        wait_for(due(next));
+        let (first, now) = (next, Instant::now());
+        while next < count && due(next) <= now {
+            let file = &targets[next as usize % targets.len()].file;
+            let position = u64::from(next / pace.partitions) * u64::from(pace.record);
+            file.write_at(&record, position)?;
+            dirty.push(Arc::clone(file));
+            next += 1;
+        }
+        // More than a turn of them are due once the disk has paused.
+        dirty.truncate(targets.len());
+        RealFs.sync_together(&dirty, &[])?;
+        dirty.clear();
+        let counted = (first..next).filter(|number| f64::from(*number) >= uncounted * rate);
+        delays.extend(counted.map(|number| due(number).elapsed().as_secs_f64() * 1e3));
     }
-    RealFs.remove_file(&path)?;
-    times.sort_by(f64::total_cmp);
-    Ok(FlushTimes {
-        p50: times[times.len() / 2],
-        p99: times[times.len() * 99 / 100],
+    std::fs::remove_dir_all(dir)?;
+    delays.sort_by(f64::total_cmp);
+    let quantile = |percent: usize| delays[(delays.len() * percent / 100).min(delays.len() - 1)];
+    Ok(Delays {
+        p50: quantile(50),
+        p99: quantile(99),
     })
+}
+
+fn wait_for(due: Instant) {
+    std::thread::sleep(due.saturating_duration_since(Instant::now()).saturating_sub(AWAKE));
+    while Instant::now() < due {
+        std::hint::spin_loop();
+    }
 }
 
 /// Seconds that it takes on average to make durable what is in flight.
@@ -82,10 +113,10 @@ struct Target {
 /// together as the broker does it; then so with room that is made beside; then over what lies there.
 pub fn flush_of_window(home: &Path, cell: Cell) -> Result<Window> {
     let dir = home.join("plain");
-    let grown = files(&dir, cell)?;
+    let grown = files(&dir, cell.partitions)?;
     let appended = rounds(grown, cell, Way::Append)?.0;
     std::fs::remove_dir_all(&dir)?;
-    let (own_room, mut targets) = rounds(files(&dir, cell)?, cell, Way::OwnRoom)?;
+    let (own_room, mut targets) = rounds(files(&dir, cell.partitions)?, cell, Way::OwnRoom)?;
     for target in &mut targets {
         target.safe.store(target.position, Ordering::Relaxed);
         target.position = 0;
@@ -99,10 +130,10 @@ pub fn flush_of_window(home: &Path, cell: Cell) -> Result<Window> {
     })
 }
 
-fn files(dir: &Path, cell: Cell) -> Result<Vec<Target>> {
+fn files(dir: &Path, count: u32) -> Result<Vec<Target>> {
     RealFs.create_dir(dir)?;
     let mut targets = Vec::new();
-    for at in 0..cell.partitions {
+    for at in 0..count {
         targets.push(Target {
             file: RealFs.open(&dir.join(at.to_string()), Open::Truncate)?,
             position: 0,
