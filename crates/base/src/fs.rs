@@ -98,6 +98,11 @@ pub trait File: Send + Sync + fmt::Debug {
     fn begin_sync(&self) -> io::Result<()> {
         Ok(())
     }
+    /// Has this part written to the device, and waits for that, so that a sync has less to do at once. It promises nothing.
+    fn write_out(&self, part: Range<u64>) -> io::Result<()> {
+        let _ = part;
+        Ok(())
+    }
     /// The operating system's handle for `sendfile`, if there is one.
     fn fd(&self) -> Option<BorrowedFd<'_>>;
     /// The number of the volume that holds it, if there is one.

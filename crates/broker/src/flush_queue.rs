@@ -121,12 +121,18 @@ pub struct Taken<'a, T> {
     waiting: Vec<Arc<T>>,
     load: Load,
     begun: Instant,
+    is_brief: bool,
 }
 
 impl<T> Taken<'_, T> {
     /// What is to be flushed.
     pub fn all(&self) -> &[Arc<T>] {
         &self.waiting
+    }
+
+    /// Whether it takes no time to speak of, as far as the last flushes tell.
+    pub fn is_brief(&self) -> bool {
+        self.is_brief
     }
 }
 
@@ -229,6 +235,11 @@ impl<T> FlushQueue<T> {
         Some(self.turn(&mut state, clock, clock.now()))
     }
 
+    /// Whether little is under way, as far as the last flushes tell.
+    pub fn is_light(&self) -> bool {
+        self.state().gathering.is_light(Load::default())
+    }
+
     /// Adds one that is to be flushed in time, but not yet.
     pub fn push_timed(&self, one: Arc<T>) {
         self.state().timed.push(one);
@@ -263,6 +274,7 @@ impl<T> FlushQueue<T> {
             waiting: std::mem::take(&mut state.waiting),
             load,
             begun: now,
+            is_brief: state.gathering.is_brief(),
         }
     }
 

@@ -45,6 +45,12 @@ impl FlushQueues {
         }
     }
 
+    /// Whether little is to be flushed in `dir` of late.
+    fn is_light(&self, dir: &LogDir) -> bool {
+        let mut known = self.queues.iter();
+        known.any(|(known, queue)| std::ptr::eq(Arc::as_ptr(known), dir) && queue.is_light())
+    }
+
     /// Leaves to the directory's other thread to make room.
     fn want(&self, dir: &LogDir, wanted: Vec<Arc<Wanted>>) {
         let mut known = self.queues.iter().zip(&self.rooms);
@@ -149,6 +155,7 @@ pub fn settle(broker: &Broker) {
         };
         match queue.settle(&*broker.clock, looker) {
             Due::Nothing => {}
+            Due::Flush(taken) if taken.is_brief() => network::thread::briefly(|| flush(broker, dir, taken.all())),
             Due::Flush(taken) => network::thread::in_place(|| flush(broker, dir, taken.all())),
             Due::Begin(partitions) => begin(broker, dir, &partitions),
         }

@@ -35,6 +35,16 @@ pub fn in_place<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
 }
 
+/// Does what waits for the disk for less than a millisecond where it is called. Others go on only if there is another thread for them: to be
+/// used where [`may_wait_in_place`].
+pub fn briefly<T>(work: impl FnOnce() -> T) -> T {
+    let runtime = tokio::runtime::Handle::try_current();
+    match runtime.is_ok_and(|runtime| runtime.metrics().num_workers() > 1) {
+        true => work(),
+        false => in_place(work),
+    }
+}
+
 /// Whether [`in_place`] lets others go on: on a runtime with several threads, and not in a simulation, whose disks take time of
 /// their own.
 pub fn may_wait_in_place() -> bool {

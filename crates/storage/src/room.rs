@@ -80,6 +80,11 @@ pub struct Room {
 }
 
 impl Room {
+    /// Where in the segment's file it is.
+    pub fn range(&self) -> Range<u64> {
+        self.from..self.until
+    }
+
     /// About how many bytes are written for it.
     pub fn bytes(&self) -> u64 {
         self.until.saturating_sub(self.from)

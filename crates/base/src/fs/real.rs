@@ -13,6 +13,7 @@ mod volume;
 use super::{Descriptors, Entry, EntryKind, File, Fs, Lock, Open, Overwritten, Space};
 use crate::clock::Timestamp;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -122,6 +123,10 @@ impl File for RealFile {
 
     fn begin_sync(&self) -> io::Result<()> {
         together::begin(self.file.as_fd())
+    }
+
+    fn write_out(&self, part: Range<u64>) -> io::Result<()> {
+        together::write_out(self.file.as_fd(), &part)
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {

@@ -25,6 +25,10 @@ const FEW: Load = Load {
 };
 /// The longest wait, however slow the disk.
 const LONGEST: Duration = Duration::from_millis(1);
+/// A flush that takes no longer is brief: to hand over to another thread what else there is to do costs a good part of that. After so many of
+/// them the next one is expected to be.
+const BRIEF: Duration = Duration::from_micros(500);
+const SURE: u32 = 8;
 /// After waits in vain so many rounds at most (its logarithm) pass without one.
 const RARELY: u32 = 8;
 
@@ -71,6 +75,8 @@ pub(super) struct Gathering {
     before: Load,
     /// Whether little is under way, as far as the last flushes tell.
     weight: Weight,
+    /// How many flushes were brief, one after the other, up to the last one.
+    brief: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +94,7 @@ impl Default for Gathering {
             pass: 0,
             before: Load::default(),
             weight: Weight::Light,
+            brief: 0,
         }
     }
 }
@@ -96,6 +103,7 @@ impl Gathering {
     /// A flush that took so long has answered `answered`; `came` came meanwhile.
     pub(super) fn flushed(&mut self, now: Instant, took: Duration, answered: Load, came: Load) {
         let all = answered.and(came);
+        self.brief = if took <= BRIEF { self.brief.saturating_add(1) } else { 0 };
         self.until = now.plus(took.min(LONGEST));
         // Two groups that take turns are seen one at a time.
         self.weight = match all.is_light() && self.before.is_light() {
@@ -116,6 +124,11 @@ impl Gathering {
     /// Whether the flush of what waits is best done by who brought it, who does nothing else meanwhile.
     pub(super) fn is_light(&self, waiting: Load) -> bool {
         self.weight == Weight::Light && waiting.is_light()
+    }
+
+    /// Whether a flush can be expected to take no time to speak of: the last ones did not.
+    pub(super) fn is_brief(&self) -> bool {
+        self.brief >= SURE
     }
 
     /// When the flush of what waits is to begin.

@@ -181,3 +181,32 @@ fn many_partitions_that_come_while_somebody_flushes_are_begun_with_once() {
     clock.set(10_000);
     assert_eq!(contents(queue.take(&clock)), Some(vec![1, 2, 3, 4, 5]));
 }
+
+#[test]
+fn a_flush_is_expected_to_be_brief_while_the_last_ones_were() {
+    let (queue, clock) = (FlushQueue::default(), Hand::default());
+    let mut now = 0;
+    let mut flush = |took: u64| {
+        queue.put_off(Some(Arc::new(1)), 100);
+        let taken = queue.settle(&clock, || Looker::Patient).turn().expect("its turn");
+        let was_expected = taken.is_brief();
+        now += took;
+        clock.set(now);
+        drop(taken);
+        now += 1_000;
+        clock.set(now);
+        was_expected
+    };
+    let expected: Vec<bool> = (0..10).map(|_| flush(200)).collect();
+    assert_eq!(
+        expected.iter().filter(|brief| **brief).count(),
+        2,
+        "it takes eight to be sure"
+    );
+    assert!(flush(40_000), "nobody knew");
+    assert!(!flush(200), "a disk that is slow once may be slow again");
+    assert!(queue.is_light());
+    queue.put_off(Some(Arc::new(1)), 1 << 20);
+    drop(queue.take(&clock));
+    assert!(!queue.is_light());
+}

@@ -5,6 +5,7 @@ use crate::Broker;
 use crate::log_dirs::LogDir;
 use crate::partitions::Hosted;
 use base::fs::File;
+use std::ops::Range;
 use std::sync::Arc;
 use storage::{Room, RoomStep, StorageError, is_spacious};
 
@@ -13,6 +14,19 @@ use storage::{Room, RoomStep, StorageError, is_spacious};
 const TOGETHER: u64 = 512 << 10;
 const FEW: usize = 8;
 const MOST_TOGETHER: u64 = 4 << 20;
+
+/// Where little is to be flushed, zeros go to the device so many bytes at a time, and what is to be flushed meanwhile waits for no more
+/// than that. Where much is, that would come too late.
+const PIECE: u64 = 256 << 10;
+
+/// How zeros are handed to the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// A piece at a time.
+    Gentle,
+    /// As they come.
+    Quick,
+}
 
 /// A partition that wants room.
 #[derive(Debug)]
@@ -43,9 +57,13 @@ pub(super) fn make(broker: &Broker, dir: &LogDir, wanted: &[Arc<Wanted>]) {
 }
 
 fn make_some(broker: &Broker, dir: &LogDir, wanted: &[Arc<Wanted>]) {
+    let pace = match broker.flushes.is_light(dir) {
+        true => Pace::Gentle,
+        false => Pace::Quick,
+    };
     let (mut written, mut files) = (Vec::new(), Vec::new());
     for one in wanted {
-        if let Some(file) = one.write() {
+        if let Some(file) = one.write(pace) {
             files.push(file);
             written.push(one);
         }
@@ -63,12 +81,17 @@ fn make_some(broker: &Broker, dir: &LogDir, wanted: &[Arc<Wanted>]) {
 
 impl Wanted {
     /// Writes it, with the partition locked for a short piece at a time; the file to be synced.
-    fn write(&self) -> Option<Arc<dyn File>> {
+    fn write(&self, pace: Pace) -> Option<Arc<dyn File>> {
         loop {
             let step = self.hosted.lock_quietly().log_mut().make_room(&self.room);
             match step {
                 Ok(RoomStep::More) => {}
-                Ok(RoomStep::Written(file)) => return Some(file),
+                Ok(RoomStep::Written(file)) => {
+                    if pace == Pace::Gentle {
+                        self.write_out(&*file);
+                    }
+                    return Some(file);
+                }
                 Ok(RoomStep::Void) => return None,
                 // There is no space for it, say; who appends learns of that by itself.
                 Err(_) => {
@@ -76,6 +99,16 @@ impl Wanted {
                     return None;
                 }
             }
+        }
+    }
+
+    /// It is a hint: what cannot be written now the sync tells.
+    fn write_out(&self, file: &dyn File) {
+        let Range { start: mut from, end } = self.room.range();
+        while from < end {
+            let until = end.min(from + PIECE);
+            _ = file.write_out(from..until);
+            from = until;
         }
     }
 

@@ -77,6 +77,11 @@ pub(super) fn begin(file: BorrowedFd<'_>) -> io::Result<()> {
     range::start(file)
 }
 
+/// Writes a part out and waits until the device has it.
+pub(super) fn write_out(file: BorrowedFd<'_>, part: &Range<u64>) -> io::Result<()> {
+    range::finish_part(file, part)
+}
+
 /// Whether everything lies on one volume that commits in order.
 fn all_ordered(files: &[Arc<dyn File>], dirs: &[PathBuf]) -> io::Result<bool> {
     let found = volume::of_all(files.iter(), dirs)?;
