@@ -53,9 +53,15 @@ pub fn open(
     }
     let dir = Arc::clone(&place.dir);
     let to_check = checking.of(&place.dir);
+    let last_shutdown = place.last_shutdown;
     let hosted = open_at(broker, topic.id, topic_partition, place, settings, to_check);
     match &hosted {
-        Err(HostingError::Log(error)) => dir.failed(error),
+        Err(HostingError::Log(error)) => {
+            if last_shutdown == LastShutdown::Unclean {
+                dir.has_unchecked.store(true, Ordering::Release);
+            }
+            dir.failed(error);
+        }
         Err(HostingError::Offline) | Ok(_) => {}
     }
     hosted
@@ -164,7 +170,8 @@ fn new_place(
         path: dir.path.join(name::current(topic_partition)),
         dir,
         has_topic_id: false,
-        last_shutdown: LastShutdown::Clean,
+        // There may be a directory after all, which could not be opened at the start: nothing in it is known to be whole, or synced.
+        last_shutdown: LastShutdown::Unclean,
         recovery_point: Offset::ZERO,
         log_start: Offset::ZERO,
         high_watermark: Offset::ZERO,

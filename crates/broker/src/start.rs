@@ -301,6 +301,10 @@ fn close(broker: &Broker) {
         broker_epoch: Some(broker.epoch.load(Ordering::Acquire)),
     };
     for dir in broker.log_dirs.dirs.iter().filter(|dir| !dir.is_offline()) {
+        if dir.has_unchecked.load(Ordering::Acquire) {
+            warn!(dir = %dir.path.display(), "not all logs could be opened; the next start checks them");
+            continue;
+        }
         if let Err(error) = marker.write(broker.fs.as_ref(), &dir.path) {
             error!(dir = %dir.path.display(), %error, "the clean-shutdown marker cannot be written");
         }

@@ -61,8 +61,9 @@ impl Log {
             // Still empty: the same file goes on. (A batch that is larger than a segment was refused before.)
             return Ok(());
         }
-        if self.shows_flushed_only() {
-            // Or a power cut could leave the new segment and take the end of this one, and nobody would see the hole.
+        if self.config.compact && self.shows_flushed_only() {
+            // Or a power cut could leave the new segment and take the end of this one, and nobody would see the hole: gaps are no news
+            // there. In other logs recovery sees it, and nothing above it was acknowledged: the next flush takes both.
             old.log()?.sync()?;
         }
         old.seal(self.active.largest)?;

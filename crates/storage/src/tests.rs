@@ -5,6 +5,7 @@ mod differs;
 mod epochs;
 mod full_disk;
 mod golden;
+mod holes;
 mod model;
 mod opening;
 mod reading;

@@ -26,6 +26,8 @@ pub struct LogDir {
     pub checkpoints: Mutex<BTreeMap<OffsetCheckpoint, u64>>,
     /// Whether a recovery point moved that `recovery-point-offset-checkpoint` does not tell yet.
     pub recovery_points_moved: AtomicBool,
+    /// Whether there is a log that was not closed in order before the start, and could not be opened since.
+    pub has_unchecked: AtomicBool,
     offline: AtomicBool,
     /// Whether the controller has heard that it is offline.
     told: AtomicBool,
@@ -51,6 +53,7 @@ impl LogDir {
             space: SpaceGuard::new(path),
             checkpoints: Mutex::default(),
             recovery_points_moved: AtomicBool::new(false),
+            has_unchecked: AtomicBool::new(false),
             offline: AtomicBool::new(false),
             told: AtomicBool::new(false),
             failures: failures.clone(),

@@ -156,6 +156,49 @@ fn a_full_disk_refuses_records_until_there_is_space() -> Result<()> {
     broker.stop_cleanly()
 }
 
+/// A log that cannot be opened after a crash, for want of space, is not taken for whole because the others were closed in order.
+#[test]
+fn a_log_that_finds_no_space_at_a_start_is_checked_by_the_next() -> Result<()> {
+    if std::env::var("RIVERRUN_STORIES_OF").is_ok() {
+        return Ok(());
+    }
+    let Some(volume) = Volume::mount("48m")? else {
+        eprintln!("not told: this process may not mount a volume");
+        return Ok(());
+    };
+    let metadata = TempDir::with_prefix("riverrun-full-metadata-")?;
+    let data = volume.data();
+    let settings = settings(&data)
+        .with("log.dirs", data.display())
+        .with("metadata.log.dir", metadata.path().join("metadata").display());
+    let mut broker = super::broker(&settings)?;
+    let mut talk = Talk::to(&*broker)?;
+    talk.create_topic("t", 1, &[("segment.bytes", "1048576")])?;
+    for _ in 0..20 {
+        talk.append("t", 0, 100_000)?;
+    }
+    broker.kill9()?;
+    // A crash may leave a log without its indexes, and nobody knows up to where it is safe: they are made anew, if there is space.
+    std::fs::remove_file(data.join("recovery-point-offset-checkpoint"))?;
+    for index in ["index", "timeindex"] {
+        std::fs::remove_file(data.join("t-0/00000000000000000000").with_extension(index))?;
+    }
+    let somebody = volume.fill()?;
+    broker.restart()?;
+    let told = broker.log_tail();
+    ensure!(told.contains("the partition cannot be hosted"), "{told}");
+    std::fs::remove_file(somebody)?;
+    broker.stop_cleanly()?;
+    let marker = data.join(".kafka_cleanshutdown");
+    ensure!(!marker.exists(), "nobody has looked at the log since the crash");
+    broker.restart()?;
+    let mut talk = Talk::to(&*broker)?;
+    ensure!(talk.offset("t", 0, LATEST)? == 20 && talk.append("t", 0, 10)? == 20);
+    broker.stop_cleanly()?;
+    ensure!(marker.exists());
+    Ok(())
+}
+
 /// The same with librdkafka and kafka-python: what their users see.
 #[test]
 fn stock_clients_get_over_a_full_disk() -> Result<()> {
