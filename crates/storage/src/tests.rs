@@ -8,6 +8,7 @@ mod golden;
 mod holes;
 mod model;
 mod opening;
+mod power_cuts;
 mod reading;
 mod recalling;
 mod renaming;

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 impl Log {
     /// Removes everything from `offset` on. A batch that holds `offset` goes whole; the log ends at `offset` all the
-    /// same, so that the leader's batches continue it.
+    /// same, so that the leader's batches continue it. Whole segments are gone for good when this returns: after a power cut one could
+    /// otherwise be taken for the continuation of what was appended since.
     pub fn truncate_to(&mut self, offset: Offset, now: Timestamp) -> Result<Doomed, StorageError> {
         if offset >= self.log_end {
             // An epoch that began at the end and wrote nothing is not the leader's either.
@@ -23,8 +24,14 @@ impl Log {
         }
         self.writing(|log| {
             let kept = log.view().segment_at(offset) + 1;
-            let removed = Arc::make_mut(&mut log.segments).split_off(kept);
+            let mut removed = Arc::make_mut(&mut log.segments).split_off(kept);
+            // From the end on, and before the last one that stays is cut: below the recovery point that is written down, or in a compacted
+            // log, a start after a power cut does not look for a hole.
+            removed.reverse();
             let doomed = log.mark_deleted(&removed)?;
+            if !removed.is_empty() {
+                log.home.fs.sync_dir(&log.home.dir())?;
+            }
             // What is cut off, and the snapshots of its producers, must not come back after a power cut.
             log.unsynced.names_changed();
             log.cut_active(offset, now)?;
