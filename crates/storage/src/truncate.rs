@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 impl Log {
     /// Removes everything from `offset` on. A batch that holds `offset` goes whole; the log ends at `offset` all the
-    /// same, so that the leader's batches continue it. Whole segments are gone for good when this returns: after a power cut one could
-    /// otherwise be taken for the continuation of what was appended since.
+    /// same, so that the leader's batches continue it. It is gone for good when this returns: after a power cut it could otherwise be
+    /// taken for the continuation of what was appended since, or that for its own.
     pub fn truncate_to(&mut self, offset: Offset, now: Timestamp) -> Result<Doomed, StorageError> {
         if offset >= self.log_end {
             // An epoch that began at the end and wrote nothing is not the leader's either.
@@ -35,6 +35,8 @@ impl Log {
             // What is cut off, and the snapshots of its producers, must not come back after a power cut.
             log.unsynced.names_changed();
             log.cut_active(offset, now)?;
+            // Or a segment that begins where the last one ended before would be taken for its continuation, too.
+            log.active_segment().log()?.sync()?;
             log.log_end = offset;
             log.truncations += 1;
             log.ahead.forget();
