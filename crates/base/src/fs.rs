@@ -99,6 +99,9 @@ pub trait File: Send + Sync + fmt::Debug {
         Ok(())
     }
     /// Has this part written to the device, and waits for that, so that a sync has less to do at once. It promises nothing.
+    ///
+    /// # Errors
+    /// What could not be written of the file, this part or another: as with a failed sync, the next sync need not tell it again.
     fn write_out(&self, part: Range<u64>) -> io::Result<()> {
         let _ = part;
         Ok(())

@@ -35,8 +35,8 @@ pub fn in_place<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
 }
 
-/// Does what waits for the disk for less than a millisecond where it is called. Others go on only if there is another thread for them: to be
-/// used where [`may_wait_in_place`].
+/// Does what waits for the disk for less than a millisecond where it is called. Others go on only if there is another thread for them, and
+/// a task that this thread woke just before may have to wait as long: to be used where [`may_wait_in_place`], by who knows that it is brief.
 pub fn briefly<T>(work: impl FnOnce() -> T) -> T {
     let runtime = tokio::runtime::Handle::try_current();
     match runtime.is_ok_and(|runtime| runtime.metrics().num_workers() > 1) {

@@ -230,6 +230,7 @@ impl ControllerHandle {
 
     /// Leaves word that the broker of this process is alive.
     pub fn leave_word(&self, sign: SignOfLife) {
+        self.quorum.heartbeats.note(sign.broker, sign.at);
         self.quorum.last_word.leave(sign);
     }
 

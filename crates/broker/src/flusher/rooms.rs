@@ -4,7 +4,8 @@ use super::everyone_in;
 use crate::Broker;
 use crate::log_dirs::LogDir;
 use crate::partitions::Hosted;
-use base::fs::File;
+use base::fs::{File, Fs};
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use storage::{Room, RoomStep, StorageError, is_spacious};
@@ -61,37 +62,40 @@ fn make_some(broker: &Broker, dir: &LogDir, wanted: &[Arc<Wanted>]) {
         true => Pace::Gentle,
         false => Pace::Quick,
     };
+    // A sync that fails is the disk's failure (rule 8).
+    if let Err(error) = write_and_sync(&*broker.fs, wanted, pace) {
+        dir.take_offline(&StorageError::from(error));
+        everyone_in(broker, dir).fire();
+    }
+}
+
+/// At once, and not by the next flush: that is waited for.
+fn write_and_sync(fs: &dyn Fs, wanted: &[Arc<Wanted>], pace: Pace) -> io::Result<()> {
     let (mut written, mut files) = (Vec::new(), Vec::new());
     for one in wanted {
-        if let Some(file) = one.write(pace) {
+        if let Some(file) = one.write() {
+            if pace == Pace::Gentle {
+                one.write_out(&*file)?;
+            }
             files.push(file);
             written.push(one);
         }
     }
-    // At once, and not by the next flush: that is waited for. A sync that fails is the disk's failure (rule 8).
-    if let Err(error) = broker.fs.sync_together(&files, &[]) {
-        dir.take_offline(&StorageError::from(error));
-        everyone_in(broker, dir).fire();
-        return;
-    }
+    fs.sync_together(&files, &[])?;
     for one in written {
         one.hosted.lock_quietly().log_mut().room_is_safe(&one.room);
     }
+    Ok(())
 }
 
 impl Wanted {
     /// Writes it, with the partition locked for a short piece at a time; the file to be synced.
-    fn write(&self, pace: Pace) -> Option<Arc<dyn File>> {
+    fn write(&self) -> Option<Arc<dyn File>> {
         loop {
             let step = self.hosted.lock_quietly().log_mut().make_room(&self.room);
             match step {
                 Ok(RoomStep::More) => {}
-                Ok(RoomStep::Written(file)) => {
-                    if pace == Pace::Gentle {
-                        self.write_out(&*file);
-                    }
-                    return Some(file);
-                }
+                Ok(RoomStep::Written(file)) => return Some(file),
                 Ok(RoomStep::Void) => return None,
                 // There is no space for it, say; who appends learns of that by itself.
                 Err(_) => {
@@ -102,14 +106,15 @@ impl Wanted {
         }
     }
 
-    /// It is a hint: what cannot be written now the sync tells.
-    fn write_out(&self, file: &dyn File) {
+    /// An error is that of a sync, whatever of the file it concerns: the kernel tells it once, and no later sync would.
+    fn write_out(&self, file: &dyn File) -> io::Result<()> {
         let Range { start: mut from, end } = self.room.range();
         while from < end {
             let until = end.min(from + PIECE);
-            _ = file.write_out(from..until);
+            file.write_out(from..until)?;
             from = until;
         }
+        Ok(())
     }
 
     fn failed(&self) {

@@ -1,5 +1,6 @@
 //! Reads values that lie elsewhere, as Kafka's own three providers do.
 
+use super::environment;
 use anyhow::{Context, Result, bail};
 use config::variables::{Provider, ProviderKind, Variable};
 use config::{Layered, Properties};
@@ -18,7 +19,8 @@ enum Source {
 pub(super) fn apply(layered: &mut Layered) -> Result<()> {
     let mut sources = BTreeMap::new();
     for (name, provider) in layered.providers()? {
-        let source = Source::open(&provider, std::env::vars()).with_context(|| format!("config.providers.{name}"))?;
+        let source =
+            Source::open(&provider, environment::variables()).with_context(|| format!("config.providers.{name}"))?;
         sources.insert(name, source);
     }
     if sources.is_empty() {

@@ -16,6 +16,7 @@ mod console_producer;
 mod consumer_groups;
 mod consumer_perf_test;
 mod dump_log;
+mod environment;
 mod features;
 mod fsck;
 mod get_offsets;

@@ -8,7 +8,7 @@ mod voters;
 
 pub(super) use voters::standalone;
 
-use super::config_providers;
+use super::{config_providers, environment};
 use anyhow::{Context, Result};
 use arguments::{Arguments, Command, Parsed};
 use base::{Rng, Uuid};
@@ -57,7 +57,7 @@ fn load(arguments: &Arguments) -> Result<BrokerConfig> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {file}"))?;
     let mut layered = Layered::new();
     layered.add_file(file, &Properties::parse(file, &bytes)?);
-    layered.add_environment(std::env::vars());
+    layered.add_environment(environment::variables());
     config_providers::apply(&mut layered)?;
     Ok(BrokerConfig::as_kafka_reads(&layered)?)
 }

@@ -1,6 +1,6 @@
 //! From the command line, the environment and the file to a node's settings.
 
-use crate::command::config_providers;
+use crate::command::{config_providers, environment};
 use anyhow::{Context, Result, bail};
 use config::{BrokerConfig, Layered, Properties};
 
@@ -74,7 +74,7 @@ pub(super) fn resolve(options: Options) -> Result<Settings> {
         let bytes = std::fs::read(file).with_context(|| format!("cannot read {file}"))?;
         layered.add_file(file, &Properties::parse(file, &bytes)?);
     }
-    layered.add_environment(std::env::vars());
+    layered.add_environment(environment::variables());
     if let Some(dir) = &options.data_dir {
         layered.set_data_dir(dir);
     }
