@@ -121,3 +121,41 @@ impl Wanted {
         self.hosted.lock_quietly().log_mut().room_failed(&self.room);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partitions::watched::Watched;
+    use base::{Instant, Timestamp};
+    use records::BatchBuilder;
+    use std::time::Duration;
+    use storage::LogConfig;
+
+    /// A partition that was flushed often, a little at a time, and wants room.
+    fn wanting() -> (Watched, Arc<Wanted>) {
+        let watched = Watched::new(LogConfig::default());
+        for at in 1..=8 {
+            let mut builder = BatchBuilder::new();
+            builder.append(Timestamp(1), None, Some(&[b'v'; 100]), &[]);
+            watched.append(builder.build());
+            let now = Instant::from_zero(Duration::from_millis(at));
+            watched.hosted.lock().log_mut().flush(now).expect("flushed");
+        }
+        let room = watched.hosted.lock().log_mut().wants_room().expect("flushes are small");
+        let hosted = Arc::clone(&watched.hosted);
+        (watched, Arc::new(Wanted { hosted, room }))
+    }
+
+    #[test]
+    fn what_cannot_be_written_out_is_a_failed_sync_whatever_the_next_one_answers() {
+        for (pace, is_told) in [(Pace::Gentle, true), (Pace::Quick, false)] {
+            let (watched, wanted) = wanting();
+            watched.fs.fail_to_write_out();
+            let result = write_and_sync(&*watched.fs, &[wanted], pace);
+            assert_eq!(result.is_err(), is_told, "{pace:?}: {result:?}");
+        }
+        let (watched, wanted) = wanting();
+        write_and_sync(&*watched.fs, &[wanted], Pace::Gentle).expect("the disk is well");
+        assert!(watched.hosted.lock().log_mut().wants_room().is_none(), "there is room");
+    }
+}

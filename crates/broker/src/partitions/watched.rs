@@ -7,14 +7,18 @@ use base::{Instant, LeaderEpoch, NodeId, Offset, PartitionEpoch, Timestamp, Topi
 use partition::{Brokers, Leadership, Partition, RequiredAcks};
 use records::VerifiedBatch;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 use storage::{AppendTerms, Durability, Log, LogConfig, LogOptions, Origin, Verification};
 use tempfile::TempDir;
 use tokio::sync::watch;
+
+/// The disk answers with an error.
+const EIO: i32 = 5;
 
 /// Node 1 leads, with these nodes in sync.
 pub(crate) fn leadership(epoch: i32, in_sync: &[i32]) -> Leadership {
@@ -99,6 +103,8 @@ struct Watch {
     noted: Mutex<Vec<usize>>,
     /// How often, and what of it under the lock.
     seen: Mutex<(usize, Vec<String>)>,
+    /// Set while nothing can be written out.
+    is_broken: AtomicBool,
 }
 
 impl Watch {
@@ -130,6 +136,11 @@ impl WatchedFs {
             number: Some(number),
             ..Watch::default()
         }))
+    }
+
+    /// From here on nothing can be written out to the device.
+    pub(crate) fn fail_to_write_out(&self) {
+        self.0.is_broken.store(true, Ordering::Relaxed);
     }
 
     /// How the number was.
@@ -165,6 +176,13 @@ impl File for WatchedFile {
     fn sync(&self) -> io::Result<()> {
         self.1.see("sync");
         self.0.sync()
+    }
+    fn write_out(&self, part: Range<u64>) -> io::Result<()> {
+        self.1.see("write_out");
+        match self.1.is_broken.load(Ordering::Relaxed) {
+            true => Err(io::Error::from_raw_os_error(EIO)),
+            false => self.0.write_out(part),
+        }
     }
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.0.fd()
